@@ -1,0 +1,176 @@
+"""Every option as data: pydantic models, presets, YAML, and helpful errors for unknown keys."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from .errors import ConfigError
+
+PRESETS = ("fast", "balanced", "best")
+
+
+class _Options(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class MotionOptions(_Options):
+    """The velocity field: where things go."""
+
+    enabled: bool = Field(True, description="Estimate motion; off means plain interpolation in time.")
+    node_voxels: float = Field(4.0, gt=0, le=64, description="Distance of the velocity field's control nodes, voxels.")
+    levels: int = Field(4, ge=1, le=6, description="Levels of the coarse-to-fine start.")
+    warps: int = Field(6, ge=1, le=50, description="Updates of the start on each level.")
+    steps: int = Field(200, ge=0, le=100_000, description="Optimisation steps of the continuous field.")
+    points: int = Field(12_000, ge=256, le=1_000_000, description="Random points per step.")
+    smoothness: tuple[float, ...] = Field((0.02, 0.3), min_length=1, description="Smoothness weights tried; hold-out picks one.")
+    acceleration: float = Field(0.1, ge=0, description="Weight of smoothness in time.")
+    two_interval: float = Field(0.5, ge=0, description="Weight of the term that spans two frame intervals.")
+    max_voxels: int = Field(48_000_000, ge=10_000, description="Voxels (all frames) motion is estimated on; larger recordings are binned.")
+
+
+class LatentOptions(_Options):
+    """Encoder and decoder: what things look like."""
+
+    enabled: bool = Field(True, description="Learn latents that remove noise; off means frames are sampled as they are.")
+    channels: int = Field(16, ge=2, le=128, description="Channels of the encoder.")
+    layers: int = Field(3, ge=1, le=8, description="3-D convolutions of the encoder.")
+    features: int = Field(8, ge=1, le=64, description="Latent channels handed to the decoder.")
+    width: int = Field(32, ge=4, le=512, description="Width of the decoder.")
+    steps: int = Field(600, ge=0, le=1_000_000, description="Training steps.")
+    crop: tuple[int, int, int] = Field((16, 32, 32), description="Voxels (z, y, x) of one training block.")
+    blocks: int = Field(2, ge=1, le=64, description="Training blocks per step.")
+    learning_rate: float = Field(3e-3, gt=0, le=1)
+
+
+class CycleOptions(_Options):
+    """Cycle consistency in time and in space."""
+
+    temporal: float = Field(0.25, ge=0, description="Weight: predict between, predict back.")
+    spatial: float = Field(0.25, ge=0, description="Weight: render finer, degrade, compare.")
+
+
+class RenderOptions(_Options):
+    """4D rendering: how a cell of the output is integrated."""
+
+    hypercube: bool = Field(True, description="Integrate output cells larger than the source's; off samples their centres.")
+    exposure: float = Field(0.0, ge=0, le=1, description="Extent of a cell in time, in output frame intervals.")
+    samples: int = Field(4, ge=1, le=64, description="Time samples of a cell when exposure is above 0.")
+    cache_bytes: int = Field(0, ge=0, description="Memory for cached latents; 0 chooses by the recording's size.")
+
+
+class Config(_Options):
+    """All options of a fit and its renderings."""
+
+    preset: str = Field("balanced", description="The preset these options came from.")
+    motion: MotionOptions = MotionOptions()  # type: ignore[call-arg]
+    latents: LatentOptions = LatentOptions()  # type: ignore[call-arg]
+    cycle: CycleOptions = CycleOptions()  # type: ignore[call-arg]
+    render: RenderOptions = RenderOptions()  # type: ignore[call-arg]
+    gate: bool = Field(True, description="Keep a component only where it beats interpolation on held-out data.")
+    normalise_frames: bool = Field(True, description="Level out bleaching and flicker between frames while fitting.")
+    precision: Literal["auto", "float32", "bfloat16"] = Field("auto", description="Arithmetic of the networks.")
+    psf: tuple[float, float, float] | None = Field(None, description="Standard deviations (z, y, x) of the PSF, spatial units.")
+
+    def to_yaml(self) -> str:
+        """This configuration as YAML text that :func:`load_config` reads back."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+
+
+_CHANGES: dict[str, dict[str, Any]] = {
+    "fast": {
+        "motion": {"steps": 100, "smoothness": [0.1], "warps": 5},
+        "latents": {"steps": 250, "channels": 8, "layers": 2, "width": 24},
+    },
+    "balanced": {},
+    "best": {
+        "motion": {"steps": 500, "points": 20_000, "smoothness": [0.01, 0.1, 1.0]},
+        "latents": {"steps": 2000, "channels": 24, "layers": 4, "width": 48},
+    },
+}
+
+
+def make_config(preset: str = "balanced", config: Config | dict[str, Any] | str | Path | None = None) -> Config:
+    """A preset, with the changes of ``config`` (nested dict or YAML file) on top.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown preset or key (naming the nearest) or a value out of range.
+    """
+    if isinstance(config, Config):
+        return config
+    if preset not in PRESETS:
+        near = difflib.get_close_matches(preset, PRESETS, 1)
+        raise ConfigError(f"There is no preset {preset!r}{f', did you mean {near[0]!r}' if near else ''}; choose {', '.join(PRESETS)}.")
+    changes = load_yaml(config) if isinstance(config, (str, Path)) else dict(config or {})
+    if changes.get("preset", preset) != preset:
+        return make_config(str(changes["preset"]), {k: v for k, v in changes.items() if k != "preset"})
+    return _validated(_merged(_merged({"preset": preset}, _CHANGES[preset]), changes))
+
+
+def apply_settings(config: Config, settings: list[str]) -> Config:
+    """``["motion.steps=100", ...]`` on top of a configuration; values are YAML."""
+    changes: dict[str, Any] = {}
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals or not key.strip():
+            raise ConfigError(f"A setting looks like motion.steps=100, got {setting!r}.")
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise ConfigError(f"The value of {key} is not YAML: {text!r}.") from error
+        for part in reversed(key.strip().split(".")):
+            value = {part: value}
+        changes = _merged(changes, value)
+    return _validated(_merged(config.model_dump(mode="json"), changes))
+
+
+def load_yaml(path: str | Path) -> dict[str, Any]:
+    """A YAML file as a nested dict."""
+    try:
+        value = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(f"There is no configuration file {path}.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"The configuration file {path} cannot be read: {error}.") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"The configuration file {path} is not YAML: {str(error).splitlines()[0]}.") from error
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise ConfigError(f"The configuration file {path} must hold keys and values.")
+    return value
+
+
+def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    out = dict(base)
+    for key, value in changes.items():
+        out[key] = _merged(out[key], value) if isinstance(value, dict) and isinstance(out.get(key), dict) else value
+    return out
+
+
+def _validated(values: dict[str, Any]) -> Config:
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        if first["type"] != "extra_forbidden":
+            raise ConfigError(f"The option {where} is wrong: {first['msg']}, got {first['input']!r}.") from None
+        known = _keys(Config)
+        near = difflib.get_close_matches(where, known, 1, 0.0)
+        raise ConfigError(f"There is no option {where!r}; the nearest is {near[0]!r}.") from None
+
+
+def _keys(model: type[BaseModel], prefix: str = "") -> list[str]:
+    out: list[str] = []
+    for name, info in model.model_fields.items():
+        out.append(prefix + name)
+        if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
+            out += _keys(info.annotation, f"{prefix}{name}.")
+    return out
