@@ -1,0 +1,90 @@
+"""SpatimeINR: any time point and any voxel size from one 4D fluorescence recording.
+
+``layer or file -> Volume -> fit -> Field -> render -> Volume -> layer or file``, in physical
+coordinates, axis order ``(t, z, y, x)``. Names are imported when they are first used: importing
+the package alone loads neither torch nor Qt.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from ._version import __version__
+
+if TYPE_CHECKING:
+    from .axes import Grid
+    from .config import Config, make_config
+    from .errors import SpatimeINRError
+    from .evaluate import Report, evaluate
+    from .field import Field, RenderedArray, load
+    from .fit import FitProgress, fit, fit_steps
+    from .phantom import phantom
+    from .volume import Volume
+
+__all__ = [
+    "Config",
+    "Field",
+    "FitProgress",
+    "Grid",
+    "RenderedArray",
+    "Report",
+    "SpatimeINRError",
+    "Volume",
+    "__version__",
+    "evaluate",
+    "fit",
+    "fit_steps",
+    "load",
+    "make_config",
+    "phantom",
+]
+
+_HOMES = {
+    "Config": "config",
+    "Field": "field",
+    "FitProgress": "fit",
+    "Grid": "axes",
+    "RenderedArray": "field",
+    "Report": "evaluate",
+    "SpatimeINRError": "errors",
+    "Volume": "volume",
+    "evaluate": "evaluate",
+    "fit": "fit",
+    "fit_steps": "fit",
+    "load": "field",
+    "make_config": "config",
+    "phantom": "phantom",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+class _Package(ModuleType):
+    """The package itself, keeping its functions under their names.
+
+    ``fit``, ``evaluate`` and ``phantom`` are functions and the modules they live in. Python binds
+    a submodule in its package when it is imported; here that binding gives the function instead,
+    so that ``napari_spatimeinr.fit(...)`` works whatever was imported before. The modules stay
+    importable as such: ``from napari_spatimeinr.fit import fit_steps``.
+    """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if _HOMES.get(name) == name and isinstance(value, ModuleType):
+            value = getattr(value, name)
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

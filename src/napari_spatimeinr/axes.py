@@ -197,6 +197,8 @@ class Grid:
         if number > MAX_VOXELS:
             raise GridError(f"A scale of {factor:g} would make {number:.3g} voxels along {AXES[axis]}; choose a smaller one.")
         new = max(1, math.floor(number))
+        if new == n:
+            return n, spacing, origin  # to the last bit: frames are copied where grids are equal
         fine = spacing * n / new
         return new, fine, origin + (fine - spacing) / 2
 
@@ -207,6 +209,8 @@ class Grid:
             raise GridError(f"A voxel of {voxel:g} would make {number:.3g} voxels along {AXES[axis]}; choose a larger one.")
         # As many voxels as fit into the extent: covered to within half a voxel on each side.
         new = max(1, math.floor(number + 1e-6))
+        if new == n and float(voxel) == spacing:
+            return n, spacing, origin
         return new, float(voxel), origin + (n - 1) * spacing / 2 - (new - 1) * voxel / 2
 
 

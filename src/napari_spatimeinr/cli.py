@@ -1,0 +1,390 @@
+"""The command ``spatimeinr``: demo, fit, render, evaluate, info, convert, config.
+
+Thin: options in, one call of the Python API, words out. Commands import what they need when they
+run, so that ``info``, ``convert`` and ``config`` start without torch.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Generator
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from . import cli_options as options
+from ._version import __version__
+from .cli_output import Output, Watched, guarded
+from .config import Config, apply_settings, make_config
+from .errors import ConfigError, GridError, InputError
+
+if TYPE_CHECKING:
+    from .field import Field
+    from .fit import FitProgress
+    from .volume import Volume
+
+app = typer.Typer(
+    name="spatimeinr",
+    help="Any time point and any voxel size from one 4D fluorescence recording.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+def main() -> None:
+    """Run the command line; the process ends with its exit code."""
+    app(prog_name="spatimeinr")
+
+
+@app.callback(invoke_without_command=True)
+def _top(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        print(f"spatimeinr {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+@guarded
+def demo(
+    folder: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder of the results.")] = Path("demo-output"),
+    shape: Annotated[str, typer.Option("--shape", metavar="T,Z,Y,X", help="Size of the phantom.")] = "7,32,64,64",
+    preset: options.Preset = "balanced",
+    settings: options.Settings = None,
+    device: options.Device = "auto",
+    seed: options.Seed = 0,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Fit a phantom, render it finer, and compare with the truth: a NIfTI, a picture and a table."""
+    output = Output(as_json, quiet)
+    sizes = tuple(int(n) for n in options.numbers(shape, 4, "--shape", "7,32,64,64 (T,Z,Y,X)"))
+    config = _configured(preset, None, settings)
+    options.device(device)
+    from .demo import run
+
+    with output.progress() as progress:
+        result = run(folder, sizes, config, device, seed, progress=progress.fit)
+    output.say(result.table())
+    output.say("\n".join(str(path) for path in result.files))
+    output.result({"output": str(folder), "files": [str(path) for path in result.files], "psnr": result.psnr, "seconds": result.seconds})
+
+
+@app.command()
+@guarded
+def fit(
+    recording: Annotated[Path, typer.Argument(metavar="INPUT", help="NIfTI or TIFF.")],
+    model: Annotated[Path, typer.Option("--output", "-o", metavar="MODEL", help="The model to write, NAME.spatimeinr.")],
+    preset: options.Preset = "balanced",
+    config_file: options.ConfigFile = None,
+    settings: options.Settings = None,
+    device: options.Device = "auto",
+    seed: options.Seed = 0,
+    time_budget: Annotated[float | None, typer.Option("--time-budget", metavar="SECONDS", help="Stop after this time.")] = None,
+    resume: Annotated[Path | None, typer.Option("--resume", metavar="MODEL", help="Go on from this model.")] = None,
+    roi: options.Roi = None,
+    channel: options.Channel = None,
+    axes: options.Axes = None,
+    spacing: options.Spacing = None,
+    units: options.Units = None,
+    psf: options.Psf = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Fit a recording and write a model file, which holds everything that a rendering needs.
+
+    Ctrl-C stops early and writes the model as it is then (exit code 130).
+    """
+    output = Output(as_json, quiet)
+    how = options.reading(axes, spacing, units, channel)
+    config = _configured(preset, config_file, settings, psf)
+    options.device(device)
+    options.positive(time_budget, "--time-budget")
+    part = None if roi is None else options.parse_roi(roi)
+    if options.is_recording(model):
+        raise ConfigError(f"fit writes a model, not a recording; name it {model.name.split('.')[0]}.spatimeinr instead of {model.name}.")
+    options.writable(model, recording)
+    volume = _read(recording, how, output)
+    from .field import load
+    from .fit import fit_steps
+
+    before = None if resume is None else load(resume, device=device)
+    steps = fit_steps(
+        volume, preset=config.preset, config=config, device=device, seed=seed, time_budget=time_budget, resume=before, roi=part
+    )
+    begun = time.monotonic()
+    field, interrupted = _run(steps, output)
+    field.save(model)
+    facts = field.provenance
+    result = {
+        "model": str(model),
+        "seconds": facts.get("seconds", time.monotonic() - begun),
+        **{key: facts.get(key) for key in ("steps", "device", "seed", "chosen", "hold_out", "peak_memory_bytes")},
+    }
+    gain = (result["hold_out"] or {}).get("gain_over_linear_db")
+    remark = "" if gain is None else f", {gain:+.2f} dB over linear interpolation on held-out frames"
+    output.say(f"{model}: {result['seconds']:.1f} s on {result['device']}, {result['steps']} steps{remark}")
+    output.result({**result, "interrupted": True} if interrupted else result)
+    if interrupted:
+        raise typer.Exit(130)
+
+
+@app.command()
+@guarded
+def render(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="What fit wrote.")],
+    target: Annotated[Path, typer.Option("--output", "-o", metavar="OUTPUT", help="NIfTI or TIFF to write.")],
+    time_scale: Annotated[float | None, typer.Option("--time-scale", metavar="F", help="Frames per acquired frame.")] = None,
+    scale: Annotated[float | None, typer.Option("--scale", metavar="F", help="Voxels per acquired voxel along z, y and x.")] = None,
+    scale_z: Annotated[float | None, typer.Option("--scale-z", metavar="F", help="The same along z.")] = None,
+    scale_yx: Annotated[float | None, typer.Option("--scale-yx", metavar="F", help="The same along y and x.")] = None,
+    voxel: Annotated[str | None, typer.Option("--voxel", metavar="V|DZ,DY,DX", help="Exact voxel size.")] = None,
+    isotropic: Annotated[bool, typer.Option("--isotropic", help="Voxels as large along z as along y and x.")] = False,
+    dt: Annotated[float | None, typer.Option("--dt", metavar="DT", help="Exact frame interval.")] = None,
+    times: Annotated[str | None, typer.Option("--times", metavar="T1,T2,...", help="Exact times, increasing.")] = None,
+    roi: options.Roi = None,
+    keep_acquired: Annotated[bool, typer.Option("--keep-acquired", help="Copy acquired frames bit for bit.")] = False,
+    dtype: options.Dtype = "float32",
+    device: options.Device = "auto",
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Render a model at other times and voxel sizes."""
+    output = Output(as_json, quiet)
+    grid = options.scales(time_scale, scale, scale_z, scale_yx, voxel, isotropic, dt, times, roi)
+    options.dtype(dtype)
+    options.device(device)
+    options.writable(target, model)
+    from . import io
+    from .field import load
+
+    field = load(model, device=device)
+    begun = time.monotonic()
+    volume = field.lazy(**grid, keep_acquired=keep_acquired, dtype=dtype).volume()
+    with output.progress() as progress:
+        volume.data = Watched(volume.data, "rendering", progress)
+        io.write(volume, target)
+    seconds = time.monotonic() - begun
+    output.say(f"{target}: {_size(volume)} in {seconds:.1f} s")
+    speed = volume.grid.voxels / max(seconds, 1e-9)
+    output.result(
+        {"output": str(target), "shape": volume.shape, "spacing": volume.spacing, "seconds": seconds, "voxels_per_second": speed}
+    )
+
+
+@app.command()
+@guarded
+def evaluate(
+    recording: Annotated[Path, typer.Argument(metavar="INPUT", help="NIfTI or TIFF.")],
+    hold_out: Annotated[str, typer.Option("--hold-out", help="What is held out: frames (time) or planes (z).")] = "time",
+    gap: Annotated[int, typer.Option("--gap", min=2, help="Every how-manieth frame or plane is given.")] = 2,
+    preset: options.Preset = "balanced",
+    config_file: options.ConfigFile = None,
+    settings: options.Settings = None,
+    baselines: Annotated[str, typer.Option("--baselines", help="Of linear, cubic and flow.")] = "linear,cubic,flow",
+    ablate: Annotated[bool, typer.Option("--ablate", help="Also with each component switched off.")] = False,
+    device: options.Device = "auto",
+    seed: options.Seed = 0,
+    channel: options.Channel = None,
+    axes: options.Axes = None,
+    spacing: options.Spacing = None,
+    units: options.Units = None,
+    psf: options.Psf = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Hold frames or planes out, predict them, and score the prediction against interpolation."""
+    output = Output(as_json, quiet)
+    how = options.reading(axes, spacing, units, channel)
+    config = _configured(preset, config_file, settings, psf)
+    options.one_of(hold_out, ("time", "z"), "--hold-out")
+    chosen = tuple(name.strip() for name in baselines.split(",") if name.strip())
+    for name in chosen:
+        options.one_of(name, ("linear", "cubic", "flow"), "--baselines")
+    options.device(device)
+    volume = _read(recording, how, output)
+    from .evaluate import evaluate as score
+
+    with output.progress() as progress:
+        report = score(
+            volume, hold_out=hold_out, gap=gap, preset=config.preset, config=config, device=device, seed=seed,
+            baselines=chosen, ablate=ablate, progress=progress.fit,
+        )  # fmt: skip
+    output.say(report.table())
+    output.result({**report.to_json(), "input": str(recording)})
+
+
+@app.command()
+@guarded
+def info(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A recording or a model.")],
+    axes: options.Axes = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Tell what a recording or a model is."""
+    output = Output(as_json, quiet)
+    from .cli_info import describe
+
+    facts = describe(file, options.reading(axes, None, None, None)["axes"])
+    if not as_json:
+        width = max(map(len, facts))
+        for key, value in facts.items():
+            output.say(f"{key.replace('_', ' '):{width}}  {_told(value)}")
+    output.result(facts)
+
+
+@app.command()
+@guarded
+def convert(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="NIfTI or TIFF.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="NIfTI or TIFF; the ending decides.")],
+    channel: options.Channel = None,
+    axes: options.Axes = None,
+    spacing: options.Spacing = None,
+    units: options.Units = None,
+    roi: options.Roi = None,
+    dtype: options.Dtype = "source",
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Write a recording in another format, with its calibration."""
+    output = Output(as_json, quiet)
+    how = options.reading(axes, spacing, units, channel)
+    options.dtype(dtype)
+    part = None if roi is None else options.parse_roi(roi)
+    options.writable(target, source)
+    from . import io
+
+    volume = _read(source, how, output, uncalibrated="")
+    if part is not None:
+        volume = volume.crop(part)
+    with output.progress() as progress:
+        volume.data = Watched(volume.data, "converting", progress)
+        io.write(volume, target, dtype=dtype)
+    output.say(f"{target}: {_size(volume)}")
+    output.result({"output": str(target), "shape": volume.shape, "spacing": volume.spacing, "units": volume.units})
+
+
+@app.command()
+@guarded
+def config(
+    preset: Annotated[str, typer.Argument(metavar="PRESET", help="fast, balanced or best.")],
+    settings: options.Settings = None,
+    debug: options.Debug = False,
+) -> None:
+    """Print a preset as YAML, to be edited and given to fit with --config."""
+    print(_configured(preset, None, settings).to_yaml(), end="")
+
+
+# -- helpers ----------------------------------------------------------------------------------
+
+
+def _configured(preset: str, file: Path | None, settings: list[str] | None, psf: str | None = None) -> Config:
+    """Preset, then file, then --set, then --psf."""
+    changes = list(settings or [])
+    if psf is not None:
+        widths = options.numbers(psf, 3, "--psf", "0.5,0.2,0.2 (SZ,SY,SX)")
+        if min(widths) < 0:
+            raise ConfigError(f"--psf takes standard deviations, which are not negative, got {psf!r}.")
+        changes.append(f"psf={list(widths)}")
+    return apply_settings(make_config(preset, file), changes)
+
+
+def _read(path: Path, how: dict[str, Any], output: Output, uncalibrated: str = "the fit goes on in") -> Volume:
+    from . import io
+
+    try:
+        volume = io.read(path, **how)
+    except GridError as error:
+        # With --spacing the option is wrong, without it the file is.
+        if how["spacing"] is not None:
+            raise
+        raise InputError(str(error)) from error
+    for warning in volume.metadata.get("warnings", ()):
+        output.note(f"warning: {warning}")
+    unknown = [f"{what}s" for what, unit in zip(("frame", "voxel"), volume.units, strict=True) if unit == what]
+    if unknown and uncalibrated:
+        missing = " and ".join({"frames": "frame interval", "voxels": "voxel size"}[what] for what in unknown)
+        output.note(f"warning: {path.name} does not state its {missing}; {uncalibrated} {' and '.join(unknown)} (--spacing, --units).")
+    return volume
+
+
+def _run(steps: Generator[FitProgress, None, Field], output: Output) -> tuple[Field, bool]:
+    """Run a fit to its end, or to the first usable model after Ctrl-C; a second Ctrl-C stops at once.
+
+    Returns
+    -------
+    The Field, and whether Ctrl-C was pressed.
+    """
+    latest: Field | None = None
+    with _Interrupt() as interrupt, output.progress() as progress:
+        try:
+            while True:
+                state = next(steps)
+                progress.fit(state)
+                latest = state.field if state.field is not None else latest
+                if interrupt.asked and latest is not None:
+                    steps.close()
+                    return latest, True
+                if interrupt.asked and not interrupt.told:
+                    interrupt.told = True
+                    output.note("Stopping at the first usable model; press Ctrl-C again to stop without one.")
+        except StopIteration as done:
+            field: Field = done.value
+            return field, interrupt.asked
+        except KeyboardInterrupt:
+            if latest is None:
+                raise
+            return latest, True
+
+
+class _Interrupt:
+    """While entered, the first Ctrl-C sets ``asked`` and the second one raises KeyboardInterrupt."""
+
+    def __init__(self) -> None:
+        self.asked = self.told = False
+
+    def __enter__(self) -> _Interrupt:
+        self._main = threading.current_thread() is threading.main_thread()
+        if self._main:
+            self._before = signal.signal(signal.SIGINT, self._pressed)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._main:
+            signal.signal(signal.SIGINT, self._before)
+
+    def _pressed(self, number: int, frame: FrameType | None) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+
+
+def _size(volume: Volume) -> str:
+    t, z, y, x = volume.shape
+    dt, dz, dy, dx = volume.spacing
+    return f"{t} x {z} x {y} x {x}, frame {dt:g} {volume.units[0]}, voxel {dz:g} x {dy:g} x {dx:g} {volume.units[1]}"
+
+
+def _told(value: Any) -> str:
+    if value is None:
+        return "not stated"
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {_told(v)}" for k, v in value.items())
+    if isinstance(value, (list, tuple)):
+        return " x ".join(_told(v) for v in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""Reading and writing recordings; the ending of a file decides its format."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import FormatError
+from .atomic import ending, replacing
+from .cast import convert_dtype
+
+if TYPE_CHECKING:
+    from ..volume import Volume
+
+__all__ = ["convert_dtype", "describe", "read", "replacing", "write"]
+
+NIFTI = (".nii", ".nii.gz", ".hdr", ".img")
+TIFF = (".tif", ".tiff", ".ome.tif", ".ome.tiff")
+WRITABLE = (".nii", ".nii.gz", *TIFF)
+
+
+def read(
+    path: str | os.PathLike[str],
+    *,
+    axes: str | None = None,
+    spacing: tuple[float | None, ...] | None = None,
+    units: tuple[str | None, str | None] | None = None,
+    channel: int | None = None,
+) -> Volume:
+    """Read a recording; big uncompressed files are mapped, not loaded.
+
+    Parameters
+    ----------
+    path : a NIfTI (.nii, .nii.gz, .hdr/.img) or TIFF (.tif, .tiff, .ome.tif) file.
+    axes : letters of TZCYX that name the file's axes, when it does not or is wrong.
+    spacing : (dt, dz, dy, dx); an entry of None keeps what the file states.
+    units : of time and of space, for example ``("s", "um")``. They name the unit of the numbers,
+        given or stated, and convert nothing; an entry of None keeps the file's.
+    channel : which one to read, from 0, when there are several.
+
+    Returns
+    -------
+    A volume ``(T, Z, Y, X)``. Time and space that neither the file nor the caller states have spacing
+    1.0 and the unit "frame" or "voxel". ``metadata`` (JSON values) holds ``source``, ``format``,
+    ``header``, ``affine``, ``channel``, ``channel_index``, ``channels``, ``source_dtype``,
+    ``calibrated_by``, ``stated`` and ``warnings`` (questions to ask the user).
+
+    Raises
+    ------
+    FormatError
+        If the file is missing, damaged, or not what its ending says.
+    InputError
+        If what it holds is no recording, or the axes, units or channel do not fit.
+    GridError
+        If the spacing is impossible.
+    """
+    from .calibration import How
+
+    return _read(path, How(axes, spacing, units, channel))
+
+
+def write(volume: Volume, path: str | os.PathLike[str], *, dtype: Any = None) -> Path:
+    """Write a recording frame by frame, completely or not at all.
+
+    Parameters
+    ----------
+    volume : the recording; its data may be lazy, only one frame is held at a time.
+    path : .nii, .nii.gz, .ome.tif(f) (OME-TIFF) or .tif(f) (ImageJ hyperstack).
+    dtype : "source" (the type of the recording the volume comes from), "float32", "uint16" or
+        "uint8", rounded and clipped; None keeps the volume's.
+
+    Returns
+    -------
+    The path written.
+
+    Raises
+    ------
+    SaveError
+        If it cannot be written; an earlier file stays as it was.
+    FormatError
+        If the ending is not one of the above.
+    InputError
+        If the type is unknown.
+    """
+    target = Path(path)
+    kind = ending(target)
+    if kind not in WRITABLE:
+        raise FormatError(f"{target} cannot be written: its ending must be one of {', '.join(WRITABLE)}.")
+    if kind in TIFF:
+        from . import tiff_write
+
+        return tiff_write.write(volume, target, dtype)
+    from . import nifti_write
+
+    return nifti_write.write(volume, target, dtype)
+
+
+def describe(
+    path: str | os.PathLike[str],
+    *,
+    axes: str | None = None,
+    spacing: tuple[float | None, ...] | None = None,
+    units: tuple[str | None, str | None] | None = None,
+    channel: int | None = None,
+) -> dict[str, Any]:
+    """What a recording is, as JSON values; the parameters and errors are those of :func:`read`.
+
+    Returns
+    -------
+    ``kind`` ("recording"), ``path``, ``format``, ``shape`` [T, Z, Y, X], ``channels``, ``spacing``
+    [dt, dz, dy, dx] and ``units`` [time, space] with None for what nobody states, ``origin``,
+    ``times`` (None when evenly spaced), ``dtype``, ``calibrated_by`` {"dt", "voxel"} and
+    ``warnings``. Several channels are counted, not asked about.
+    """
+    from .calibration import How
+
+    volume = _read(path, How(axes, spacing, units, channel, any_channel=True, load=False))
+    metadata = volume.metadata
+    return {
+        "kind": "recording",
+        "path": str(path),
+        "format": metadata["format"],
+        "shape": list(volume.shape),
+        "channels": metadata["channels"],
+        "spacing": metadata["stated"]["spacing"],
+        "units": metadata["stated"]["units"],
+        "origin": list(volume.origin),
+        "times": None if volume.grid.times is None else list(volume.grid.times),
+        "dtype": metadata["source_dtype"],
+        "calibrated_by": metadata["calibrated_by"],
+        "warnings": metadata["warnings"],
+    }
+
+
+def _read(path: str | os.PathLike[str], how: Any) -> Volume:
+    source = Path(path)
+    kind = ending(source)
+    try:
+        if source.is_dir():
+            raise FormatError(f"{source} is a folder; give one of the files in it.")
+        if not source.exists():
+            raise FormatError(f"{source} does not exist; check the name and the folder.")
+        if kind not in (*NIFTI, *TIFF):
+            raise FormatError(f"{source} is of an unknown kind; recordings end in one of {', '.join((*NIFTI, *TIFF))}.")
+        if source.stat().st_size == 0:
+            raise FormatError(f"{source} is empty (0 bytes); copy or export it again.")
+        if kind in TIFF:
+            from . import tiff
+
+            return tiff.read(source, how)
+        from . import nifti
+
+        return nifti.read(source, how)
+    except FormatError:
+        raise
+    except OSError as error:
+        raise FormatError(f"{source} cannot be read ({error.strerror or error}); check the file and its permissions.") from error

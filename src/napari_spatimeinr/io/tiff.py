@@ -1,0 +1,272 @@
+"""Reading TIFF: ImageJ hyperstacks, OME-TIFF and plain stacks of pages."""
+
+from __future__ import annotations
+
+import logging
+import math
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from ..errors import FormatError, InputError, SpatimeINRError
+from ..volume import Volume
+from .calibration import How, Stated, settle
+from .layout import choose_channel, match_axes, name_axes, to_tzyx
+from .lazy import PagedArray
+from .tiff_calibration import imagej, ome, tags
+
+logging.getLogger("tifffile").addHandler(logging.NullHandler())  # what it logs on the way becomes our one sentence
+
+TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+HUGE_PLANE = 2**30
+"""Bytes of a compressed plane above which its compression must be believable."""
+
+
+def read(path: Path, how: How) -> Volume:
+    """Read ``.tif``, ``.tiff``, ``.ome.tif`` or ``.ome.tiff``; what it holds decides, not the ending.
+
+    Uncompressed contiguous files stay memory maps, others are read page by page when indexed.
+
+    Parameters
+    ----------
+    path : the file.
+    how : what the user says about it; ``axes`` name the file's axes in stored order.
+
+    Returns
+    -------
+    A volume ``(T, Z, Y, X)``.
+
+    Raises
+    ------
+    FormatError
+        If the file is damaged, truncated or no TIFF.
+    InputError
+        If it holds colour, pages of several sizes, several channels and none is chosen, one plane
+        only, axes that cannot be told, or frames at irregular times.
+    GridError
+        If it states an impossible spacing and none is given.
+    """
+    _check_chain(path)
+    try:
+        with tifffile.TiffFile(path) as file:
+            return _read(path, file, how)
+    except SpatimeINRError:
+        raise
+    except MemoryError as error:
+        raise FormatError(f"{path} does not fit into memory; save it uncompressed, which is read without loading it.") from error
+    except Exception as error:  # damaged files make the library raise whatever it likes
+        raise FormatError(f"{path} cannot be read as a TIFF ({_brief(error)}); export it again.") from error
+
+
+def _read(path: Path, file: tifffile.TiffFile, how: How) -> Volume:
+    series = _series(path, file, how)
+    warnings: list[str] = []
+    axes, shape = _axes(path, series, how, warnings)
+    dtype = np.dtype(series.dtype)
+    if dtype.kind not in "biuf":
+        raise InputError(f"{path} holds {dtype} values, and intensities must be real numbers; convert the recording first.")
+    channel, channels = choose_channel(axes, shape, how.channel, how.any_channel)
+    data = _data(path, file, series, axes, shape, channel)
+
+    stated = Stated()
+    names: list[str | None] = []
+    if series.kind == "ome":
+        stated, names = ome(file.ome_metadata or "", data.shape[0], how)
+    elif series.kind == "imagej":
+        stated = imagej(file.imagej_metadata or {}, file.pages.first, "ImageJ metadata")
+    elif file.shaped_metadata and {"spacing", "unit", "finterval"} & set(file.shaped_metadata[0]):
+        stated = imagej(file.shaped_metadata[0], file.pages.first, "TIFF metadata")
+    else:
+        stated = tags(file.pages.first)
+    if len(file.series) > 1:
+        warnings.append(f"The file holds {len(file.series)} images and the first was read: is it the right one?")
+    stated.warnings[:0] = warnings
+    settled = settle(stated, how, data.shape)
+    metadata = {
+        "source": str(path),
+        "format": {"ome": "ome-tiff", "imagej": "imagej-tiff"}.get(series.kind, "tiff"),
+        "header": _plain(file, series),
+        "affine": None,
+        "channel": names[channel] if channel < len(names) else None,
+        "channel_index": channel if channels > 1 else None,
+        "channels": channels,
+        "source_dtype": str(data.dtype.newbyteorder("=")),
+        **settled.metadata,
+    }
+    return Volume(data, settled.spacing, settled.origin, settled.units, settled.orientation, metadata)
+
+
+def _check_chain(path: Path) -> None:
+    """Follow the chain of page directories, which breaks off in a truncated file.
+
+    tifffile only logs such a break and returns fewer pages.
+    """
+    size = path.stat().st_size
+    broken = f"{path} is truncated or damaged (its chain of pages breaks off); copy or export it again."
+    with open(path, "rb") as file:
+        head = file.read(16)
+        order = {b"II": "<", b"MM": ">"}.get(head[:2], "")
+        version = struct.unpack(order + "H", head[2:4])[0] if order and len(head) >= 8 else 0
+        if version not in (42, 43):
+            raise FormatError(f"{path} is not a TIFF although its name says so; export it again or correct its ending.")
+        if version == 43 and len(head) < 16:
+            raise FormatError(broken)
+        count, entry, pointer, at = ("H", 12, "I", head[4:8]) if version == 42 else ("Q", 20, "Q", head[8:16])
+        wide = struct.calcsize(pointer)
+        offset, seen = struct.unpack(f"{order}{pointer}", at)[0], set()
+        if offset == 0:
+            raise FormatError(f"{path} has no pages; export it again.")
+        while offset:
+            if offset in seen or offset >= size:
+                raise FormatError(broken)
+            seen.add(offset)
+            file.seek(offset)
+            block = file.read(struct.calcsize(count))
+            if len(block) < struct.calcsize(count):
+                raise FormatError(broken)
+            length = struct.unpack(f"{order}{count}", block)[0] * entry
+            block = file.read(min(length + wide, size))
+            if len(block) < length + wide or not _tags_inside(block[:length], order, pointer, size):
+                raise FormatError(broken)
+            offset = struct.unpack(f"{order}{pointer}", block[length:])[0]
+
+
+def _tags_inside(block: bytes, order: str, pointer: str, size: int) -> bool:
+    """Whether the values of all standard tags of a page lie within the file (private ones have rules of their own)."""
+    wide = struct.calcsize(pointer)
+    for code, kind, count, at in struct.iter_unpack(f"{order}HH{pointer}{pointer}", block):
+        length = count * TYPE_BYTES.get(kind, 0)
+        if code < 0x8000 and length > wide and at + length > size:
+            return False
+    return True
+
+
+def _series(path: Path, file: tifffile.TiffFile, how: How) -> Any:
+    _check_sizes(path, file.pages.first)
+    try:
+        found = file.series
+    except RuntimeError as error:
+        raise InputError(f"{path} holds pages of different sizes or types; save the recording alone in one file.") from error
+    if not found:
+        raise FormatError(f"{path} has no images; export it again.")
+    series = found[0]
+    says_ome = file.is_ome or "<OME" in file.pages.first.description[:1000]
+    if says_ome and series.kind not in ("ome", "imagej") and how.axes is None:
+        raise FormatError(
+            f"The OME-XML of {path} does not fit its pages (a part of a set of files?); "
+            "open the set's first file, or name the axes yourself with axes='...' (--axes)."
+        )
+    if file.is_imagej and series.kind not in ("imagej", "ome", "shaped"):
+        raise FormatError(f"{path} is truncated: its ImageJ header promises more than is there; copy or export it again.")
+    if len(found) > 1 and series.kind != "ome":
+        raise InputError(f"{path} holds pages of different sizes or types; save the recording alone in one file.")
+    pages: list[Any] = list(series.pages)
+    if any(page is None for page in pages):
+        raise FormatError(
+            f"{path} lacks planes that its OME-XML promises (a part of a set of files?); export the recording into one file."
+        )
+    first = pages[0]
+    for page in pages:
+        _check_sizes(path, page)
+        if page.shape != first.shape or page.dtype != first.dtype:
+            raise InputError(f"{path} holds pages of different sizes or types; save the recording alone in one file.")
+    if series.dataoffset is None and len(pages) * math.prod(first.shape) != math.prod(series.shape):
+        raise FormatError(
+            f"{path} is truncated: it has {len(pages)} pages and promises {' x '.join(map(str, series.shape))}; copy it again."
+        )
+    return series
+
+
+def _check_sizes(path: Path, page: Any) -> None:
+    """Strips and tiles must lie within the file; tifffile fills missing ones with zeros."""
+    keyframe = page.keyframe
+    if keyframe.dtype is None or 0 in keyframe.shape or not keyframe.shape:
+        raise InputError(f"{path} has a page without pixels or of an unknown type; export the recording again.")
+    size = page.parent.filehandle.size
+    offsets, counts = list(page.dataoffsets), list(page.databytecounts)
+    inside = bool(offsets) and len(offsets) <= len(counts)
+    inside = inside and all(n > 0 and o > 0 and o + n <= size for o, n in zip(offsets, counts, strict=False))
+    stored = sum(counts[: len(offsets)])
+    bits = math.prod(keyframe.shape) * keyframe.bitspersample
+    if keyframe.compression == 1:
+        inside = inside and stored * 8 >= bits
+    elif keyframe.nbytes > HUGE_PLANE:
+        inside = inside and keyframe.nbytes < 20_000 * stored
+    if not inside:
+        raise FormatError(
+            f"{path} is truncated: page {page.index} promises data beyond the end of the file; copy or export it again."
+        )
+
+
+def _axes(path: Path, series: Any, how: How, warnings: list[str]) -> tuple[str, tuple[int, ...]]:
+    axes, shape = series.get_axes(squeeze=False), series.get_shape(squeeze=False)
+    pairs = [(letter, int(n)) for letter, n in zip(axes, shape, strict=True) if letter != "S" or n > 1]
+    if any(letter == "S" for letter, _ in pairs) or (
+        series.keyframe.photometric in (2, 6) and series.keyframe.samplesperpixel > 1
+    ):
+        raise InputError(f"{path} holds colour (RGB) images; split it into single channels first.")
+    axes, shape = "".join(letter for letter, _ in pairs), tuple(n for _, n in pairs)
+    if how.axes is not None:
+        named = [n for letter, n in pairs if n > 1 or letter in "YX"]
+        return match_axes(how.axes, tuple(named), shape)
+    if (
+        len(series.pages) == 1
+        and series.kind not in ("ome", "imagej")
+        and sum(n > 1 for n in shape) <= 2
+        and not {"Z", "T"} & set(axes)
+    ):
+        raise InputError(
+            f"{path} is a single plane and a recording needs several; stack them first, or say so with axes='YX' (--axes YX)."
+        )
+    named_axes, sizes, guesses = name_axes(axes, shape)
+    warnings += guesses
+    return named_axes, sizes
+
+
+def _data(path: Path, file: tifffile.TiffFile, series: Any, axes: str, shape: tuple[int, ...], channel: int) -> Any:
+    keyframe, offset = series.keyframe, series.dataoffset
+    plain = keyframe.compression == 1 and keyframe.predictor == 1 and keyframe.fillorder == 1
+    if offset is not None and plain and keyframe.bitspersample == keyframe.dtype.itemsize * 8 and not series.is_multifile:
+        dtype = np.dtype(keyframe.dtype).newbyteorder(file.byteorder)
+        if offset + math.prod(shape) * dtype.itemsize > path.stat().st_size:
+            raise FormatError(
+                f"{path} is truncated: {' x '.join(map(str, shape))} is promised and less is there; copy or export it again."
+            )
+        return to_tzyx(np.memmap(path, dtype=dtype, mode="r", offset=offset, shape=shape), axes, channel)
+    plane = tuple(n for n in keyframe.shape if n > 1)
+    if axes[-2:] != "YX" or tuple(n for n in shape[-2:] if n > 1) != plane or series.transform is not None:
+        return to_tzyx(series.asarray().reshape(shape), axes, channel)
+    numbers = np.arange(math.prod(shape[:-2])).reshape(*shape[:-2], 1, 1)
+    pages = list(series.pages)
+    lookup = to_tzyx(numbers, axes, channel)[:, :, 0, 0]
+
+    def read_page(k: int) -> NDArray[Any]:
+        handle = pages[k].parent.filehandle
+        handle.open()
+        try:
+            return np.asarray(pages[k].asarray())
+        finally:
+            handle.close()
+
+    return PagedArray(read_page, lookup, (int(shape[-2]), int(shape[-1])), np.dtype(series.dtype), path)
+
+
+def _plain(file: tifffile.TiffFile, series: Any) -> dict[str, Any]:
+    """Short header entries as JSON values."""
+    if series.kind == "ome":
+        return {"ome_xml": file.ome_metadata}
+    found = file.imagej_metadata or (file.shaped_metadata or ({},))[0]
+    return {
+        key: value
+        for key, value in found.items()
+        if isinstance(value, str | bool | int) or (isinstance(value, float) and math.isfinite(value))
+    }
+
+
+def _brief(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return text[:100] or type(error).__name__

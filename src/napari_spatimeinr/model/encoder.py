@@ -1,0 +1,45 @@
+"""Latents from frames: a small convolutional network run on blocks."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class Encoder(nn.Module):
+    """Normalised frames to a cleaned frame and latent features.
+
+    Convolutions have no padding: a block with ``reach`` voxels around it gives the same values as
+    the whole frame. The cleaned frame is the frame plus a correction that starts at zero.
+
+    Parameters
+    ----------
+    channels : of the hidden layers.
+    layers : number of 3 x 3 x 3 convolutions.
+    features : latent channels besides the cleaned frame.
+    """
+
+    def __init__(self, channels: int, layers: int, features: int) -> None:
+        super().__init__()
+        self.reach = layers
+        widths = [1] + [channels] * (layers - 1) + [1 + features]
+        self.convolutions = nn.ModuleList(nn.Conv3d(a, b, 3) for a, b in zip(widths[:-1], widths[1:], strict=True))
+        last = self.convolutions[-1]
+        assert isinstance(last, nn.Conv3d) and last.bias is not None
+        with torch.no_grad():
+            last.weight[0] = 0
+            last.bias[0] = 0
+
+    def forward(self, frames: Tensor, precision: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
+        """``(B, 1, Z, Y, X)`` to the cleaned frame ``(B, 1, ...)`` and features ``(B, F, ...)``, ``reach`` smaller on each side."""
+        x = frames.to(precision)
+        for i, convolution in enumerate(self.convolutions):
+            assert isinstance(convolution, nn.Conv3d) and convolution.bias is not None
+            x = F.conv3d(x, convolution.weight.to(precision), convolution.bias.to(precision))
+            if i < len(self.convolutions) - 1:
+                x = F.leaky_relu(x, 0.1)
+        r = self.reach
+        centre = frames[:, :, r : frames.shape[2] - r, r : frames.shape[3] - r, r : frames.shape[4] - r]
+        x = x.float()
+        return centre + x[:, :1], x[:, 1:]

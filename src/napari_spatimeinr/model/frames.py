@@ -1,0 +1,86 @@
+"""Frames of a recording as normalised blocks, read where they are needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+Box = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
+"""Half-open voxel ranges (z, y, x); they may reach beyond the frame, which is mirrored there."""
+
+
+@dataclass(frozen=True)
+class Levels:
+    """How intensities become numbers near 0..1, frame by frame.
+
+    ``normalised = (raw - offset) / (scale * gain[k])``
+    """
+
+    offset: float
+    scale: float
+    gains: tuple[float, ...]
+
+    def gain(self, t: float) -> float:
+        """Gain at a time in frames, linear between frames."""
+        return float(np.interp(t, np.arange(len(self.gains)), self.gains))
+
+
+def box_shape(box: Box) -> tuple[int, int, int]:
+    """Number of voxels (z, y, x) of a box."""
+    (a, b), (c, d), (e, f) = box
+    return b - a, d - c, f - e
+
+
+def grown(box: Box, margin: int) -> Box:
+    """The box with a margin on every side."""
+    (a, b), (c, d), (e, f) = box
+    m = margin
+    return (a - m, b + m), (c - m, d + m), (e - m, f + m)
+
+
+def _mirror(index: np.ndarray[Any, Any], n: int) -> np.ndarray[Any, Any]:
+    if n == 1:
+        return np.zeros_like(index)
+    index = index % (2 * n - 2)
+    return np.where(index >= n, 2 * n - 2 - index, index)
+
+
+class Frames:
+    """Access to ``(T, Z, Y, X)`` data of any array-like, as float32 tensors, missing values filled.
+
+    Parameters
+    ----------
+    data : array-like; only the asked-for part is read.
+    levels : the normalisation.
+    """
+
+    def __init__(self, data: Any, levels: Levels, device: torch.device) -> None:
+        self.data = data
+        self.levels = levels
+        self.device = device
+        self.shape: tuple[int, int, int] = tuple(data.shape[1:])  # type: ignore[assignment]
+        self.count = int(data.shape[0])
+
+    def block(self, k: int, box: Box) -> Tensor:
+        """Normalised voxels of frame ``k`` in a box: ``(1, 1, z, y, x)``."""
+        rows = [_mirror(np.arange(a, b), n) for (a, b), n in zip(box, self.shape, strict=True)]
+        low = [int(r.min()) for r in rows]
+        part = np.asarray(self.data[(k, *(slice(int(r.min()), int(r.max()) + 1) for r in rows))])
+        for axis, (r, a) in enumerate(zip(rows, low, strict=True)):
+            if len(r) != part.shape[axis] or (len(r) > 1 and (np.diff(r) != 1).any()):
+                part = part.take(r - a, axis=axis)
+        out = part.astype(np.float32)
+        if self.data.dtype.kind == "f" and not np.isfinite(out).all():
+            out = np.where(np.isfinite(out), out, np.float32(self.levels.offset))
+        out -= np.float32(self.levels.offset)
+        out *= np.float32(1 / (self.levels.scale * self.levels.gains[k]))
+        return torch.from_numpy(np.ascontiguousarray(out))[None, None].to(self.device)
+
+    def whole(self, k: int) -> Tensor:
+        """The whole normalised frame ``(1, 1, Z, Y, X)``."""
+        z, y, x = self.shape
+        return self.block(k, ((0, z), (0, y), (0, x)))

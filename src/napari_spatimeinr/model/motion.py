@@ -1,0 +1,120 @@
+"""The velocity field: where things go.
+
+Velocity is in source voxels per frame interval, on a coarse control grid over space and with one
+knot in the middle of each interval between given frames; linear between knots and nodes.
+Trajectories are integrated by the midpoint rule, so motion may curve and accelerate.
+Times are in frames of the source (frame k is at time k), points ``(B, P, 3)`` in (z, y, x) voxels.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from .sampling import linear, resample
+
+
+class VelocityField(nn.Module):
+    """Velocity on a control grid.
+
+    Parameters
+    ----------
+    knots : times of the knots, increasing, ``(K,)``, in frames.
+    shape : (Z, Y, X) of the source in voxels.
+    nodes : number of control nodes along each axis; they span the source from edge to edge.
+    """
+
+    knots: Tensor
+    size: Tensor
+
+    def __init__(self, knots: Tensor, shape: tuple[int, int, int], nodes: tuple[int, int, int]) -> None:
+        super().__init__()
+        self.shape = shape
+        self.nodes = nn.Parameter(torch.zeros(len(knots), 3, *nodes))
+        self.register_buffer("knots", knots.float())
+        scale = [(m - 1) / (n - 1) if n > 1 else 0.0 for m, n in zip(nodes, shape, strict=True)]
+        self.register_buffer("size", torch.tensor(scale))
+
+    def at_time(self, t: Tensor) -> Tensor:
+        """The control grids at times ``(B,)``: ``(B, 3, z, y, x)``, constant beyond the end knots."""
+        k = len(self.knots)
+        if k == 1:
+            return self.nodes.expand(len(t), -1, -1, -1, -1)
+        low = (torch.searchsorted(self.knots, t, right=True) - 1).clamp(0, k - 2)
+        u = ((t - self.knots[low]) / (self.knots[low + 1] - self.knots[low])).clamp(0, 1)
+        return torch.lerp(self.nodes[low], self.nodes[low + 1], u.view(-1, 1, 1, 1, 1))
+
+    def forward(self, t: Tensor, points: Tensor) -> Tensor:
+        """Velocity at times ``(B,)`` and points ``(B, P, 3)``: ``(B, P, 3)``."""
+        return linear(self.at_time(t), points * self.size).transpose(1, 2)
+
+    def trajectory(self, points: Tensor, start: Tensor, end: Tensor, steps_per_frame: float = 2.0) -> Tensor:
+        """Where the points at time ``start`` (B,) are at time ``end`` (B,): ``(B, P, 3)``."""
+        longest = float((end - start).abs().max())
+        steps = max(1, math.ceil(longest * steps_per_frame - 1e-6))
+        h = (end - start) / steps
+        for i in range(steps):
+            t = start + i * h
+            half = points + (0.5 * h).view(-1, 1, 1) * self(t, points)
+            points = points + h.view(-1, 1, 1) * self(t + 0.5 * h, half)
+        return points
+
+    def displacement_nodes(self, start: float, end: float, refine: int = 2) -> Tensor:
+        """Displacement from ``start`` to ``end`` on the control grid refined ``refine`` times.
+
+        Returns ``(1, 3, z', y', x')`` with ``(m - 1) * refine + 1`` nodes along an axis of m.
+        Interpolating it is what makes rendering cheap: trajectories are smooth.
+        """
+        device = self.nodes.device
+        axes = []
+        for n, m in zip(self.shape, self.nodes.shape[2:], strict=True):
+            axes.append(torch.linspace(0, n - 1, (m - 1) * refine + 1, device=device) if n > 1 else torch.zeros(1, device=device))
+        points = torch.stack(torch.meshgrid(*axes, indexing="ij"), -1).reshape(1, -1, 3)
+        t0, t1 = (torch.tensor([t], device=device, dtype=torch.float32) for t in (start, end))
+        moved = self.trajectory(points, t0, t1) - points
+        return moved.transpose(1, 2).reshape(1, 3, *(len(a) for a in axes))
+
+    def displacement(self, nodes: Tensor, positions: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+        """Displacement nodes on the regular grid of voxel positions: ``(1, 3, z, y, x)``."""
+        scaled = [
+            p * ((nodes.shape[2 + axis] - 1) / (n - 1) if n > 1 else 0.0)
+            for axis, (p, n) in enumerate(zip(positions, self.shape, strict=True))
+        ]
+        return resample(nodes, scaled)
+
+    @torch.no_grad()
+    def set_from_dense(self, dense: Tensor) -> None:
+        """Knots from velocities ``(K, 3, z, y, x)`` in source voxels, on any grid of blocks over the source."""
+        positions = []
+        for n_dense, n, m in zip(dense.shape[2:], self.shape, self.nodes.shape[2:], strict=True):
+            voxel = torch.linspace(0, n - 1, m, device=dense.device)
+            positions.append(((voxel + 0.5) * (n_dense / n) - 0.5).clamp(0, n_dense - 1))
+        self.nodes.copy_(resample(dense, positions))
+
+
+def node_counts(shape: tuple[int, int, int], spacing: tuple[float, float, float], node_voxels: float) -> tuple[int, int, int]:
+    """Nodes per axis: about every ``node_voxels`` lateral voxels, at most every 2 voxels along z."""
+    distance = node_voxels * min(spacing[1:])
+    counts = []
+    for n, s in zip(shape, spacing, strict=True):
+        every = max(distance / s, 2.0)
+        counts.append(max(2, math.ceil((n - 1) / every) + 1) if n > 1 else 1)
+    return counts[0], counts[1], counts[2]
+
+
+def roughness(nodes: Tensor, spacing: tuple[float, float, float]) -> Tensor:
+    """Mean squared spatial gradient of velocity, per node distance, weighted for anisotropy."""
+    total = nodes.new_zeros(())
+    weight = nodes.new_tensor(spacing) / min(spacing[1:])
+    for axis in (2, 3, 4):
+        if nodes.shape[axis] > 1:
+            # In lateral voxels, so that z counts by its physical size.
+            total = total + ((nodes.diff(dim=axis) * weight.view(1, 3, 1, 1, 1)) ** 2).sum(1).mean()
+    return total
+
+
+def unsteadiness(nodes: Tensor) -> Tensor:
+    """Mean squared change of velocity from knot to knot."""
+    return (nodes.diff(dim=0) ** 2).sum(1).mean() if len(nodes) > 1 else nodes.new_zeros(())

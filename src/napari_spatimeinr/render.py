@@ -1,0 +1,179 @@
+"""Rendering a network on a grid: blocks of voxel positions at a time, latents cached."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from .config import RenderOptions
+from .interpolation import temporal_weights
+from .model.frames import Box, Frames
+from .model.network import Network, needed_box, sample
+from .model.rendering import cell_offsets
+
+BLOCK = (32, 128, 128)
+"""Output voxels (z, y, x) computed at once."""
+ROUND = (8, 32, 32)
+"""Encoded boxes are rounded outwards to multiples of this, so that neighbouring blocks share them."""
+SAME = 1e-6
+"""Times closer to a frame than this (in frames) are that frame."""
+
+Encoded = tuple[Tensor, Tensor | None]
+
+
+class Cache:
+    """Encoded boxes, least recently used thrown away first; safe for threads."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self.most_bytes = most_bytes
+        self.bytes = 0
+        self.items: OrderedDict[tuple[int, Box], Encoded] = OrderedDict()
+        self.lock = threading.Lock()
+
+    def get(self, key: tuple[int, Box]) -> Encoded | None:
+        """The item, now the most recently used; None if it is not there."""
+        with self.lock:
+            if key in self.items:
+                self.items.move_to_end(key)
+            return self.items.get(key)
+
+    def put(self, key: tuple[int, Box], value: Encoded) -> None:
+        """Keep an item, if need be instead of older ones."""
+        with self.lock:
+            if key in self.items:
+                return
+            self.items[key] = value
+            self.bytes += _bytes(value)
+            while self.bytes > self.most_bytes and len(self.items) > 1:
+                self.bytes -= _bytes(self.items.popitem(last=False)[1])
+
+
+def _bytes(value: Encoded) -> int:
+    return sum(part.numel() * part.element_size() for part in value if part is not None)
+
+
+class Renderer:
+    """Values of a network anywhere; several threads may call it.
+
+    Parameters
+    ----------
+    network : what was fitted.
+    frames : the recording.
+    options : how cells are integrated.
+    interpolation : "linear" or "cubic" in time, used where the network has no parts.
+    """
+
+    def __init__(self, network: Network, frames: Frames, options: RenderOptions, interpolation: str = "linear") -> None:
+        self.network = network
+        self.frames = frames
+        self.options = options
+        self.interpolation = interpolation
+        z, y, x = frames.shape
+        chosen = options.cache_bytes or max(192 * 2**20, min(3 * frames.count * z * y * x, 2 * 2**30))
+        self.cache = Cache(chosen)
+        self._nodes: OrderedDict[tuple[float, int], Tensor] = OrderedDict()
+        self._lock = threading.Lock()
+
+    # -- one block ---------------------------------------------------------------------
+
+    @torch.no_grad()
+    def block(self, t: float, positions: Sequence[NDArray[np.float64]], cell: tuple[float, float, float, float]) -> NDArray[np.float32]:
+        """Raw intensities at time ``t`` (frames) on the regular grid of voxel ``positions``, ``(z, y, x)``.
+
+        ``cell`` is the extent of an output cell in frames and source voxels, (t, z, y, x). Cells
+        larger than a voxel are integrated by quadrature over the hypercube.
+        """
+        times, time_weights = self._times(t, cell[0])
+        subs = [cell_offsets(c) if self.options.hypercube else ([0.0], [1.0]) for c in cell[1:]]
+        fine = [(p[:, None] + np.asarray(o)[None, :]).ravel() for p, (o, _) in zip(positions, subs, strict=True)]
+        total: Tensor | None = None
+        for time, share in zip(times, time_weights, strict=True):
+            value = self._points(time, fine) * share
+            total = value if total is None else total + value
+        assert total is not None
+        factors = tuple(len(o) for o, _ in subs)
+        if max(factors) > 1:
+            total = F.avg_pool3d(total[None, None], factors)[0, 0]
+        return total.cpu().numpy()
+
+    def _times(self, t: float, extent: float) -> tuple[list[float], list[float]]:
+        if self.options.exposure == 0 or extent == 0:
+            return [t], [1.0]
+        n = self.options.samples
+        offsets = ((np.arange(n) + 0.5) / n - 0.5) * self.options.exposure * extent
+        inside = np.clip(t + offsets, 0, self.frames.count - 1)
+        return inside.tolist(), [1 / n] * n
+
+    def _points(self, t: float, fine: list[NDArray[np.float64]]) -> Tensor:
+        positions = tuple(
+            torch.from_numpy(p.astype(np.float32)).to(self.frames.device).clamp(0, n - 1)
+            for p, n in zip(fine, self.frames.shape, strict=True)
+        )
+        shape = tuple(len(p) for p in positions)
+        value = self._value(t, (positions[0], positions[1], positions[2])).reshape(shape)
+        levels = self.frames.levels
+        return value * (levels.scale * levels.gain(t)) + levels.offset
+
+    def _value(self, t: float, positions: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+        count = self.frames.count
+        t = min(max(t, 0.0), count - 1.0)
+        nearest = round(t)
+        if abs(t - nearest) < SAME:
+            return self._one(nearest, None, positions)[0]
+        network = self.network
+        if network.velocity is None and network.encoder is None and self.interpolation == "cubic":
+            weights = temporal_weights(t, np.arange(count, dtype=np.float64), "cubic")
+            terms = [float(w) * self._one(k, None, positions)[0] for k, w in enumerate(weights) if abs(w) > 1e-3]
+            return torch.stack(terms).sum(0) / float(weights[np.abs(weights) > 1e-3].sum())
+        before = int(t)
+        u = t - before
+        a, la = self._one(before, self._displacement(t, before), positions)
+        b, lb = self._one(before + 1, self._displacement(t, before + 1), positions)
+        if network.decoder is None or la is None or lb is None:
+            return torch.lerp(a, b, u)
+        result: Tensor = network.decoder(a, b, la, lb, u, network.precision)
+        return result
+
+    def _one(self, k: int, nodes: Tensor | None, positions: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor | None]:
+        points, box = needed_box(self.network.moved(positions, nodes), self.frames.shape, ROUND)
+        encoded = self.cache.get((k, box))
+        if encoded is None:
+            encoded = self.network.encode(self.frames, k, box)
+            self.cache.put((k, box), encoded)
+        return sample(encoded, points, box)
+
+    def _displacement(self, t: float, k: int) -> Tensor | None:
+        if self.network.velocity is None:
+            return None
+        key = (t, k)
+        with self._lock:
+            known = self._nodes.get(key)
+        if known is None:
+            known = self.network.velocity.displacement_nodes(t, float(k))
+            with self._lock:
+                self._nodes[key] = known
+                while len(self._nodes) > 16:
+                    self._nodes.popitem(last=False)
+        return known
+
+    # -- larger pieces ------------------------------------------------------------------
+
+    def volume(self, t: float, positions: Sequence[NDArray[np.float64]], cell: tuple[float, float, float, float]) -> NDArray[np.float32]:
+        """One time point on any regular grid, block by block: ``(z, y, x)`` float32."""
+        shape = tuple(len(p) for p in positions)
+        out = np.empty(shape, np.float32)
+        # Fewer output voxels per block where a cell takes several samples.
+        size = [max(1, int(b / max(1.0, c))) for b, c in zip(BLOCK, cell[1:], strict=True)]
+        for z in range(0, shape[0], size[0]):
+            for y in range(0, shape[1], size[1]):
+                for x in range(0, shape[2], size[2]):
+                    where = (slice(z, z + size[0]), slice(y, y + size[1]), slice(x, x + size[2]))
+                    out[where] = self.block(t, [p[w] for p, w in zip(positions, where, strict=True)], cell)
+        return out

@@ -1,0 +1,1 @@
+"""Fitting the parts of a model to one recording."""

@@ -1,0 +1,149 @@
+"""Gates: a component is kept only where it beats interpolation on data it did not see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..interpolation import temporal_weights
+from ..model.frames import Box, Frames
+from ..model.network import Network, needed_box, sample
+from ..model.sampling import gaussian
+from .latents import Displacements, random_box
+
+MARGIN_DB = 0.02
+"""A component must win by this much; below it the simpler method is kept."""
+FOREGROUND = 0.1
+"""The moving foreground: smoothed neighbours differ by more than this."""
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Frames kept back and the rest, by number."""
+
+    held: list[int]
+    given: list[int]
+
+
+def split(count: int) -> HeldOut | None:
+    """Every fourth frame kept back, from the middle of the first four; None with fewer than four frames."""
+    if count < 4:
+        return None
+    held = list(range(2 if count < 6 else 3, count - 1, 4))
+    return HeldOut(held, [k for k in range(count) if k not in held])
+
+
+def blocks(shape: tuple[int, int, int], seed: int, most: int = 12, size: tuple[int, int, int] = (16, 48, 48)) -> list[Box]:
+    """Blocks a frame is scored on: all of it when it is small."""
+    counts = [-(-n // s) for n, s in zip(shape, size, strict=True)]
+    if counts[0] * counts[1] * counts[2] <= most:
+        edges = [[(i * s, min(n, (i + 1) * s)) for i in range(c)] for n, s, c in zip(shape, size, counts, strict=True)]
+        return [(z, y, x) for z in edges[0] for y in edges[1] for x in edges[2]]
+    generator = torch.Generator().manual_seed(seed)
+    return [random_box(shape, size, generator) for _ in range(most)]
+
+
+class Errors:
+    """Squared errors of several methods on the same voxels."""
+
+    def __init__(self) -> None:
+        self.whole: dict[str, list[float]] = {}
+        self.moving: dict[str, list[float]] = {}
+
+    def add(self, name: str, error: Tensor, moving: Tensor) -> None:
+        """Add a block's squared errors."""
+        self.whole.setdefault(name, []).append(float(error.sum()))
+        self.moving.setdefault(name, []).append(float(error[moving].sum()))
+
+    def gain(self, name: str, over: str = "linear", moving: bool = False) -> float:
+        """Gain of a method over another in dB, over all voxels or the moving foreground; 0 where there is none."""
+        table = self.moving if moving else self.whole
+        a, b = sum(table[over]), sum(table[name])
+        if a <= 0 or b <= 0:
+            return 0.0 if a <= b else 60.0
+        return float(10 * np.log10(a / b))
+
+
+@torch.no_grad()
+def predict(network: Network, frames: Frames, displacements: Displacements, t: int, pair: tuple[int, int], box: Box) -> Tensor:
+    """Frame ``t`` on the voxels of a box from two other frames: ``(z, y, x)``, normalised."""
+    positions = tuple(torch.arange(a, b, device=frames.device, dtype=torch.float32) for a, b in box)
+    values = []
+    for k in pair:
+        points, needed = needed_box(network.moved((positions[0], positions[1], positions[2]), displacements(float(t), float(k))), frames.shape)
+        values.append(sample(network.encode(frames, k, needed), points, needed))
+    (a, la), (b, lb) = values
+    u = (t - pair[0]) / (pair[1] - pair[0])
+    if network.decoder is None or la is None or lb is None:
+        out = torch.lerp(a, b, u)
+    else:
+        out = network.decoder(a, b, la, lb, u, network.precision)
+    return out.reshape(*(len(p) for p in positions))
+
+
+@torch.no_grad()
+def held_out_errors(candidates: dict[str, Network], frames: Frames, parts: HeldOut, seed: int, errors: Errors | None = None) -> Errors:
+    """Errors of linear, cubic and the candidates on the frames kept back."""
+    errors = errors or Errors()
+    given = np.asarray(parts.given, dtype=np.float64)
+    done = set(errors.whole)
+    moves = {name: Displacements(network) for name, network in candidates.items()}
+    for t in parts.held:
+        pair = (max(k for k in parts.given if k < t), min(k for k in parts.given if k > t))
+        for box in blocks(frames.shape, seed + t):
+            truth = frames.block(t, box)[0, 0]
+            a, b = (frames.block(k, box)[0, 0] for k in pair)
+            moving = _smooth(a - b).abs() > FOREGROUND
+            for kind in ("linear", "cubic"):
+                if kind not in done:
+                    weights = temporal_weights(float(t), given, kind)
+                    terms = [float(w) * frames.block(int(k), box)[0, 0] for k, w in zip(given, weights, strict=True) if abs(w) > 1e-3]
+                    errors.add(kind, (torch.stack(terms).sum(0) - truth) ** 2, moving)
+            for name, network in candidates.items():
+                errors.add(name, (predict(network, frames, moves[name], t, pair, box) - truth) ** 2, moving)
+    return errors
+
+
+def _smooth(block: Tensor) -> Tensor:
+    return gaussian(block[None, None], (1.0, 1.0, 1.0))[0, 0]
+
+
+@torch.no_grad()
+def masked_errors(network: Network, frames: Frames, mask: Tensor, seed: int) -> Errors:
+    """Errors of a frame predicted from one neighbour along the motion, raw and cleaned, on masked blocks only."""
+    errors = Errors()
+    raw = network.without_latents()
+    moves = Displacements(network)
+    for k in range(frames.count):
+        for j in (k - 1, k + 1):
+            if not 0 <= j < frames.count:
+                continue
+            for box in blocks(frames.shape, seed + k, most=6):
+                truth = frames.block(k, box)[0, 0]
+                hidden = mask[0, 0][tuple(slice(a, b) for a, b in box)].bool()
+                if not hidden.any():
+                    continue
+                positions = tuple(torch.arange(a, b, device=frames.device, dtype=torch.float32) for a, b in box)
+                for name, one in (("linear", raw), ("latents", network)):
+                    moved = one.moved((positions[0], positions[1], positions[2]), moves(float(k), float(j)))
+                    points, needed = needed_box(moved, frames.shape)
+                    value = sample(one.encode(frames, j, needed), points, needed)[0].reshape(truth.shape)
+                    error = ((value - truth) ** 2)[hidden]
+                    errors.add(name, error, torch.zeros_like(error, dtype=torch.bool))
+    return errors
+
+
+def choose(errors: Errors, names: list[str]) -> str:
+    """The best method by whole-frame error that is not worse than interpolation on the moving foreground.
+
+    ``names`` go from simple to elaborate; "linear" and "cubic" are always candidates.
+    """
+    best = "cubic" if errors.gain("cubic") > MARGIN_DB else "linear"
+    for name in names:
+        safe = errors.gain(name, best, moving=True) > -MARGIN_DB or best not in ("linear", "cubic")
+        if errors.gain(name, best) > MARGIN_DB and safe:
+            best = name
+    return best
