@@ -234,6 +234,31 @@ def test_ome_units_and_plane_times(tmp_path: Path, stack: np.ndarray) -> None:
     assert describe(nothing)["spacing"] == [None] * 4
 
 
+def test_ome_sizes_in_part(tmp_path: Path, stack: np.ndarray) -> None:
+    """Each size meets its own unit, whichever are stated."""
+    metadata = {"axes": "TZYX", "PhysicalSizeX": 0.1, "PhysicalSizeZ": 500, "PhysicalSizeZUnit": "nm"}
+    tifffile.imwrite(tmp_path / "a.ome.tif", stack, metadata=metadata)
+    volume = read(tmp_path / "a.ome.tif")
+    assert (volume.spacing, volume.units) == ((1, 0.5, 0.1, 0.1), ("frame", "um"))
+    assert describe(tmp_path / "a.ome.tif")["spacing"] == [None, 0.5, None, 0.1]
+    metadata = {"axes": "TZYX", "PhysicalSizeX": 0.1, "PhysicalSizeXUnit": "pixel", "PhysicalSizeY": 0.1}
+    tifffile.imwrite(tmp_path / "a.ome.tif", stack, metadata=metadata)
+    assert read(tmp_path / "a.ome.tif").units == ("frame", "voxel")
+
+
+def test_imagej_stacks_without_dimensions(tmp_path: Path, stack: np.ndarray) -> None:
+    """Old ImageJ counts images only; axes may be named with or without those of size 1."""
+    tifffile.imwrite(
+        tmp_path / "a.tif", stack[0], photometric="minisblack", description="ImageJ=1.53c\nimages=4\nunit=um\n", metadata=None
+    )
+    volume = read(tmp_path / "a.tif")
+    assert volume.shape == (1, 4, 5, 6)
+    assert "ZYX was assumed" in volume.metadata["warnings"][0]
+    tifffile.imwrite(tmp_path / "b.tif", stack[:1], imagej=True, metadata={"axes": "TZYX"})
+    for axes, shape in (("TZYX", (1, 4, 5, 6)), ("ZYX", (1, 4, 5, 6)), ("TYX", (4, 1, 5, 6)), ("TZCYX", (1, 4, 5, 6))):
+        assert read(tmp_path / "b.tif", axes=axes).shape == shape
+
+
 def test_resolution_tags_fine_enough_are_pixels(tmp_path: Path, stack: np.ndarray) -> None:
     """A print resolution is not a pixel size."""
     how: dict[str, Any] = {"photometric": "minisblack", "metadata": {"axes": "ZYX"}}

@@ -25,9 +25,9 @@ class MotionOptions(_Options):
     node_voxels: float = Field(4.0, gt=0, le=64, description="Distance of the velocity field's control nodes, voxels.")
     levels: int = Field(4, ge=1, le=6, description="Levels of the coarse-to-fine start.")
     warps: int = Field(6, ge=1, le=50, description="Updates of the start on each level.")
-    steps: int = Field(200, ge=0, le=100_000, description="Optimisation steps of the continuous field.")
+    steps: int = Field(80, ge=0, le=100_000, description="Optimisation steps of the continuous field.")
     points: int = Field(12_000, ge=256, le=1_000_000, description="Random points per step.")
-    smoothness: tuple[float, ...] = Field((0.02, 0.3), min_length=1, description="Smoothness weights tried; hold-out picks one.")
+    smoothness: tuple[float, ...] = Field((0.002, 0.05), min_length=1, description="Smoothness weights tried; hold-out picks one.")
     acceleration: float = Field(0.1, ge=0, description="Weight of smoothness in time.")
     two_interval: float = Field(0.5, ge=0, description="Weight of the term that spans two frame intervals.")
     max_voxels: int = Field(48_000_000, ge=10_000, description="Voxels (all frames) motion is estimated on; larger recordings are binned.")
@@ -41,9 +41,9 @@ class LatentOptions(_Options):
     layers: int = Field(3, ge=1, le=8, description="3-D convolutions of the encoder.")
     features: int = Field(8, ge=1, le=64, description="Latent channels handed to the decoder.")
     width: int = Field(32, ge=4, le=512, description="Width of the decoder.")
-    steps: int = Field(600, ge=0, le=1_000_000, description="Training steps.")
-    crop: tuple[int, int, int] = Field((16, 32, 32), description="Voxels (z, y, x) of one training block.")
-    blocks: int = Field(2, ge=1, le=64, description="Training blocks per step.")
+    steps: int = Field(350, ge=0, le=1_000_000, description="Training steps.")
+    crop: tuple[int, int, int] = Field((16, 40, 40), description="Voxels (z, y, x) of one training block.")
+    blocks: int = Field(1, ge=1, le=64, description="Training blocks per step.")
     learning_rate: float = Field(3e-3, gt=0, le=1)
 
 
@@ -83,13 +83,13 @@ class Config(_Options):
 
 _CHANGES: dict[str, dict[str, Any]] = {
     "fast": {
-        "motion": {"steps": 100, "smoothness": [0.1], "warps": 5},
-        "latents": {"steps": 250, "channels": 8, "layers": 2, "width": 24},
+        "motion": {"steps": 40, "smoothness": [0.01]},
+        "latents": {"steps": 200, "channels": 8, "layers": 2, "width": 24},
     },
     "balanced": {},
     "best": {
-        "motion": {"steps": 500, "points": 20_000, "smoothness": [0.01, 0.1, 1.0]},
-        "latents": {"steps": 2000, "channels": 24, "layers": 4, "width": 48},
+        "motion": {"steps": 300, "points": 20_000, "smoothness": [0.0005, 0.005, 0.05, 0.3]},
+        "latents": {"steps": 1500, "blocks": 2, "channels": 24, "layers": 4, "width": 48},
     },
 }
 

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from .config import RenderOptions
 from .interpolation import temporal_weights
 from .model.frames import Box, Frames
-from .model.network import Network, needed_box, sample
+from .model.network import Encoded, Network, around, needed_box, sample, sample_clean
 from .model.rendering import cell_offsets
 
 BLOCK = (32, 128, 128)
@@ -24,8 +24,6 @@ ROUND = (8, 32, 32)
 """Encoded boxes are rounded outwards to multiples of this, so that neighbouring blocks share them."""
 SAME = 1e-6
 """Times closer to a frame than this (in frames) are that frame."""
-
-Encoded = tuple[Tensor, Tensor | None]
 
 
 class Cache:
@@ -132,22 +130,25 @@ class Renderer:
             weights = temporal_weights(t, np.arange(count, dtype=np.float64), "cubic")
             terms = [float(w) * self._one(k, None, positions)[0] for k, w in enumerate(weights) if abs(w) > 1e-3]
             return torch.stack(terms).sum(0) / float(weights[np.abs(weights) > 1e-3].sum())
-        before = int(t)
-        u = t - before
-        a, la = self._one(before, self._displacement(t, before), positions)
-        b, lb = self._one(before + 1, self._displacement(t, before + 1), positions)
-        if network.decoder is None or la is None or lb is None:
-            return torch.lerp(a, b, u)
-        result: Tensor = network.decoder(a, b, la, lb, u, network.precision)
-        return result
+        return network.between(
+            around(t, range(count)),
+            lambda k: self._one(k, self._displacement(t, k), positions),
+            lambda k: self._outer(k, self._displacement(t, k), positions),
+        )
 
-    def _one(self, k: int, nodes: Tensor | None, positions: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor | None]:
+    def _encoded(self, k: int, nodes: Tensor | None, positions: tuple[Tensor, Tensor, Tensor]) -> tuple[Encoded, Tensor, Box]:
         points, box = needed_box(self.network.moved(positions, nodes), self.frames.shape, ROUND)
         encoded = self.cache.get((k, box))
         if encoded is None:
             encoded = self.network.encode(self.frames, k, box)
             self.cache.put((k, box), encoded)
-        return sample(encoded, points, box)
+        return encoded, points, box
+
+    def _one(self, k: int, nodes: Tensor | None, positions: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor | None]:
+        return sample(*self._encoded(k, nodes, positions))
+
+    def _outer(self, k: int, nodes: Tensor | None, positions: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+        return sample_clean(*self._encoded(k, nodes, positions))
 
     def _displacement(self, t: float, k: int) -> Tensor | None:
         if self.network.velocity is None:

@@ -100,6 +100,9 @@ def name_axes(axes: str, shape: tuple[int, ...]) -> tuple[str, tuple[int, ...], 
     if any(letter == "S" and size > 1 for letter, size in pairs):
         raise InputError("The file holds colour (RGB) images; split it into single channels first.")
     pairs = [(letter, size) for letter, size in pairs if letter in LETTERS or size > 1]
+    if any(letter not in LETTERS for letter, _ in pairs):  # an axis of size 1 may well be what the unnamed one is
+        pairs = [(letter, size) for letter, size in pairs if letter in "YX" or size > 1]
+        axes = "".join(letter for letter, _ in pairs)
     other = [letter for letter, _ in pairs if letter not in LETTERS]
     free = [letter for letter in "TZ" if letter not in axes]
     if len(other) > len(free) or set(other) - set("QIR") or not {"Y", "X"} <= set(axes):

@@ -22,6 +22,8 @@ from .tiff_calibration import imagej, ome, tags
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # what it logs on the way becomes our one sentence
 
 TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+LONG_XML = 2**18
+"""Characters of OME-XML above which it is not carried along (it may describe every plane)."""
 HUGE_PLANE = 2**30
 """Bytes of a compressed plane above which its compression must be believable."""
 
@@ -212,7 +214,7 @@ def _axes(path: Path, series: Any, how: How, warnings: list[str]) -> tuple[str, 
     axes, shape = "".join(letter for letter, _ in pairs), tuple(n for _, n in pairs)
     if how.axes is not None:
         named = [n for letter, n in pairs if n > 1 or letter in "YX"]
-        return match_axes(how.axes, tuple(named), shape)
+        return match_axes(how.axes, tuple(named), shape, tuple(n for letter, n in pairs if n > 1 or letter != "C"))
     if (
         len(series.pages) == 1
         and series.kind not in ("ome", "imagej")
@@ -258,7 +260,8 @@ def _data(path: Path, file: tifffile.TiffFile, series: Any, axes: str, shape: tu
 def _plain(file: tifffile.TiffFile, series: Any) -> dict[str, Any]:
     """Short header entries as JSON values."""
     if series.kind == "ome":
-        return {"ome_xml": file.ome_metadata}
+        xml = file.ome_metadata or ""
+        return {"ome_xml": xml if len(xml) <= LONG_XML else None}
     found = file.imagej_metadata or (file.shaped_metadata or ({},))[0]
     return {
         key: value

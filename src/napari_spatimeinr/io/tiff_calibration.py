@@ -12,6 +12,8 @@ import numpy as np
 from ..errors import InputError
 from .calibration import SPACE, TIME, How, Stated, parse_unit
 
+SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "min": 60.0, "h": 3600.0}
+METRES = {"m": 1.0, "mm": 1e-3, "um": 1e-6, "nm": 1e-9}
 REGULAR = 0.05
 """Frames whose steps differ from the median by more than this fraction are irregular in time."""
 JITTER = 0.01
@@ -83,21 +85,18 @@ def ome(xml: str, frames: int, how: How) -> tuple[Stated, list[str | None]]:
     image = next(element for element in root if element.tag.endswith("Image"))
     pixels = next(element for element in image if element.tag.endswith("Pixels"))
     attributes = pixels.attrib
-    units = []
+    units: dict[int, tuple[str, float] | None] = {}
     for axis, letter in ((1, "Z"), (2, "Y"), (3, "X")):
-        value = _number(attributes.get(f"PhysicalSize{letter}"))
-        unit = parse_unit(attributes.get(f"PhysicalSize{letter}Unit", "um"), SPACE)
-        if value is not None:
-            units.append(unit)
-            out.spacing[axis] = value
+        out.spacing[axis] = _number(attributes.get(f"PhysicalSize{letter}"))
+        if out.spacing[axis] is not None:
+            units[axis] = parse_unit(attributes.get(f"PhysicalSize{letter}Unit", "um"), SPACE)
     if units:
-        # One unit for all axes: that of x when all are known, else none.
-        common = units[-1] if None not in units else None
-        out.units[1], out.sources["voxel"] = common[0] if common else None, "OME-XML"
-        for axis in (1, 2, 3):
-            value, unit = out.spacing[axis], units[0] if len(units) == 1 else units[axis - 1 - (3 - len(units))]
-            if value is not None and common and unit:
-                out.spacing[axis] = _tidy(value * unit[1] * _metres(unit[0]) / _metres(common[0]))
+        out.sources["voxel"] = "OME-XML"
+        known = [unit for unit in units.values() if unit is not None]
+        if len(known) == len(units):  # else the numbers stay as they are, in an unknown unit
+            out.units[1] = known[-1][0]
+            for axis, (name, factor) in zip(units, known, strict=True):
+                out.spacing[axis] = _tidy((out.spacing[axis] or 0.0) * factor * METRES[name] / METRES[known[-1][0]])
     increment = _number(attributes.get("TimeIncrement"))
     unit = parse_unit(attributes.get("TimeIncrementUnit", "s"), TIME)
     if increment is not None:
@@ -145,13 +144,6 @@ def _plane_times(pixels: Any, frames: int, out: Stated) -> None:
         out.warnings.append(
             f"The file states a frame interval of {stated:g} s, and its planes are {median:g} s apart: which is right?"
         )
-
-
-SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "min": 60.0, "h": 3600.0}
-
-
-def _metres(unit: str) -> float:
-    return {"m": 1.0, "mm": 1e-3, "um": 1e-6, "nm": 1e-9}[unit]
 
 
 def _own(image: Any, out: Stated) -> None:

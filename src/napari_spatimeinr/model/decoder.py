@@ -1,4 +1,4 @@
-"""From what two frames say about a point to its value."""
+"""From what the neighbouring frames say about a point to its value."""
 
 from __future__ import annotations
 
@@ -8,36 +8,50 @@ from torch.nn import functional as F
 
 FIRST_SHARE = 0.25
 """Shares of the interval the decoder is trained on begin here; nearer to a frame it is asked for this one."""
+OUTER_START = -0.5
+"""Logarithm of the weight the two outer frames start with, relative to the inner ones."""
 
 
 class Decoder(nn.Module):
-    """A small MLP: blend weight of the two neighbouring frames and a residual.
+    """A small MLP that blends two inner and two outer frames and adds a residual.
 
-    ``value = w a + (1 - w) b + fade r`` where ``w`` starts as ``1 - u`` (u: share of the interval
-    that has passed) and is exactly 1 and 0 at the frames, and ``fade`` goes to 0 there.
+    ``value = sum(w_i v_i) / sum(w_i) + fade r``. With ``u`` the share of the interval that has passed, the
+    inner weights start as ``1 - u`` and ``u``; the outer ones and ``fade`` go to 0 at the frames, so an
+    acquired frame is made of that frame alone.
     """
 
     def __init__(self, features: int, width: int) -> None:
         super().__init__()
-        self.layers = nn.ModuleList([nn.Linear(2 * features + 4, width), nn.Linear(width, width), nn.Linear(width, 2)])
+        self.layers = nn.ModuleList([nn.Linear(2 * features + 8, width), nn.Linear(width, width), nn.Linear(width, 4)])
         last = self.layers[-1]
         assert isinstance(last, nn.Linear)
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
 
-    def forward(self, a: Tensor, b: Tensor, latent_a: Tensor, latent_b: Tensor, u: float, precision: torch.dtype = torch.float32) -> Tensor:
-        """Values ``(P,)`` from the frames' values ``(P,)`` and latents ``(F, P)`` at share ``u`` in [0, 1]."""
+    def forward(self, inner: tuple[Tensor, Tensor], outer: tuple[Tensor, Tensor], latents: tuple[Tensor, Tensor], u: float, precision: torch.dtype) -> Tensor:
+        """Values at points.
+
+        Parameters
+        ----------
+        inner : values ``(P,)`` of the frames before and after.
+        outer : values ``(P,)`` of the frames before and after those, or the inner ones again at the ends.
+        latents : ``(F, P)`` of the inner frames.
+        u : share of the interval, in [0, 1].
+        """
+        a, b = inner
         asked = min(max(u, FIRST_SHARE), 1 - FIRST_SHARE)
         mean, difference = (a + b) / 2, a - b
-        known = torch.stack([mean, difference, difference.abs(), torch.full_like(a, 2 * asked - 1)])
-        x = torch.cat([latent_a, latent_b, known]).T.to(precision)
+        before, after = outer[0] - mean, outer[1] - mean
+        known = [mean, difference, difference.abs(), torch.full_like(a, 2 * asked - 1), before, after, before.abs(), after.abs()]
+        x = torch.cat([*latents, torch.stack(known)]).T.to(precision)
         for i, layer in enumerate(self.layers):
             assert isinstance(layer, nn.Linear)
             x = F.linear(x, layer.weight.to(precision), layer.bias.to(precision))
             if i < len(self.layers) - 1:
                 x = F.relu(x)
-        out = x.float()
-        odds = torch.exp(out[:, 0].clamp(-4, 4))
-        w = (1 - u) * odds / ((1 - u) * odds + u)
+        out = x.float().T
         fade = min(1.0, min(u, 1 - u) / FIRST_SHARE)
-        return torch.lerp(b, a, w) + fade * out[:, 1]
+        odds = torch.exp(out[:3].clamp(-5, 5) + out.new_tensor([0.0, OUTER_START, OUTER_START])[:, None])
+        w_a, w_before, w_after = (1 - u) * odds[0], fade * odds[1], fade * odds[2]
+        total = w_a * a + u * b + w_before * outer[0] + w_after * outer[1]
+        return total / (w_a + u + w_before + w_after) + fade * out[3]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,6 +14,32 @@ from .encoder import Encoder
 from .frames import Box, Frames, grown
 from .motion import VelocityField
 from .sampling import PREFILTER_REACH, cubic, linear, prefilter
+
+
+class Encoded(NamedTuple):
+    """A box of a frame: spline coefficients ``(1, 1, z, y, x)``; with an encoder its latents ``(1, F, ...)`` and cleaned voxels."""
+
+    coefficients: Tensor
+    latents: Tensor | None = None
+    clean: Tensor | None = None
+
+
+class Around(NamedTuple):
+    """The frames around a time, by number: two inner ones, two outer ones (None at the ends), and the share of the interval."""
+
+    outer_before: int | None
+    before: int
+    after: int
+    outer_after: int | None
+    share: float
+
+
+def around(t: float, numbers: Sequence[int]) -> Around:
+    """The frames around time ``t`` among increasing frame numbers, of which at least one is on each side."""
+    i = max(n for n, k in enumerate(numbers) if k < t)
+    j = next(n for n, k in enumerate(numbers) if k > t)
+    a, b = numbers[i], numbers[j]
+    return Around(numbers[i - 1] if i > 0 else None, a, b, numbers[j + 1] if j + 1 < len(numbers) else None, (t - a) / (b - a))
 
 
 @dataclass
@@ -31,16 +59,30 @@ class Network:
         """The same latents, nothing moves."""
         return Network(None, self.encoder, self.decoder, self.precision)
 
-    def encode(self, frames: Frames, k: int, box: Box, r: int = PREFILTER_REACH) -> tuple[Tensor, Tensor | None]:
-        """Spline coefficients ``(1, 1, z, y, x)`` and latents ``(1, F, z, y, x)`` or None of a box of frame k.
+    def encode(self, frames: Frames, k: int, box: Box, r: int = PREFILTER_REACH) -> Encoded:
+        """Encode a box of frame k.
 
         ``r`` is the reach of the prefilter; training takes a shorter one to spend less on borders.
         """
         if self.encoder is None:
-            return prefilter(frames.block(k, grown(box, r)), r), None
+            return Encoded(prefilter(frames.block(k, grown(box, r)), r))
         clean, latents = self.encoder(frames.block(k, grown(box, r + self.encoder.reach)), self.precision)
-        latents = latents[:, :, r : latents.shape[2] - r, r : latents.shape[3] - r, r : latents.shape[4] - r]
-        return prefilter(clean, r), latents
+        z, y, x = (slice(r, n - r) for n in clean.shape[2:])
+        return Encoded(prefilter(clean, r), latents[:, :, z, y, x], clean[:, :, z, y, x])
+
+    def between(self, places: Around, inner: Callable[[int], tuple[Tensor, Tensor | None]], outer: Callable[[int], Tensor]) -> Tensor:
+        """Values ``(P,)`` between two frames.
+
+        ``inner(k)`` gives values ``(P,)`` and latents ``(F, P)`` of frame k along the trajectories, ``outer(k)`` values alone.
+        """
+        a, la = inner(places.before)
+        b, lb = inner(places.after)
+        if self.decoder is None or la is None or lb is None:
+            return torch.lerp(a, b, places.share)
+        before = a if places.outer_before is None else outer(places.outer_before)
+        after = b if places.outer_after is None else outer(places.outer_after)
+        result: Tensor = self.decoder((a, b), (before, after), (la, lb), places.share, self.precision)
+        return result
 
     def moved(self, positions: tuple[Tensor, Tensor, Tensor], nodes: Tensor | None) -> Tensor:
         """Points ``(1, P, 3)`` of a regular grid of voxel positions, displaced by ``nodes`` if there are any."""
@@ -66,9 +108,14 @@ def needed_box(points: Tensor, shape: tuple[int, int, int], multiple: tuple[int,
     return points, (box[0], box[1], box[2])
 
 
-def sample(encoded: tuple[Tensor, Tensor | None], points: Tensor, box: Box) -> tuple[Tensor, Tensor | None]:
+def sample(encoded: Encoded, points: Tensor, box: Box) -> tuple[Tensor, Tensor | None]:
     """Values ``(P,)`` and latents ``(F, P)`` at points ``(1, P, 3)`` of the frame a box was encoded from."""
-    coefficients, latents = encoded
     local = points - points.new_tensor([a for a, _ in box])
-    values = cubic(coefficients, local)[0]
-    return values, None if latents is None else linear(latents, local)[0]
+    values = cubic(encoded.coefficients, local)[0]
+    return values, None if encoded.latents is None else linear(encoded.latents, local)[0]
+
+
+def sample_clean(encoded: Encoded, points: Tensor, box: Box) -> Tensor:
+    """Cleaned values ``(P,)``, linearly: enough for the outer frames, which only help to average."""
+    assert encoded.clean is not None
+    return linear(encoded.clean, points - points.new_tensor([a for a, _ in box]))[0, 0]

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..interpolation import temporal_weights
 from ..model.frames import Box, Frames
-from ..model.network import Network, needed_box, sample
+from ..model.network import Around, Network, around, needed_box, sample, sample_clean
 from ..model.sampling import gaussian
 from .latents import Displacements, random_box
 
@@ -68,20 +68,22 @@ class Errors:
 
 
 @torch.no_grad()
-def predict(network: Network, frames: Frames, displacements: Displacements, t: int, pair: tuple[int, int], box: Box) -> Tensor:
-    """Frame ``t`` on the voxels of a box from two other frames: ``(z, y, x)``, normalised."""
-    positions = tuple(torch.arange(a, b, device=frames.device, dtype=torch.float32) for a, b in box)
-    values = []
-    for k in pair:
-        points, needed = needed_box(network.moved((positions[0], positions[1], positions[2]), displacements(float(t), float(k))), frames.shape)
-        values.append(sample(network.encode(frames, k, needed), points, needed))
-    (a, la), (b, lb) = values
-    u = (t - pair[0]) / (pair[1] - pair[0])
-    if network.decoder is None or la is None or lb is None:
-        out = torch.lerp(a, b, u)
-    else:
-        out = network.decoder(a, b, la, lb, u, network.precision)
-    return out.reshape(*(len(p) for p in positions))
+def predict(network: Network, frames: Frames, displacements: Displacements, t: int, places: Around, box: Box) -> Tensor:
+    """Frame ``t`` on the voxels of a box from other frames: ``(z, y, x)``, normalised."""
+    z, y, x = (torch.arange(a, b, device=frames.device, dtype=torch.float32) for a, b in box)
+
+    def at(k: int) -> tuple[Tensor, Box]:
+        return needed_box(network.moved((z, y, x), displacements(float(t), float(k))), frames.shape)
+
+    def inner(k: int) -> tuple[Tensor, Tensor | None]:
+        points, needed = at(k)
+        return sample(network.encode(frames, k, needed), points, needed)
+
+    def outer(k: int) -> Tensor:
+        points, needed = at(k)
+        return sample_clean(network.encode(frames, k, needed), points, needed)
+
+    return network.between(places, inner, outer).reshape(len(z), len(y), len(x))
 
 
 @torch.no_grad()
@@ -92,10 +94,10 @@ def held_out_errors(candidates: dict[str, Network], frames: Frames, parts: HeldO
     done = set(errors.whole)
     moves = {name: Displacements(network) for name, network in candidates.items()}
     for t in parts.held:
-        pair = (max(k for k in parts.given if k < t), min(k for k in parts.given if k > t))
+        places = around(t, parts.given)
         for box in blocks(frames.shape, seed + t):
             truth = frames.block(t, box)[0, 0]
-            a, b = (frames.block(k, box)[0, 0] for k in pair)
+            a, b = (frames.block(k, box)[0, 0] for k in (places.before, places.after))
             moving = _smooth(a - b).abs() > FOREGROUND
             for kind in ("linear", "cubic"):
                 if kind not in done:
@@ -103,7 +105,7 @@ def held_out_errors(candidates: dict[str, Network], frames: Frames, parts: HeldO
                     terms = [float(w) * frames.block(int(k), box)[0, 0] for k, w in zip(given, weights, strict=True) if abs(w) > 1e-3]
                     errors.add(kind, (torch.stack(terms).sum(0) - truth) ** 2, moving)
             for name, network in candidates.items():
-                errors.add(name, (predict(network, frames, moves[name], t, pair, box) - truth) ** 2, moving)
+                errors.add(name, (predict(network, frames, moves[name], t, places, box) - truth) ** 2, moving)
     return errors
 
 

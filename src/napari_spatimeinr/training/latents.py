@@ -15,38 +15,31 @@ from torch import Tensor
 
 from ..config import Config
 from ..model.frames import Box, Frames
-from ..model.network import Network, needed_box, sample
+from ..model.network import Around, Encoded, Network, around, needed_box, sample, sample_clean
 from ..model.sampling import PREFILTER_REACH, cubic, linear, prefilter
 
 POINTS = 4096
 """Voxels of a block that are compared in one step."""
 TRAINING_REACH = 4
 """Reach of the spline prefilter in training, voxels."""
-ALONE = 0.3
-"""Weight of predicting a frame from one neighbour alone, at the recording's own gap."""
+ALONE = 0.03
+"""Weight of predicting a frame from one neighbour alone; more would blur what moved too far to be aligned."""
 
 
 @dataclass(frozen=True)
-class Triple:
-    """Predict ``target`` from ``before`` and ``after`` (frame numbers); one of them None: from the other alone."""
+class Task:
+    """Predict frame ``target`` from the frames around it, or (with ``around`` None) from ``alone``."""
 
-    before: int | None
     target: int
-    after: int | None
-
-    @property
-    def share(self) -> float:
-        """Share of the interval that has passed at the target."""
-        if self.before is None or self.after is None:
-            return 0.5
-        return (self.target - self.before) / (self.after - self.before)
+    around: Around | None
+    alone: int | None = None
 
 
-def triples(given: list[int]) -> list[Triple]:
-    """Training tasks from the given frame numbers; neighbours first, then one frame further away."""
-    out = [Triple(a, k, b) for a, k, b in zip(given, given[1:], given[2:], strict=False)]
+def tasks_for(given: list[int]) -> list[Task]:
+    """Training tasks from the given frame numbers: each frame from its neighbours; of two frames, each from the other."""
+    out = [Task(k, around(k, [n for n in given if n != k])) for k in given[1:-1]]
     if not out and len(given) == 2:
-        out = [Triple(given[0], given[1], None), Triple(None, given[0], given[1])]
+        out = [Task(given[1], None, given[0]), Task(given[0], None, given[1])]
     return out
 
 
@@ -85,7 +78,7 @@ def train(
     """
     assert network.encoder is not None and network.decoder is not None
     options = config.latents
-    tasks = triples(given)
+    tasks = tasks_for(given)
     generator = torch.Generator().manual_seed(seed)
     parameters = [*network.encoder.parameters(), *network.decoder.parameters()]
     optimiser = torch.optim.AdamW(parameters, lr=options.learning_rate, weight_decay=1e-4)
@@ -109,7 +102,7 @@ def train(
 def _block_loss(
     network: Network,
     frames: Frames,
-    task: Triple,
+    task: Task,
     box: Box,
     displacements: Displacements,
     config: Config,
@@ -135,42 +128,48 @@ def _block_loss(
     if mask is not None:
         z, y, x = at.long().unbind(-1)
         weight = mask[0, 0, z, y, x]
-    values = {}
-    for k in (task.before, task.after):
-        if k is not None:
-            points = _moved(network, displacements(task.target, k), places)
-            points, needed = needed_box(points[None], frames.shape)
-            values[k] = sample(network.encode(frames, k, needed, TRAINING_REACH), points, needed)
+
+    def encoded(k: int) -> tuple[Encoded, Tensor, Box]:
+        points = _moved(network, displacements(task.target, k), places)
+        points, needed = needed_box(points[None], frames.shape)
+        return network.encode(frames, k, needed, TRAINING_REACH), points, needed
+
+    count = len(at)
+    if task.around is None:
+        assert task.alone is not None
+        return _mean((sample(*encoded(task.alone))[0][:count] - target[:count]) ** 2, weight)
+    near = task.around
+    inner = [sample(*encoded(k)) for k in (near.before, near.after)]
+    # An outer frame is left out now and then, as it is at both ends of the recording.
+    outer = [
+        inner[side][0] if k is None or float(torch.rand(1, generator=generator)) < 0.15 else sample_clean(*encoded(k))
+        for side, k in enumerate((near.outer_before, near.outer_after))
+    ]
     loss = torch.zeros((), device=device)
-    for value, _ in values.values():
-        loss = loss + ALONE * _mean((value[: len(at)] - target[: len(at)]) ** 2, weight)
-    if task.before is None or task.after is None:
-        return loss
-    (a, la), (b, lb) = values[task.before], values[task.after]
-    assert la is not None and lb is not None and network.decoder is not None
+    for value, _ in inner:
+        loss = loss + ALONE * _mean((value[:count] - target[:count]) ** 2, weight)
+    # Time runs backwards half of the time: the decoder has no preferred direction.
+    order = (1, 0) if bool(torch.rand(1, generator=generator) < 0.5) else (0, 1)
 
     def predicted(u: float) -> Tensor:
-        assert la is not None and lb is not None and network.decoder is not None
-        # Time runs backwards half of the time: the decoder has no preferred direction.
-        if flip:
-            result: Tensor = network.decoder(b, a, lb, la, 1 - u, network.precision)
-        else:
-            result = network.decoder(a, b, la, lb, u, network.precision)
+        (a, la), (b, lb) = (inner[i] for i in order)
+        assert network.decoder is not None and la is not None and lb is not None
+        share = u if order == (0, 1) else 1 - u
+        result: Tensor = network.decoder((a, b), (outer[order[0]], outer[order[1]]), (la, lb), share, network.precision)
         return result
 
-    flip = bool(torch.rand(1, generator=generator) < 0.5)
-    out = predicted(task.share)
-    loss = loss + _mean((out[: len(at)] - target[: len(at)]) ** 2, weight)
+    out = predicted(near.share)
+    loss = loss + _mean((out[:count] - target[:count]) ** 2, weight)
     if spatial:
-        q = len(at) // 4
-        here, there = slice(len(at), len(at) + q), slice(len(at) + q, len(at) + 2 * q)
+        q = count // 4
+        here, there = slice(count, count + q), slice(count + q, count + 2 * q)
         cell = (2 * out[:q] + out[here] + out[there]) / 4 - (2 * target[:q] + target[here] + target[there]) / 4
         loss = loss + config.cycle.spatial * _mean(cell**2, weight[:q])
     if config.cycle.temporal > 0:
         # Predict at two times between, and from these the frame back.
-        step = min(0.25, task.share, 1 - task.share)
-        back = (predicted(task.share - step) + predicted(task.share + step)) / 2
-        loss = loss + config.cycle.temporal * _mean((back[: len(at)] - target[: len(at)]) ** 2, weight)
+        step = min(0.25, near.share, 1 - near.share)
+        back = (predicted(near.share - step) + predicted(near.share + step)) / 2
+        loss = loss + config.cycle.temporal * _mean((back[:count] - target[:count]) ** 2, weight)
     return loss
 
 

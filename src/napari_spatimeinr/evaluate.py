@@ -1,0 +1,175 @@
+"""Hold-out runs: what a fit is worth on frames or planes it did not see, against what users have now."""
+
+from __future__ import annotations
+
+import io
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from . import scores
+from .axes import Grid
+from .config import Config, make_config
+from .errors import InputError
+from .fit import FitProgress, fit
+from .volume import Volume
+
+ABLATIONS: dict[str, dict[str, Any]] = {
+    "without latents": {"latents": {"enabled": False}},
+    "without motion": {"motion": {"enabled": False}},
+    "without cycle": {"cycle": {"temporal": 0.0, "spatial": 0.0}},
+    "without 4D rendering": {"render": {"hypercube": False}},
+}
+
+
+@dataclass
+class Report:
+    """Scores per method; ``frames`` maps method and frame (or plane) number to the predicted, scaled image."""
+
+    input: str
+    hold_out: str
+    gap: int
+    methods: dict[str, dict[str, float]]
+    chosen: dict[str, Any]
+    seconds: float
+    frames: dict[str, dict[int, NDArray[np.float32]]] = field(default_factory=dict, repr=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; what could not be computed is null."""
+        methods = {
+            name: {key: round(value, 4) if math.isfinite(value) else None for key, value in row.items()} for name, row in self.methods.items()
+        }
+        return {
+            "input": self.input,
+            "hold_out": self.hold_out,
+            "gap": self.gap,
+            "methods": methods,
+            "chosen": self.chosen,
+            "seconds": round(self.seconds, 2),
+        }
+
+    def table(self) -> str:
+        """A table for people."""
+        table = Table(title=f"{self.input}: hold-out in {self.hold_out}, every {self.gap}th given")
+        columns = list(dict.fromkeys(key for row in self.methods.values() for key in row))
+        table.add_column("method")
+        for column in columns:
+            table.add_column(column, justify="right")
+        for name, row in self.methods.items():
+            table.add_row(name, *("" if not math.isfinite(row.get(c, math.nan)) else f"{row[c]:.3f}" for c in columns))
+        target = io.StringIO()
+        Console(file=target, width=110).print(table)
+        return target.getvalue()
+
+
+def evaluate(
+    volume: Volume,
+    hold_out: Literal["time", "z"] = "time",
+    gap: int = 2,
+    preset: str = "balanced",
+    config: Config | dict[str, Any] | str | Path | None = None,
+    device: str = "auto",
+    seed: int = 0,
+    baselines: Sequence[str] = ("linear", "cubic", "flow"),
+    ablate: bool = False,
+    progress: Callable[[FitProgress], None] | None = None,
+    time_budget: float | None = None,
+) -> Report:
+    """Give every ``gap``-th frame (or plane), predict the rest, score it.
+
+    The whole recording is read into memory. Frames 0, gap, 2 gap, ... are given; scored is every
+    other frame between two given ones. Intensities are scaled by the percentiles of the whole
+    recording for the scores only.
+
+    Returns
+    -------
+    Report
+        Rows "spatimeinr", the baselines, linear and flow under their best blur, and ablations.
+
+    Raises
+    ------
+    InputError
+        If nothing could be scored, or a baseline or hold-out is unknown.
+    """
+    if hold_out not in ("time", "z"):
+        raise InputError(f"hold_out is 'time' or 'z', got {hold_out!r}.")
+    known = ("linear", "cubic", "flow")
+    for name in baselines:
+        if name not in known:
+            raise InputError(f"There is no baseline {name!r}; choose from {', '.join(known)}.")
+    axis = 0 if hold_out == "time" else 1
+    if gap < 2 or volume.shape[axis] < gap + 1:
+        raise InputError(
+            f"A hold-out in {hold_out} with gap {gap} needs gap >= 2 and at least {gap + 1} {'frames' if axis == 0 else 'planes'}, "
+            f"this recording has {volume.shape[axis]}."
+        )
+    began = time.monotonic()
+    raw = np.asarray(volume.data)
+    truth, low, span = scores.scaled(np.nan_to_num(raw.astype(np.float32), nan=float(np.nanmin(raw)) if raw.dtype.kind == "f" else 0.0))
+    given = _given(volume, raw, axis, gap)
+    options = make_config(preset, config)
+    variants: dict[str, Config] = {"spatimeinr": options}
+    if ablate:
+        for name, change in ABLATIONS.items():
+            variants[name] = Config.model_validate(_changed(options.model_dump(), change))
+    predicted: dict[str, dict[int, NDArray[np.float32]]] = {}
+    chosen: dict[str, Any] = {}
+    seconds: dict[str, float] = {}
+    last = (given.shape[axis] - 1) * gap
+    targets = [i for i in range(last) if i % gap]
+    for name, variant in variants.items():
+        start = time.monotonic()
+        model = fit(given, config=variant, device=device, seed=seed, time_budget=time_budget, progress=progress)
+        if axis == 0:
+            rendered = model.lazy(time_scale=gap)
+            predicted[name] = {t: (np.asarray(rendered[t]) - np.float32(low)) / np.float32(span) for t in targets}
+        else:
+            predicted[name] = _planes(model, volume, targets, low, span)
+        seconds[name] = time.monotonic() - start
+        if name == "spatimeinr":
+            chosen = dict(model.provenance.get("chosen", {}))
+    scaled_given = truth[::gap] if axis == 0 else np.ascontiguousarray(np.moveaxis(truth, 1, 0)[::gap])
+    scaled_truth = truth if axis == 0 else np.ascontiguousarray(np.moveaxis(truth, 1, 0))
+    for name in baselines:
+        if axis == 1 and name == "flow":
+            continue
+        predicted[name] = scores.baseline(name, scaled_given, gap)
+    methods = {name: scores.score(frames, scaled_truth, scaled_given, gap) for name, frames in predicted.items()}
+    for name in ("linear", "flow"):
+        if name in predicted:
+            methods[f"{name} + best blur"] = scores.best_blur(predicted[name], scaled_truth)
+    for name, value in seconds.items():
+        methods[name]["seconds"] = value
+    label = str(volume.metadata.get("name") or Path(str(volume.metadata.get("source", "recording"))).name)
+    return Report(label, hold_out, gap, methods, chosen, time.monotonic() - began, predicted)
+
+
+def _given(volume: Volume, raw: NDArray[Any], axis: int, gap: int) -> Volume:
+    data = raw[::gap] if axis == 0 else raw[:, ::gap]
+    spacing = list(volume.spacing)
+    spacing[axis] *= gap
+    return volume.like(np.ascontiguousarray(data), Grid(data.shape, tuple(spacing), volume.origin))  # type: ignore[arg-type]
+
+
+def _planes(model: Any, volume: Volume, targets: list[int], low: float, span: float) -> dict[int, NDArray[np.float32]]:
+    """The held-out planes ``(T, Y, X)`` of every acquired frame, at their own z."""
+    grid = model.grid
+    fine = Grid(
+        (grid.shape[0], volume.shape[1], *grid.shape[2:]),
+        (grid.spacing[0], volume.spacing[1], *grid.spacing[2:]),
+        volume.origin,
+    )
+    array = model.on_grid(fine)
+    return {z: (np.asarray(array[:, z]) - np.float32(low)) / np.float32(span) for z in targets}
+
+
+def _changed(values: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+    return {k: {**v, **change[k]} if k in change else v for k, v in values.items()}

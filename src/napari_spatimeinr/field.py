@@ -1,0 +1,254 @@
+"""Field: what a fit returns; renders any grid, answers where things go, saves itself."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from . import checkpoint
+from .axes import ROI, Grid, check_roi
+from .config import Config, make_config
+from .device import free_memory, resolve_device, resolve_precision
+from .errors import FormatError, GridError, OutOfMemoryError
+from .model.decoder import Decoder
+from .model.encoder import Encoder
+from .model.frames import Frames, Levels
+from .model.motion import VelocityField
+from .model.network import Network
+from .render import Renderer
+from .rendered import RenderedArray
+from .volume import Volume
+
+
+class Field:
+    """A continuous function of time and space fitted to one recording.
+
+    Parameters
+    ----------
+    volume : the recording (or the region of it that was fitted).
+    network : velocity field, encoder and decoder; what is missing was switched off or rejected.
+    levels : normalisation of intensities.
+    config : the options of the fit.
+    interpolation : "linear" or "cubic" in time, used where the network has no parts.
+    provenance : version, seed, device, seconds, steps, ``chosen``, ``hold_out``, input, warnings.
+    """
+
+    def __init__(
+        self,
+        volume: Volume,
+        network: Network,
+        levels: Levels,
+        config: Config,
+        device: torch.device,
+        interpolation: str = "linear",
+        provenance: dict[str, Any] | None = None,
+    ) -> None:
+        self.volume = volume
+        self.network = network
+        self.levels = levels
+        self.config = config
+        self.device = device
+        self.interpolation = interpolation
+        self.provenance: dict[str, Any] = dict(provenance or {})
+        self._renderer = Renderer(network, Frames(volume.data, levels, device), config.render, interpolation)
+
+    grid: Grid = property(lambda self: self.volume.grid)  # type: ignore[assignment]
+    units: tuple[str, str] = property(lambda self: self.volume.units)  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        parts = ", ".join(name for name, on in self.provenance.get("chosen", {}).items() if on is True) or self.interpolation
+        return f"<Field of {' x '.join(map(str, self.grid.shape))} (t, z, y, x): {parts}>"
+
+    # -- rendering ----------------------------------------------------------------------
+
+    def lazy(
+        self,
+        time_scale: float = 1.0,
+        scale: float | None = None,
+        scale_z: float | None = None,
+        scale_yx: float | None = None,
+        voxel: float | tuple[float, float, float] | None = None,
+        isotropic: bool = False,
+        dt: float | None = None,
+        times: Any = None,
+        roi: Any = None,
+        keep_acquired: bool = False,
+        dtype: str = "float32",
+    ) -> RenderedArray:
+        """A rendering that computes what is indexed.
+
+        Parameters
+        ----------
+        time_scale, scale, scale_z, scale_yx, voxel, isotropic, dt, times : see :meth:`Grid.refine`.
+        roi : half-open source indices ``((t0, t1), (z0, z1), (y0, y1), (x0, x1))``, None for all.
+        keep_acquired : copy frames at acquired times bit for bit; only on the source's voxel grid.
+        dtype : "float32", "source", "uint16" or "uint8"; integers are rounded and clipped.
+
+        Raises
+        ------
+        GridError
+            If the grid is impossible, or ``keep_acquired`` is asked for on another voxel grid.
+        """
+        ranges: ROI = check_roi(roi, self.grid.shape)
+        cropped = self.grid.crop(ranges)
+        grid = cropped.refine(time_scale, scale, scale_z, scale_yx, voxel, isotropic, dt, times)
+        if keep_acquired and not (
+            grid.shape[1:] == cropped.shape[1:] and np.allclose(grid.spacing[1:], cropped.spacing[1:], rtol=1e-9, atol=0)
+        ):
+            raise GridError("Acquired frames can be kept bit for bit only at scale 1 in z, y and x; leave out keep_acquired or the scale.")
+        return RenderedArray(self._renderer, self.grid, grid, dtype, self.volume.dtype, keep_acquired)
+
+    def on_grid(self, grid: Grid, dtype: str = "float32") -> RenderedArray:
+        """A lazy rendering on any grid within the recording; beyond its edge the outer voxels are repeated."""
+        return RenderedArray(self._renderer, self.grid, grid, dtype, self.volume.dtype)
+
+    def wrap(self, data: Any, rendered: RenderedArray) -> Volume:
+        """A volume of rendered data (or of the lazy array itself) with calibration and provenance."""
+        metadata = {
+            "spatimeinr": {
+                **self.provenance,
+                "acquired": rendered.acquired,
+                "interpolated": [k is None for k in rendered.acquired],
+                "config": self.config.model_dump(mode="json"),
+            },
+            "source_dtype": str(self.volume.dtype),
+        }
+        return self.volume.like(data, rendered.grid, metadata)
+
+    def render(self, *args: Any, **how: Any) -> Volume:
+        """Render into memory; the options of :meth:`lazy`.
+
+        Raises
+        ------
+        OutOfMemoryError
+            If the result is larger than the free memory; the message names what would fit.
+        """
+        rendered = self.lazy(*args, **how)
+        free = free_memory()
+        if rendered.nbytes > 0.9 * free:
+            raise OutOfMemoryError(
+                f"This rendering ({' x '.join(map(str, rendered.shape))}) takes {rendered.nbytes / 1e9:.3g} GB and {free / 1e9:.3g} GB "
+                "are free; render a region (roi) or a smaller scale, or stream it to a file with 'spatimeinr render'."
+            )
+        return self.wrap(np.asarray(rendered), rendered)
+
+    def motion(self, points: Any, start: float, end: float) -> NDArray[np.float64]:
+        """Displacement of what is at ``points`` at time ``start`` until time ``end``.
+
+        Parameters
+        ----------
+        points : ``(..., 3)`` physical (z, y, x).
+        start, end : physical times within the recording.
+
+        Returns
+        -------
+        ``(..., 3)`` physical displacement (z, y, x), zero when motion was switched off or rejected.
+        """
+        points = np.asarray(points, dtype=np.float64)
+        if points.shape[-1:] != (3,):
+            raise GridError(f"Points are (..., 3) in (z, y, x), got shape {points.shape}.")
+        if self.network.velocity is None:
+            return np.zeros(points.shape)
+        spacing, origin = np.asarray(self.grid.spacing[1:]), np.asarray(self.grid.origin[1:])
+        index = torch.from_numpy(((points - origin) / spacing).reshape(1, -1, 3).astype(np.float32)).to(self.device)
+        last = self.grid.shape[0] - 1
+        t0, t1 = (float(np.clip(self.grid.to_index(np.float64(t), 0), 0, last)) for t in (start, end))
+        times = [torch.tensor([t], dtype=torch.float32, device=self.device) for t in (t0, t1)]
+        with torch.no_grad():
+            moved = self.network.velocity.trajectory(index, times[0], times[1]) - index
+        return moved[0].cpu().numpy().astype(np.float64).reshape(points.shape) * spacing
+
+    # -- files --------------------------------------------------------------------------
+
+    def describe(self) -> dict[str, Any]:
+        """Plain values that say what this model is."""
+        return _header(self)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the model (frames included) to one file, completely or not at all."""
+        weights: dict[str, NDArray[Any]] = {}
+        for part in ("velocity", "encoder", "decoder"):
+            module = getattr(self.network, part)
+            if module is not None:
+                weights |= {f"{part}.{name}": tensor.detach().cpu().numpy() for name, tensor in module.state_dict().items()}
+        return checkpoint.write(path, _header(self), weights, self.volume.data)
+
+
+def _header(field: Field) -> dict[str, Any]:
+    grid = field.grid
+    orientation = field.volume.orientation
+    return {
+        "grid": {"shape": list(grid.shape), "spacing": list(grid.spacing), "origin": list(grid.origin)},
+        "units": list(field.units),
+        "orientation": None if orientation is None else orientation.tolist(),
+        "metadata": _plain(field.volume.metadata),
+        "levels": asdict(field.levels),
+        "interpolation": field.interpolation,
+        "config": field.config.model_dump(mode="json"),
+        "provenance": _plain(field.provenance),
+    }
+
+
+def _plain(value: Any) -> Any:
+    """A JSON-serialisable copy; what has no plain form becomes text."""
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
+
+
+def load(path: str | Path, device: str = "auto") -> Field:
+    """Read a model written by :meth:`Field.save`; frames stay on disk until they are needed.
+
+    Raises
+    ------
+    FormatError
+        If the file is missing, damaged, not a model, or of a newer format.
+    DeviceError
+        If the device is not there.
+    """
+    where = resolve_device(device)
+    header, weights, frames = checkpoint.read(path)
+    try:
+        config = make_config(config=Config.model_validate(header["config"]))
+        grid, raw = header["grid"], header["levels"]
+        volume = Volume(
+            frames, tuple(grid["spacing"]), tuple(grid["origin"]), tuple(header["units"]), header["orientation"], header["metadata"]
+        )
+        levels = Levels(float(raw["offset"]), float(raw["scale"]), tuple(raw["gains"]))
+        network = build_network(weights, volume.grid.shape[1:], config, where)
+        return Field(volume, network, levels, config, where, header["interpolation"], header["provenance"])
+    except (KeyError, ValueError, TypeError, RuntimeError) as error:
+        raise FormatError(f"The model {path} is damaged ({error}); copy it again or fit it again.") from error
+
+
+def build_network(weights: dict[str, NDArray[Any]], shape: tuple[int, int, int], config: Config, device: torch.device) -> Network:
+    """A network from named arrays; parts without arrays are missing."""
+
+    def part(name: str) -> dict[str, torch.Tensor]:
+        return {k.removeprefix(f"{name}."): torch.from_numpy(v) for k, v in weights.items() if k.startswith(f"{name}.")}
+
+    network = Network(precision=resolve_precision(config.precision, device))
+    velocity, encoder, decoder = part("velocity"), part("encoder"), part("decoder")
+    options = config.latents
+    if velocity:
+        nodes = velocity["nodes"].shape
+        network.velocity = VelocityField(velocity["knots"], shape, (nodes[2], nodes[3], nodes[4]))
+        network.velocity.load_state_dict(velocity)
+        network.velocity.to(device).requires_grad_(False)
+    if encoder and decoder:
+        network.encoder = Encoder(options.channels, options.layers, options.features).to(device)
+        network.encoder.load_state_dict(encoder)
+        network.decoder = Decoder(options.features, options.width).to(device)
+        network.decoder.load_state_dict(decoder)
+    return network

@@ -1,0 +1,143 @@
+"""Fit a Field to one recording: a generator of progress that may be closed at any time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any
+
+from ._version import __version__
+from .axes import check_roi
+from .config import Config, make_config
+from .device import free_memory, peak_memory, resolve_device
+from .errors import FitError, InputError, OutOfMemoryError, SpatimeINRError
+from .field import Field, load
+from .training.levels import estimate_levels, fingerprint
+from .training.schedule import Schedule
+from .training.stages import FitProgress, Job, run
+from .volume import Volume
+
+__all__ = ["FitProgress", "fit", "fit_steps"]
+
+
+def fit(
+    volume: Volume,
+    preset: str = "balanced",
+    config: Config | dict[str, Any] | str | Path | None = None,
+    device: str = "auto",
+    seed: int = 0,
+    time_budget: float | None = None,
+    resume: Field | str | Path | None = None,
+    motion: Field | None = None,
+    roi: Any = None,
+    progress: Callable[[FitProgress], None] | None = None,
+) -> Field:
+    """Fit a Field to a recording and nothing else.
+
+    Parameters
+    ----------
+    volume : the recording, ``(T, Z, Y, X)``.
+    preset : "fast", "balanced" or "best".
+    config : changes on top of the preset: nested dict, YAML file, or a whole Config.
+    device : "auto", "cpu", "cuda", "cuda:N" or "mps".
+    seed : the same seed gives the same result on CPU with the same thread count and no time budget.
+    time_budget : seconds the fit may take; it ends with what it has by then.
+    resume : a Field or model file of the same recording to go on from.
+    motion : another Field whose motion is shared (channels of one recording).
+    roi : half-open source indices to fit, ``((t0, t1), (z0, z1), (y0, y1), (x0, x1))``.
+    progress : called with each FitProgress.
+
+    Raises
+    ------
+    InputError, ConfigError, GridError, DeviceError, OutOfMemoryError, FitError
+    """
+    steps = fit_steps(volume, preset, config, device, seed, time_budget, resume, motion, roi)
+    while True:
+        try:
+            state = next(steps)
+        except StopIteration as end:
+            field: Field = end.value
+            return field
+        if progress is not None:
+            progress(state)
+
+
+def fit_steps(
+    volume: Volume,
+    preset: str = "balanced",
+    config: Config | dict[str, Any] | str | Path | None = None,
+    device: str = "auto",
+    seed: int = 0,
+    time_budget: float | None = None,
+    resume: Field | str | Path | None = None,
+    motion: Field | None = None,
+    roi: Any = None,
+) -> Generator[FitProgress, None, Field]:
+    """The same as :func:`fit`, step by step.
+
+    Closing the generator cancels; the last ``FitProgress.field`` stays usable. Its return value is the Field.
+    """
+    began = time.monotonic()
+    if roi is not None:
+        volume = volume.crop(check_roi(roi, volume.shape))
+    options = make_config(preset, config)
+    where = resolve_device(device)
+    if time_budget is not None and not time_budget > 0:
+        raise InputError(f"The time budget must be a positive number of seconds, got {time_budget!r}.")
+    if volume.grid.times is not None:
+        raise InputError("The frames of this recording lie at irregular times, which cannot be fitted yet; resample it to a regular interval.")
+    if isinstance(resume, (str, Path)):
+        resume = load(resume, device)
+    _check_memory(volume)
+    if resume is not None and tuple(resume.grid.shape) != tuple(volume.shape):
+        raise InputError(
+            f"The model to resume was fitted to a recording of shape {resume.grid.shape}, this one has {volume.shape}; fit it anew."
+        )
+    if motion is not None and tuple(motion.grid.shape) != tuple(volume.shape):
+        raise InputError(f"The motion to share is of a recording of shape {motion.grid.shape}, this one has {volume.shape}.")
+    levels, notes = estimate_levels(volume.data)
+    provenance: dict[str, Any] = {
+        "method": "SpatimeINR, motion-aligned latents",
+        "version": __version__,
+        "seed": seed,
+        "device": str(where),
+        "input": {"name": str(volume.metadata.get("name") or volume.metadata.get("source") or ""), "sha256": fingerprint(volume.data)},
+        "warnings": notes,
+        "steps": 0,
+    }
+    schedule = Schedule(began, time_budget)
+    job = Job(volume, options, where, seed, levels, provenance, schedule, resume, motion)
+    try:
+        field = yield from run(job)
+    except SpatimeINRError:
+        raise
+    except MemoryError as error:
+        raise OutOfMemoryError(_too_large(volume, "memory")) from error
+    except RuntimeError as error:
+        # torch raises RuntimeError for out of memory and for everything else.
+        if "out of memory" in str(error).lower() or "can't allocate memory" in str(error).lower():
+            raise OutOfMemoryError(_too_large(volume, f"memory on {where}")) from error
+        raise FitError(f"The fit broke down in a computation ({str(error).splitlines()[0]}); try another preset or device.") from error
+    field.provenance |= {"seconds": round(schedule.elapsed(), 2), "peak_memory_bytes": peak_memory(), "complete": True}
+    return field
+
+
+def _check_memory(volume: Volume) -> None:
+    """A single frame, as float32 with its smoothed copies, must fit; the rest is read in blocks."""
+    _, z, y, x = volume.shape
+    needed, free = 6 * 4 * z * y * x + 400 * 2**20, free_memory()
+    if needed > free:
+        raise OutOfMemoryError(_too_large(volume, f"free memory ({needed / 1e9:.2g} GB needed, {free / 1e9:.2g} GB free)"))
+
+
+def _too_large(volume: Volume, what: str) -> str:
+    _, z, y, x = volume.shape
+    room = max(1, (free_memory() // 2) // (24 * max(1, z)))
+    side = max(16, min(int(room**0.5), y, x))
+    if side >= min(y, x):
+        side = max(16, min(y, x) // 2)
+    return (
+        f"There is not enough {what} for frames of {z} x {y} x {x} voxels; "
+        f"fit a region, for example --roi :,:,0:{min(side, y)},0:{min(side, x)}, or bin the recording first."
+    )

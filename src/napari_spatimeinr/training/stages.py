@@ -1,0 +1,311 @@
+"""The stages of a fit: hold-out, motion, latents, each a generator of FitProgress."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..config import Config
+from ..device import resolve_precision
+from ..errors import FitError
+from ..field import Field
+from ..model.decoder import Decoder
+from ..model.encoder import Encoder
+from ..model.frames import Frames, Levels
+from ..model.network import Network
+from ..volume import Volume
+from . import gate
+from .latents import train
+from .levels import estimate_gains, with_gains
+from .motion import MotionData, block_mask, misalignment, motion_data, refine, start
+from .schedule import Plateau, Schedule
+
+SNAPSHOT_EVERY = 0.5
+HELD_OUT_SHARE = 0.6
+"""Share of the latents' steps spent on the hold-out fit; the final fit goes on from there."""
+
+
+@dataclass(frozen=True)
+class FitProgress:
+    """Where a fit stands.
+
+    stage : what is being done, in words.
+    step, of : steps done and planned in the whole fit.
+    loss : of the last step.
+    gain_db : gain over linear interpolation on frames it had not seen, once known.
+    seconds_left : estimate, None at first.
+    field : a usable snapshot, at most every half second; else None.
+    """
+
+    stage: str
+    step: int
+    of: int
+    loss: float
+    gain_db: float | None
+    seconds_left: float | None
+    field: Field | None
+
+
+Steps = Generator[FitProgress, None, None]
+
+
+@dataclass
+class Job:
+    """Everything the stages share."""
+
+    volume: Volume
+    config: Config
+    device: torch.device
+    seed: int
+    levels: Levels
+    provenance: dict[str, Any]
+    schedule: Schedule
+    resume: Field | None
+    shared_motion: Field | None
+    network: Network = field(default_factory=Network)
+    interpolation: str = "linear"
+    gain: float | None = None
+    loss: float = math.nan
+    shown: float = -math.inf
+
+    @property
+    def frames(self) -> Frames:
+        """The recording, normalised."""
+        return Frames(self.volume.data, self.levels, self.device)
+
+    def snapshot(self) -> Field:
+        """A Field of what there is by now, independent of further training."""
+        network = Network(*(copy.deepcopy(p) for p in (self.network.velocity, self.network.encoder, self.network.decoder)), self.network.precision)
+        provenance = copy.deepcopy(self.provenance) | {"steps": self.schedule.steps, "seconds": round(self.schedule.elapsed(), 2)}
+        provenance.setdefault("chosen", {"motion": network.velocity is not None, "latents": network.encoder is not None})
+        return Field(self.volume, network, self.levels, self.config, self.device, self.interpolation, provenance)
+
+    def progress(self, stage: str) -> FitProgress:
+        """The state, with a snapshot when half a second has passed since the last."""
+        now = time.monotonic()
+        snapshot = None
+        if now - self.shown >= SNAPSHOT_EVERY:
+            snapshot, self.shown = self.snapshot(), now
+        s = self.schedule
+        return FitProgress(stage, s.steps, s.total, self.loss, self.gain, s.left(), snapshot)
+
+    def drive(self, stage: str, kind: str, steps: Iterator[tuple[int, float]], until: float) -> Steps:
+        """Run optimisation steps until they end, stop improving, or the share ``until`` of the budget is used."""
+        plateau = Plateau()
+        before = time.monotonic()
+        for _, loss in steps:
+            now = time.monotonic()
+            self.schedule.tick(kind, now - before)
+            before = now
+            if not math.isfinite(loss):
+                raise FitError("The fit diverged (the loss is not a number); check the recording for extreme values or lower latents.learning_rate.")
+            self.loss = loss
+            yield self.progress(stage)
+            before = time.monotonic()
+            if self.schedule.late(until) or plateau.reached(loss):
+                self.schedule.planned[kind] = self.schedule.done.get(kind, 0)
+                break
+
+
+def run(job: Job) -> Generator[FitProgress, None, Field]:
+    """All stages; returns the final Field."""
+    chosen: dict[str, Any] = {"motion": False, "latents": False, "interpolation": "linear"}
+    job.provenance["chosen"] = chosen
+    job.provenance["reasons"] = {}
+    yield job.progress("reading")
+    data = None
+    constant = any("equal" in note for note in job.provenance["warnings"])
+    if job.volume.shape[0] > 1 and not constant:
+        data = motion_data(job.frames, job.volume.spacing[1:], job.config.motion)
+        if job.config.normalise_frames:
+            gains = estimate_gains(data.levels[-1])
+            job.levels = with_gains(job.levels, gains)
+            scale = data.levels[0].new_tensor(gains).view(-1, 1, 1, 1, 1)
+            data.levels = [level / scale for level in data.levels]
+        yield from _fit(job, data)
+    elif job.volume.shape[0] == 1:
+        job.provenance["reasons"]["motion"] = "one time point: nothing moves, space is interpolated by cubic splines"
+    chosen |= {"motion": job.network.velocity is not None, "latents": job.network.encoder is not None, "interpolation": job.interpolation}
+    return job.snapshot()
+
+
+def _fit(job: Job, data: MotionData) -> Steps:
+    motion, latents = job.config.motion.enabled, job.config.latents.enabled
+    if job.resume is not None and job.resume.provenance.get("decided"):
+        yield from _resumed(job, data, job.resume)
+        return
+    if job.shared_motion is not None:
+        job.network.velocity = copy.deepcopy(job.shared_motion.network.velocity)
+    _plan(job, motion, latents)
+    smoothness = sorted(job.config.motion.smoothness)[len(job.config.motion.smoothness) // 2]
+    times = torch.arange(job.volume.shape[0], device=job.device, dtype=torch.float32)
+    if motion and job.shared_motion is None:
+        # Something to look at within a second or two.
+        job.network.velocity = start(data, times, job.config.motion)
+        yield job.progress("motion")
+    parts = gate.split(job.volume.shape[0]) if job.config.gate else None
+    keep = latents
+    if parts is not None:
+        smoothness, motion, keep = yield from _hold_out(job, data, parts, smoothness)
+        latents = latents and keep
+    if motion and job.config.gate and job.shared_motion is None:
+        motion = _motion_gate(job, data, times, smoothness)
+    if not motion and job.shared_motion is None:
+        job.network.velocity = None
+    job.provenance["decided"] = True
+    job.provenance["smoothness"] = smoothness
+    yield from _final(job, data, times, motion, latents, smoothness, gated=parts is not None)
+
+
+def _plan(job: Job, motion: bool, latents: bool) -> None:
+    options, held = job.config, job.config.gate and job.volume.shape[0] >= 4
+    if motion and job.shared_motion is None:
+        job.schedule.planned["motion"] = options.motion.steps * (1 + (len(options.motion.smoothness) if held else 0))
+    if latents:
+        job.schedule.planned["latents"] = options.latents.steps
+
+
+def _new_latents(job: Job) -> None:
+    options = job.config.latents
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(job.seed)
+        encoder, decoder = Encoder(options.channels, options.layers, options.features), Decoder(options.features, options.width)
+    job.network.encoder, job.network.decoder = encoder.to(job.device), decoder.to(job.device)
+    job.network.precision = resolve_precision(job.config.precision, job.device)
+
+
+def _hold_out(job: Job, data: MotionData, parts: gate.HeldOut, smoothness: float) -> Generator[FitProgress, None, tuple[float, bool, bool]]:
+    """Fit without the held-out frames, score on them, decide: (smoothness, keep motion, keep latents)."""
+    options = job.config
+    some = data.subset(parts.given)
+    times = torch.tensor(parts.given, dtype=torch.float32, device=job.device)
+    frames = job.frames
+    candidates: dict[str, Network] = {}
+    if job.shared_motion is not None:
+        candidates["motion"] = Network(job.network.velocity)
+    elif options.motion.enabled:
+        for number, weight in enumerate(options.motion.smoothness):
+            velocity = start(some, times, options.motion)
+            steps = refine(velocity, some, times, options.motion, weight, options.motion.steps, job.seed)
+            yield from job.drive("hold-out: motion", "motion", steps, 0.2 * (number + 1) / len(options.motion.smoothness))
+            velocity.requires_grad_(False)
+            candidates[f"motion {weight:g}"] = Network(velocity)
+    errors = gate.held_out_errors(candidates, frames, parts, job.seed)
+    best = gate.choose(errors, list(candidates))
+    moving = max(candidates, key=errors.gain) if candidates else None
+    if moving is not None and moving.startswith("motion "):
+        smoothness = float(moving.split()[1])
+    tried = moving if best in candidates else None
+    if options.latents.enabled:
+        network = job.network
+        base = Network(candidates[tried].velocity if tried is not None else None)
+        job.network = base
+        _new_latents(job)
+        steps = train(base, frames, parts.given, options, max(1, int(HELD_OUT_SHARE * options.latents.steps)), job.seed)
+        yield from job.drive("hold-out: latents", "latents", steps, 0.6)
+        gate.held_out_errors({"latents": base}, frames, parts, job.seed, errors)
+        best = gate.choose(errors, [*candidates, "latents"])
+        # What was learned goes on with the motion of all frames.
+        job.network = Network(network.velocity, base.encoder, base.decoder, base.precision)
+    keep_latents = best == "latents"
+    keep_motion = best in candidates or (keep_latents and tried is not None)
+    if not keep_latents:
+        job.network = Network(job.network.velocity)
+        if options.latents.enabled:
+            job.provenance["reasons"]["latents"] = "they did not beat the simpler result on held-out frames"
+    if not keep_motion and candidates:
+        job.provenance["reasons"]["motion"] = "it did not beat interpolation on held-out frames"
+    if best == "cubic":
+        job.interpolation = "cubic"
+    job.gain = round(errors.gain(best), 3)
+    job.provenance["hold_out"] = {
+        "frames": parts.held,
+        "method": best,
+        "gain_over_linear_db": job.gain,
+        "gain_over_cubic_db": round(errors.gain(best, "cubic"), 3),
+        "gain_over_linear_moving_db": round(errors.gain(best, moving=True), 3),
+        "all": {name: round(errors.gain(name), 3) for name in errors.whole},
+        "note": "frames at twice the interval; the real interval is easier",
+    }
+    yield job.progress("hold-out")
+    return smoothness, keep_motion, keep_latents
+
+
+def _motion_gate(job: Job, data: MotionData, times: Tensor, smoothness: float) -> bool:
+    """Whether motion found without masked blocks aligns neighbouring frames there, at the recording's own gap."""
+    finest = data.levels[0]
+    mask = block_mask((finest.shape[2], finest.shape[3], finest.shape[4]), job.seed).to(job.device)
+    velocity = start(data, times, job.config.motion, 1 - mask)
+    few = min(40, job.config.motion.steps)
+    for _ in refine(velocity, data, times, job.config.motion, smoothness, few, job.seed, 1 - mask):
+        if job.schedule.late(0.7):
+            break
+    still, moved = (misalignment(v, data, times, mask, job.seed) for v in (None, velocity))
+    gain = 10 * math.log10(max(still, 1e-12) / max(moved, 1e-12))
+    job.provenance["motion_gate"] = {"alignment_gain_db": round(gain, 3), "on": "masked blocks at the native gap"}
+    if gain < gate.MARGIN_DB:
+        job.provenance["reasons"]["motion"] = "it did not align neighbouring frames on blocks it had not seen"
+    return gain >= gate.MARGIN_DB
+
+
+def _final(job: Job, data: MotionData, times: Tensor, motion: bool, latents: bool, smoothness: float, gated: bool) -> Steps:
+    options = job.config
+    if motion and job.shared_motion is None:
+        velocity = job.network.velocity or start(data, times, options.motion)
+        job.network.velocity = velocity
+        steps = refine(velocity, data, times, options.motion, smoothness, options.motion.steps, job.seed)
+        yield from job.drive("motion", "motion", steps, 0.75)
+        velocity.requires_grad_(False)
+    if not latents:
+        return
+    given = list(range(job.volume.shape[0]))
+    if gated:
+        yield from _train(job, given, max(1, round((1 - HELD_OUT_SHARE) * options.latents.steps)), None)
+        return
+    mask = 1 - block_mask(job.frames.shape, job.seed + 1).to(job.device) if options.gate else None
+    _new_latents(job)
+    yield from _train(job, given, options.latents.steps, mask)
+    if mask is not None:
+        errors = gate.masked_errors(job.network, job.frames, 1 - mask, job.seed)
+        gain = errors.gain("latents")
+        job.provenance["latents_gate"] = {"gain_db": round(gain, 3), "on": "masked blocks, one neighbour at the native gap"}
+        if gain < gate.MARGIN_DB:
+            job.network = Network(job.network.velocity)
+            job.provenance["reasons"]["latents"] = "they did not beat the frames themselves on blocks they had not seen"
+
+
+def _train(job: Job, given: list[int], steps: int, mask: Tensor | None) -> Steps:
+    yield from job.drive("latents", "latents", train(job.network, job.frames, given, job.config, steps, job.seed + 1, mask), 0.97)
+
+
+def _resumed(job: Job, data: MotionData, old: Field) -> Steps:
+    """Go on from a Field whose gates have decided."""
+    for key in ("hold_out", "decided", "smoothness", "motion_gate", "reasons"):
+        if key in old.provenance:
+            job.provenance[key] = copy.deepcopy(old.provenance[key])
+    job.provenance["resumed_from_steps"] = old.provenance.get("steps", 0)
+    job.interpolation = old.interpolation
+    job.gain = job.provenance.get("hold_out", {}).get("gain_over_linear_db")
+    network = old.network
+    job.network = Network(*(copy.deepcopy(p) for p in (network.velocity, network.encoder, network.decoder)), network.precision)
+    times = torch.arange(job.volume.shape[0], device=job.device, dtype=torch.float32)
+    velocity = job.network.velocity
+    if velocity is not None:
+        velocity.requires_grad_(True)
+        _plan(job, True, False)
+        options = job.config.motion
+        weight = float(job.provenance.get("smoothness", options.smoothness[0]))
+        yield from job.drive("motion", "motion", refine(velocity, data, times, options, weight, options.steps, job.seed + 2), 0.3)
+        velocity.requires_grad_(False)
+    if job.network.encoder is not None:
+        job.schedule.planned["latents"] = job.config.latents.steps
+        yield from _train(job, list(range(job.volume.shape[0])), job.config.latents.steps, None)
+
+
