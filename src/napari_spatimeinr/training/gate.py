@@ -16,6 +16,8 @@ from .latents import Displacements, random_box
 
 MARGIN_DB = 0.02
 """A component must win by this much; below it the simpler method is kept."""
+LATENT_MARGIN_DB = 0.1
+"""Latents are trained over twice the interval they are used for, so they must win by more."""
 FOREGROUND = 0.1
 """The moving foreground: smoothed neighbours differ by more than this."""
 
@@ -146,6 +148,6 @@ def choose(errors: Errors, names: list[str]) -> str:
     best = "cubic" if errors.gain("cubic") > MARGIN_DB else "linear"
     for name in names:
         safe = errors.gain(name, best, moving=True) > -MARGIN_DB or best not in ("linear", "cubic")
-        if errors.gain(name, best) > MARGIN_DB and safe:
+        if errors.gain(name, best) > (LATENT_MARGIN_DB if name == "latents" else MARGIN_DB) and safe:
             best = name
     return best

@@ -59,18 +59,30 @@ def estimate_levels(data: Any) -> tuple[Levels, list[str]]:
 def estimate_gains(coarse: Tensor) -> tuple[float, ...]:
     """Relative brightness of each frame from smoothed coarse frames ``(T, 1, z, y, x)``.
 
-    The median ratio of neighbouring frames over voxels bright in both, accumulated; below 1 % it is noise and left at 1.
+    The median ratio of neighbouring frames over voxels bright in both, per region of the frame. Bleaching and
+    lamp flicker change all regions alike; a change below 1 %, or one the regions disagree on, is left alone.
     """
-    frames = coarse.flatten(1).double()
+    frames = coarse[:, 0].double()
+    regions = [(z, y, x) for z in _halves(frames.shape[1]) for y in _halves(frames.shape[2]) for x in _halves(frames.shape[3])]
     gains = [1.0]
     for a, b in zip(frames[:-1], frames[1:], strict=True):
-        mean = (a + b) / 2
-        bright = mean >= mean.quantile(0.8) if mean.numel() <= 1_000_000 else mean >= mean[:: mean.numel() // 500_000].quantile(0.8)
-        bright &= (a > 0.05) & (b > 0.05)
-        ratio = float((b[bright].median() / a[bright].median()).clamp(0.5, 2.0)) if int(bright.sum()) >= 32 else 1.0
-        gains.append(gains[-1] * (ratio if abs(ratio - 1) > 0.01 else 1.0))
+        mean = ((a + b) / 2).flatten()
+        bright = float(mean[:: max(1, mean.numel() // 500_000)].quantile(0.7))
+        logs = []
+        for part in regions:
+            p, q = a[part], b[part]
+            used = ((p + q) / 2 >= bright) & (p > 0.05) & (q > 0.05)
+            if int(used.sum()) >= 16:
+                logs.append(float(np.log((q[used].median() / p[used].median()).clamp(0.5, 2.0))))
+        middle = float(np.median(logs)) if logs else 0.0
+        spread = float(np.median(np.abs(np.asarray(logs) - middle))) if len(logs) >= 3 else np.inf
+        gains.append(gains[-1] * (float(np.exp(middle)) if abs(middle) > max(0.01, 2 * spread) else 1.0))
     mean_gain = float(np.exp(np.mean(np.log(gains))))
     return tuple(g / mean_gain for g in gains)
+
+
+def _halves(n: int) -> list[slice]:
+    return [slice(0, n // 2), slice(n // 2, n)] if n >= 4 else [slice(0, n)]
 
 
 def with_gains(levels: Levels, gains: tuple[float, ...]) -> Levels:
