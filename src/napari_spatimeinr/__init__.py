@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from .config import Config, make_config
     from .errors import SpatimeINRError
     from .evaluate import Report, evaluate
-    from .field import Field, RenderedArray, load
+    from .field import Field, load
     from .fit import FitProgress, fit, fit_steps
     from .phantom import phantom
+    from .rendered import RenderedArray
     from .volume import Volume
 
 __all__ = [
@@ -47,7 +48,7 @@ _HOMES = {
     "Field": "field",
     "FitProgress": "fit",
     "Grid": "axes",
-    "RenderedArray": "field",
+    "RenderedArray": "rendered",
     "Report": "evaluate",
     "SpatimeINRError": "errors",
     "Volume": "volume",

@@ -110,17 +110,15 @@ def fit(
         raise ConfigError(f"fit writes a model, not a recording; name it {model.name.split('.')[0]}.spatimeinr instead of {model.name}.")
     options.writable(model, recording)
     volume = _read(recording, how, output)
-    from .field import load
     from .fit import fit_steps
 
-    before = None if resume is None else load(resume, device=device)
-    steps = fit_steps(
-        volume, preset=config.preset, config=config, device=device, seed=seed, time_budget=time_budget, resume=before, roi=part
-    )
+    steps = fit_steps(volume, config.preset, config, device, seed, time_budget, resume, roi=part)
     begun = time.monotonic()
     field, interrupted = _run(steps, output)
     field.save(model)
     facts = field.provenance
+    for warning in facts.get("warnings", ()):
+        output.note(f"warning: {warning}")
     result = {
         "model": str(model),
         "seconds": facts.get("seconds", time.monotonic() - begun),
@@ -166,9 +164,9 @@ def render(
 
     field = load(model, device=device)
     begun = time.monotonic()
-    volume = field.lazy(**grid, keep_acquired=keep_acquired, dtype=dtype).volume()
+    lazy = field.lazy(**grid, keep_acquired=keep_acquired, dtype=dtype)
     with output.progress() as progress:
-        volume.data = Watched(volume.data, "rendering", progress)
+        volume = field.wrap(Watched(lazy, "rendering", progress), lazy)
         io.write(volume, target)
     seconds = time.monotonic() - begun
     output.say(f"{target}: {_size(volume)} in {seconds:.1f} s")

@@ -15,13 +15,15 @@ from torch.nn import functional as F
 from .config import RenderOptions
 from .interpolation import temporal_weights
 from .model.frames import Box, Frames
-from .model.network import Encoded, Network, around, needed_box, sample, sample_clean
+from .model.network import Encoded, Network, around, compact, needed_box, sample, sample_clean
 from .model.rendering import cell_offsets
 
 BLOCK = (32, 128, 128)
 """Output voxels (z, y, x) computed at once."""
 ROUND = (8, 32, 32)
 """Encoded boxes are rounded outwards to multiples of this, so that neighbouring blocks share them."""
+SMALLEST_CACHE = 448 * 2**20
+"""Bytes of encoded boxes kept at least: what planes of 512 x 512 voxels need between two frames."""
 SAME = 1e-6
 """Times closer to a frame than this (in frames) are that frame."""
 
@@ -74,7 +76,7 @@ class Renderer:
         self.options = options
         self.interpolation = interpolation
         z, y, x = frames.shape
-        chosen = options.cache_bytes or max(192 * 2**20, min(3 * frames.count * z * y * x, 2 * 2**30))
+        chosen = options.cache_bytes or max(SMALLEST_CACHE, min(4 * frames.count * z * y * x, 2 * 2**30))
         self.cache = Cache(chosen)
         self._nodes: OrderedDict[tuple[float, int], Tensor] = OrderedDict()
         self._lock = threading.Lock()
@@ -140,7 +142,7 @@ class Renderer:
         points, box = needed_box(self.network.moved(positions, nodes), self.frames.shape, ROUND)
         encoded = self.cache.get((k, box))
         if encoded is None:
-            encoded = self.network.encode(self.frames, k, box)
+            encoded = compact(self.network.encode(self.frames, k, box))
             self.cache.put((k, box), encoded)
         return encoded, points, box
 

@@ -15,7 +15,7 @@ from .errors import OutOfMemoryError
 from .io.cast import convert_dtype, resolve_dtype
 from .render import SAME, Renderer
 
-MOST_CACHED = 128 * 2**20
+MOST_CACHED = 64 * 2**20
 
 
 class RenderedArray:

@@ -108,14 +108,32 @@ def needed_box(points: Tensor, shape: tuple[int, int, int], multiple: tuple[int,
     return points, (box[0], box[1], box[2])
 
 
+def compact(encoded: Encoded) -> Encoded:
+    """The same in less memory, for a cache: latents and cleaned voxels in half precision, channels last."""
+    if encoded.latents is None or encoded.clean is None:
+        return encoded
+    latents = encoded.latents.half().contiguous(memory_format=torch.channels_last_3d)
+    return Encoded(encoded.coefficients, latents, encoded.clean.half())
+
+
 def sample(encoded: Encoded, points: Tensor, box: Box) -> tuple[Tensor, Tensor | None]:
     """Values ``(P,)`` and latents ``(F, P)`` at points ``(1, P, 3)`` of the frame a box was encoded from."""
     local = points - points.new_tensor([a for a, _ in box])
     values = cubic(encoded.coefficients, local)[0]
-    return values, None if encoded.latents is None else linear(encoded.latents, local)[0]
+    return values, None if encoded.latents is None else linear(*_needed(encoded.latents, local))[0]
 
 
 def sample_clean(encoded: Encoded, points: Tensor, box: Box) -> Tensor:
     """Cleaned values ``(P,)``, linearly: enough for the outer frames, which only help to average."""
     assert encoded.clean is not None
-    return linear(encoded.clean, points - points.new_tensor([a for a, _ in box]))[0, 0]
+    local = points - points.new_tensor([a for a, _ in box])
+    return linear(*_needed(encoded.clean, local))[0, 0]
+
+
+def _needed(volume: Tensor, local: Tensor) -> tuple[Tensor, Tensor]:
+    """What the points touch of a volume in half precision, in full precision, and the points in it."""
+    if volume.dtype != torch.float16:
+        return volume, local
+    low, high = local.amin((0, 1)).floor().long().tolist(), local.amax((0, 1)).floor().long().tolist()
+    z, y, x = (slice(a, b + 2) for a, b in zip(low, high, strict=True))
+    return volume[:, :, z, y, x].float(), local - local.new_tensor(low)

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from .sampling import gaussian, linear, resample
 
-MOST_VOXELS = 4_000_000
+MOST_VOXELS = 1_500_000
 """Dense updates run on levels of at most this many voxels in all frames."""
 
 

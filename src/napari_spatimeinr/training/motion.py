@@ -79,35 +79,37 @@ def start(data: MotionData, times: Tensor, options: MotionOptions, mask: Tensor 
 class PointDrawer:
     """Random points, half of them uniform and half where something is or changes."""
 
-    def __init__(self, frames: Tensor, mask: Tensor | None, generator: torch.Generator) -> None:
+    def __init__(self, data: MotionData, mask: Tensor | None, generator: torch.Generator) -> None:
+        finest = data.levels[0].shape[2:]
+        # Half resolution is enough to know where something is.
+        frames = data.levels[min(1, len(data.levels) - 1)]
         self.shape = frames.shape[2:]
         self.generator = generator
+        self.stretch = frames.new_tensor([n / m for n, m in zip(finest, self.shape, strict=True)])
+        self.last = frames.new_tensor([n - 1 for n in finest])
+        used = None if mask is None else F.adaptive_avg_pool3d(mask, self.shape).floor().flatten(1)
         level = frames.flatten()[:: max(1, frames.numel() // 100_000)].median()
-        active = (frames[1:] - frames[:-1]).abs() + 0.5 * ((frames[1:] + frames[:-1]) / 2 - level).abs()
-        uniform = torch.ones_like(active)
-        if mask is not None:
-            active, uniform = active * mask, uniform * mask
-        active, uniform = active.flatten(1), uniform.flatten(1)
-        density = active / active.sum(1, keepdim=True).clamp(min=1e-9) + uniform / uniform.sum(1, keepdim=True).clamp(min=1e-9)
-        # Coarse sums keep the search table small: 8 neighbouring voxels share an entry.
-        self.every = 8
-        padded = F.pad(density, (0, -density.shape[1] % self.every))
-        table = padded.unflatten(1, (-1, self.every)).sum(2).cumsum(1, dtype=torch.float64)
-        self.table = (table / table[:, -1:]).float()
-        self.count = density.shape[1]
+        tables = []
+        for a, b in zip(frames[:-1], frames[1:], strict=True):
+            active = ((b - a).abs() + 0.5 * ((a + b) / 2 - level).abs()).flatten(1)
+            uniform = torch.ones_like(active)
+            if used is not None:
+                active, uniform = active * used, uniform * used
+            density = active / active.sum().clamp(min=1e-9) + uniform / uniform.sum().clamp(min=1e-9)
+            table = density.cumsum(1, dtype=torch.float64)
+            tables.append((table / table[:, -1:].clamp(min=1e-9)).float())
+        self.table = torch.cat(tables)
 
     def draw(self, number: int) -> Tensor:
-        """``(K, number, 3)`` points in voxels, one set per interval."""
+        """``(K, number, 3)`` points in voxels of the finest level, one set per interval."""
         k = len(self.table)
         device = self.table.device
         pick = torch.rand(k, number, generator=self.generator).to(device)
-        entry = torch.searchsorted(self.table, pick).clamp(max=self.table.shape[1] - 1)
-        inside = torch.randint(0, self.every, (k, number), generator=self.generator).to(device)
-        index = (entry * self.every + inside).clamp(max=self.count - 1)
+        index = torch.searchsorted(self.table, pick).clamp(max=self.table.shape[1] - 1)
         _, y, x = self.shape
         points = torch.stack([index // (y * x), index // x % y, index % x], -1).float()
-        points += torch.rand(k, number, 3, generator=self.generator).to(device) - 0.5
-        return torch.minimum(points.clamp(min=0), points.new_tensor([n - 1 for n in self.shape]))
+        points += torch.rand(k, number, 3, generator=self.generator).to(device)
+        return torch.minimum((points * self.stretch - 0.5).clamp(min=0), self.last)
 
 
 def refine(
@@ -125,7 +127,7 @@ def refine(
     device = frames.device
     intervals = len(times) - 1
     generator = torch.Generator().manual_seed(seed)
-    drawer = PointDrawer(frames, mask, generator)
+    drawer = PointDrawer(data, mask, generator)
     number = max(256, options.points // intervals)
     bins = frames.new_tensor(data.binning)
     optimiser = torch.optim.Adam([field.nodes], lr=0.05, betas=(0.9, 0.99))
@@ -166,7 +168,7 @@ def misalignment(field: VelocityField | None, data: MotionData, times: Tensor, m
     The points are the voxels of one frame, alternately the earlier and the later; ``field`` None means nothing moves.
     """
     frames = data.levels[0]
-    drawer = PointDrawer(frames, mask, torch.Generator().manual_seed(seed))
+    drawer = PointDrawer(data, mask, torch.Generator().manual_seed(seed))
     points = drawer.draw(max(256, number // (len(times) - 1)))
     bins = frames.new_tensor(data.binning)
     total = 0.0
