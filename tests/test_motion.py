@@ -154,7 +154,9 @@ def test_smooth_changes_of_a_still_scene_are_better_than_linear():
         return still + other * np.float32(1 + np.sin(0.5 * t))
 
     field = fit(Volume(np.stack([scene(k) for k in range(12)])), config={**NO_LATENTS, "normalise_frames": False}, device="cpu")
-    assert field.provenance["chosen"]["interpolation"] == "cubic" or any(field.provenance["chosen"][k] is True for k in ("motion", "latents"))
+    assert field.provenance["chosen"]["interpolation"] == "cubic" or any(
+        field.provenance["chosen"][k] is True for k in ("motion", "latents")
+    )
     assert field.provenance["hold_out"]["gain_over_linear_db"] > 1
     for k in range(11):
         truth = scene(k + 0.5)

@@ -108,7 +108,8 @@ def test_any_size_is_legal(shape, kind):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"kind": "cubes"}, {"bleach": 1.0}, {"bleach": -0.1}, {"photons": -1}, {"motion": -2}, {"psf": (-1, 0, 0)}, {"read": -0.1}]
+    "wrong",
+    [{"kind": "cubes"}, {"bleach": 1.0}, {"bleach": -0.1}, {"photons": -1}, {"motion": -2}, {"psf": (-1, 0, 0)}, {"read": -0.1}],
 )
 def test_impossible_phantoms_are_refused(wrong):
     with pytest.raises(InputError):

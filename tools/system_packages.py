@@ -59,7 +59,9 @@ def main() -> int:
         print("Debian packages for the tests that open a window: all there.")
         return 0
     sudo = "" if os.geteuid() == 0 else "sudo "
-    print(f"Tests that open a window need more Debian packages; to install them run\n    {sudo}apt-get install -y {' '.join(missing)}")
+    print(
+        f"Tests that open a window need more Debian packages; to install them run\n    {sudo}apt-get install -y {' '.join(missing)}"
+    )
     return 1 if os.environ.get("CI") else 0
 
 

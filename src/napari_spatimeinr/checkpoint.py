@@ -122,10 +122,15 @@ def _open(path: str | Path) -> tuple[dict[str, Any], dict[str, Any], int]:
         header = json.loads(entries.pop("__metadata__")[KEY])
         form = header["format"]
         if isinstance(form, int) and form > FORMAT:
-            raise FormatError(f"The model {path} was made by a newer version (format {form}, this one reads {FORMAT}); update napari-spatimeinr.")
+            raise FormatError(
+                f"The model {path} was made by a newer version (format {form}, this one reads {FORMAT}); update napari-spatimeinr."
+            )
         for entry in entries.values():
             begin, end = entry["data_offsets"]
-            if end - begin != np.dtype(_CODES[entry["dtype"]]).itemsize * int(np.prod(entry["shape"], dtype=np.int64)) or begin < 0:
+            if (
+                end - begin != np.dtype(_CODES[entry["dtype"]]).itemsize * int(np.prod(entry["shape"], dtype=np.int64))
+                or begin < 0
+            ):
                 raise FormatError(damaged)
             if 8 + length + end > size:
                 raise FormatError(damaged)

@@ -18,6 +18,7 @@ import typer
 
 from . import cli_options as options
 from ._version import __version__
+from .axes import parse_roi
 from .cli_output import Output, Watched, guarded
 from .config import Config, apply_settings, make_config
 from .errors import ConfigError, GridError, InputError
@@ -71,7 +72,9 @@ def demo(
         result = run(folder, sizes, config, device, seed, progress=progress.fit)
     output.say(result.table())
     output.say("\n".join(str(path) for path in result.files))
-    output.result({"output": str(folder), "files": [str(path) for path in result.files], "psnr": result.psnr, "seconds": result.seconds})
+    output.result(
+        {"output": str(folder), "files": [str(path) for path in result.files], "psnr": result.psnr, "seconds": result.seconds}
+    )
 
 
 @app.command()
@@ -105,9 +108,11 @@ def fit(
     config = _configured(preset, config_file, settings, psf)
     options.device(device)
     options.positive(time_budget, "--time-budget")
-    part = None if roi is None else options.parse_roi(roi)
+    part = None if roi is None else parse_roi(roi)
     if options.is_recording(model):
-        raise ConfigError(f"fit writes a model, not a recording; name it {model.name.split('.')[0]}.spatimeinr instead of {model.name}.")
+        raise ConfigError(
+            f"fit writes a model, not a recording; name it {model.name.split('.')[0]}.spatimeinr instead of {model.name}."
+        )
     options.writable(model, recording)
     volume = _read(recording, how, output)
     from .fit import fit_steps
@@ -138,7 +143,9 @@ def render(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="What fit wrote.")],
     target: Annotated[Path, typer.Option("--output", "-o", metavar="OUTPUT", help="NIfTI or TIFF to write.")],
     time_scale: Annotated[float | None, typer.Option("--time-scale", metavar="F", help="Frames per acquired frame.")] = None,
-    scale: Annotated[float | None, typer.Option("--scale", metavar="F", help="Voxels per acquired voxel along z, y and x.")] = None,
+    scale: Annotated[
+        float | None, typer.Option("--scale", metavar="F", help="Voxels per acquired voxel along z, y and x.")
+    ] = None,
     scale_z: Annotated[float | None, typer.Option("--scale-z", metavar="F", help="The same along z.")] = None,
     scale_yx: Annotated[float | None, typer.Option("--scale-yx", metavar="F", help="The same along y and x.")] = None,
     voxel: Annotated[str | None, typer.Option("--voxel", metavar="V|DZ,DY,DX", help="Exact voxel size.")] = None,
@@ -259,7 +266,7 @@ def convert(
     output = Output(as_json, quiet)
     how = options.reading(axes, spacing, units, channel)
     options.dtype(dtype)
-    part = None if roi is None else options.parse_roi(roi)
+    part = None if roi is None else parse_roi(roi)
     options.writable(target, source)
     from . import io
 
@@ -313,7 +320,9 @@ def _read(path: Path, how: dict[str, Any], output: Output, uncalibrated: str = "
     unknown = [f"{what}s" for what, unit in zip(("frame", "voxel"), volume.units, strict=True) if unit == what]
     if unknown and uncalibrated:
         missing = " and ".join({"frames": "frame interval", "voxels": "voxel size"}[what] for what in unknown)
-        output.note(f"warning: {path.name} does not state its {missing}; {uncalibrated} {' and '.join(unknown)} (--spacing, --units).")
+        output.note(
+            f"warning: {path.name} does not state its {missing}; {uncalibrated} {' and '.join(unknown)} (--spacing, --units)."
+        )
     return volume
 
 

@@ -18,14 +18,17 @@ from .errors import ConfigError, InputError, SaveError
 RECORDING_ENDINGS = (".nii", ".nii.gz", ".tif", ".tiff", ".zarr")
 
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error, and every warning.")]
-Json = Annotated[bool, typer.Option("--json", help="End with one JSON object on standard output; the rest goes to standard error.")]
+Json = Annotated[
+    bool, typer.Option("--json", help="End with one JSON object on standard output; the rest goes to standard error.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no remarks, only results and errors.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result.")]
 Preset = Annotated[str, typer.Option("--preset", help="fast, balanced or best.")]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="YAML file of options, as `spatimeinr config` prints it.")]
 Settings = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="One option, for example motion.steps=100; may be repeated.")
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="One option, for example motion.steps=100; may be repeated."),
 ]
 Psf = Annotated[str | None, typer.Option("--psf", metavar="SZ,SY,SX", help="Standard deviations of the PSF, in spatial units.")]
 Axes = Annotated[str | None, typer.Option("--axes", metavar="TZYX", help="What the axes of the file are.")]
@@ -35,7 +38,8 @@ Spacing = Annotated[
 Units = Annotated[str | None, typer.Option("--units", metavar="s,um", help="Units of time and space, instead of the file's.")]
 Channel = Annotated[int | None, typer.Option("--channel", min=0, help="Which channel, counted from 0.")]
 Roi = Annotated[
-    str | None, typer.Option("--roi", metavar="t0:t1,z0:z1,y0:y1,x0:x1", help="A part, in half-open source indices; 0:5,:,:,: is legal.")
+    str | None,
+    typer.Option("--roi", metavar="t0:t1,z0:z1,y0:y1,x0:x1", help="A part, in half-open source indices; 0:5,:,:,: is legal."),
 ]
 Dtype = Annotated[str, typer.Option("--dtype", help="source, float32, uint16 or uint8; whole numbers are rounded and clipped.")]
 

@@ -27,10 +27,14 @@ class MotionOptions(_Options):
     warps: int = Field(6, ge=1, le=50, description="Updates of the start on each level.")
     steps: int = Field(80, ge=0, le=100_000, description="Optimisation steps of the continuous field.")
     points: int = Field(12_000, ge=256, le=1_000_000, description="Random points per step.")
-    smoothness: tuple[float, ...] = Field((0.002, 0.05), min_length=1, description="Smoothness weights tried; hold-out picks one.")
+    smoothness: tuple[float, ...] = Field(
+        (0.002, 0.05), min_length=1, description="Smoothness weights tried; hold-out picks one."
+    )
     acceleration: float = Field(0.1, ge=0, description="Weight of smoothness in time.")
     two_interval: float = Field(0.5, ge=0, description="Weight of the term that spans two frame intervals.")
-    max_voxels: int = Field(48_000_000, ge=10_000, description="Voxels (all frames) motion is estimated on; larger recordings are binned.")
+    max_voxels: int = Field(
+        48_000_000, ge=10_000, description="Voxels (all frames) motion is estimated on; larger recordings are binned."
+    )
 
 
 class LatentOptions(_Options):
@@ -106,7 +110,9 @@ def make_config(preset: str = "balanced", config: Config | dict[str, Any] | str 
         return config
     if preset not in PRESETS:
         near = difflib.get_close_matches(preset, PRESETS, 1)
-        raise ConfigError(f"There is no preset {preset!r}{f', did you mean {near[0]!r}' if near else ''}; choose {', '.join(PRESETS)}.")
+        raise ConfigError(
+            f"There is no preset {preset!r}{f', did you mean {near[0]!r}' if near else ''}; choose {', '.join(PRESETS)}."
+        )
     changes = load_yaml(config) if isinstance(config, (str, Path)) else dict(config or {})
     if changes.get("preset", preset) != preset:
         return make_config(str(changes["preset"]), {k: v for k, v in changes.items() if k != "preset"})

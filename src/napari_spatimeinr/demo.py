@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ from .volume import Volume
 
 Array = NDArray[np.float32]
 
-ORDERS = {"linear": 1, "cubic": 3}
+ORDERS: dict[str, Literal[1, 3]] = {"linear": 1, "cubic": 3}
 """Interpolation in all four dimensions, by the order of its spline."""
 OURS = "SpatimeINR"
 NATIVE, ISOTROPIC = "own voxels", "isotropic voxels"
@@ -58,7 +59,7 @@ def run(
     config: Config | None = None,
     device: str = "auto",
     seed: int = 0,
-    progress: Callable[[FitProgress], object] | None = None,
+    progress: Callable[[FitProgress], None] | None = None,
 ) -> Demonstration:
     """Write ``recording.nii.gz``, ``demo.spatimeinr``, ``demo.nii.gz``, ``comparison.png`` and ``scores.txt``.
 
@@ -115,7 +116,10 @@ def compare(recording: Volume, truth: Truth, field: Field) -> tuple[dict[str, di
         coefficients = {method: _coefficients(recording, order) for method, order in ORDERS.items()}
         for k in range(1, fine.shape[0], 2):
             exact = truth.frame(float(fine.grid.coordinates(0)[k]), fine.grid)
-            predicted = {method: _interpolated(coefficients[method], recording.grid, fine.grid, k, order) for method, order in ORDERS.items()}
+            predicted = {
+                method: _interpolated(coefficients[method], recording.grid, fine.grid, k, order)
+                for method, order in ORDERS.items()
+            }
             predicted[OURS] = fine.frame(k)
             for method, frame in predicted.items():
                 errors[method].append(float(-10 * np.log10(np.mean((frame.astype(np.float64) - exact) ** 2))))
@@ -142,14 +146,17 @@ def draw(path: Path, frames: dict[str, Array], fine: Volume, recording: Volume) 
     panels += [(f"error of {name}", np.abs(frames[name] - exact), "magma", exact.max() / 2) for name in ("linear", OURS)]
     time_unit, space_unit = fine.units
     z, y, x = (fine.grid.coordinates(axis) for axis in (1, 2, 3))
-    views = [("y", y, f"xy at z = {z[len(z) // 2]:.3g} {space_unit}", lambda v: v[len(z) // 2])]
-    views += [("z", z, f"xz at y = {y[len(y) // 2]:.3g} {space_unit}", lambda v: v[:, len(y) // 2])]
+    plane, row_of_plane = len(z) // 2, len(y) // 2
+    views = (
+        ("y", y, f"xy at z = {z[plane]:.3g} {space_unit}", (plane, slice(None))),
+        ("z", z, f"xz at y = {y[row_of_plane]:.3g} {space_unit}", (slice(None), row_of_plane)),
+    )
     figure = Figure(figsize=(15, 7), layout="constrained")
     axes = figure.subplots(len(views), len(panels), squeeze=False)
     for row, (letter, down, title, cut) in zip(axes, views, strict=True):
         edges = (_edges(x)[0], _edges(x)[1], _edges(down)[1], _edges(down)[0])
         for ax, (name, volume, colours, top) in zip(row, panels, strict=True):
-            ax.imshow(cut(volume), cmap=colours, vmin=0, vmax=top, extent=edges, interpolation="nearest")
+            ax.imshow(volume[cut], cmap=colours, vmin=0, vmax=top, extent=edges, interpolation="nearest")
             ax.set_title(f"{name}\n{title}", fontsize=9)
             ax.set_xlabel(f"x ({space_unit})", fontsize=8)
             ax.set_ylabel(f"{letter} ({space_unit})", fontsize=8)
@@ -172,14 +179,14 @@ def _edges(centres: NDArray[np.float64]) -> tuple[float, float]:
     return float(centres[0] - half), float(centres[-1] + half)
 
 
-def _coefficients(recording: Volume, order: int) -> Array:
+def _coefficients(recording: Volume, order: Literal[1, 3]) -> Array:
     data = np.asarray(recording.data, np.float32)
-    return data if order == 1 else ndimage.spline_filter(data, order, np.float32, mode="mirror")
+    return data if order == 1 else ndimage.spline_filter(data, order, output=np.float32, mode="mirror")
 
 
-def _interpolated(coefficients: Array, source: Grid, target: Grid, k: int, order: int) -> Array:
+def _interpolated(coefficients: Array, source: Grid, target: Grid, k: int, order: Literal[1, 3]) -> Array:
     """Frame ``k`` of the target grid, interpolated in (t, z, y, x)."""
     index = [source.to_index(target.coordinates(axis), axis) for axis in range(4)]
-    points = np.meshgrid(index[0][k : k + 1], *index[1:], indexing="ij")
-    mode = "nearest" if order == 1 else "mirror"
-    return np.asarray(ndimage.map_coordinates(coefficients, points, np.float32, order, mode, prefilter=False)[0])
+    points = np.stack(np.meshgrid(index[0][k], *index[1:], indexing="ij"))
+    mode: Literal["nearest", "mirror"] = "nearest" if order == 1 else "mirror"
+    return ndimage.map_coordinates(coefficients, points, np.float32, order, mode, prefilter=False)[0]

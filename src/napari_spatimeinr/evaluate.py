@@ -45,7 +45,8 @@ class Report:
     def to_json(self) -> dict[str, Any]:
         """Plain values; what could not be computed is null."""
         methods = {
-            name: {key: round(value, 4) if math.isfinite(value) else None for key, value in row.items()} for name, row in self.methods.items()
+            name: {key: round(value, 4) if math.isfinite(value) else None for key, value in row.items()}
+            for name, row in self.methods.items()
         }
         return {
             "input": self.input,
@@ -113,7 +114,9 @@ def evaluate(
         )
     began = time.monotonic()
     raw = np.asarray(volume.data)
-    truth, low, span = scores.scaled(np.nan_to_num(raw.astype(np.float32), nan=float(np.nanmin(raw)) if raw.dtype.kind == "f" else 0.0))
+    truth, low, span = scores.scaled(
+        np.nan_to_num(raw.astype(np.float32), nan=float(np.nanmin(raw)) if raw.dtype.kind == "f" else 0.0)
+    )
     given = _given(volume, raw, axis, gap)
     options = make_config(preset, config)
     variants: dict[str, Config] = {"spatimeinr": options}
@@ -156,7 +159,7 @@ def _given(volume: Volume, raw: NDArray[Any], axis: int, gap: int) -> Volume:
     data = raw[::gap] if axis == 0 else raw[:, ::gap]
     spacing = list(volume.spacing)
     spacing[axis] *= gap
-    return volume.like(np.ascontiguousarray(data), Grid(data.shape, tuple(spacing), volume.origin))  # type: ignore[arg-type]
+    return volume.like(np.ascontiguousarray(data), Grid(data.shape, tuple(spacing), volume.origin))
 
 
 def _planes(model: Any, volume: Volume, targets: list[int], low: float, span: float) -> dict[int, NDArray[np.float32]]:

@@ -100,7 +100,9 @@ class Field:
         if keep_acquired and not (
             grid.shape[1:] == cropped.shape[1:] and np.allclose(grid.spacing[1:], cropped.spacing[1:], rtol=1e-9, atol=0)
         ):
-            raise GridError("Acquired frames can be kept bit for bit only at scale 1 in z, y and x; leave out keep_acquired or the scale.")
+            raise GridError(
+                "Acquired frames can be kept bit for bit only at scale 1 in z, y and x; leave out keep_acquired or the scale."
+            )
         return RenderedArray(self._renderer, self.grid, grid, dtype, self.volume.dtype, keep_acquired)
 
     def on_grid(self, grid: Grid, dtype: str = "float32") -> RenderedArray:
@@ -157,7 +159,7 @@ class Field:
         spacing, origin = np.asarray(self.grid.spacing[1:]), np.asarray(self.grid.origin[1:])
         index = torch.from_numpy(((points - origin) / spacing).reshape(1, -1, 3).astype(np.float32)).to(self.device)
         last = self.grid.shape[0] - 1
-        t0, t1 = (float(np.clip(self.grid.to_index(np.float64(t), 0), 0, last)) for t in (start, end))
+        t0, t1 = (float(np.clip(self.grid.to_index(np.asarray(float(t)), 0), 0, last)) for t in (start, end))
         times = [torch.tensor([t], dtype=torch.float32, device=self.device) for t in (t0, t1)]
         with torch.no_grad():
             moved = self.network.velocity.trajectory(index, times[0], times[1]) - index
@@ -223,7 +225,12 @@ def load(path: str | Path, device: str = "auto") -> Field:
         config = make_config(config=Config.model_validate(header["config"]))
         grid, raw = header["grid"], header["levels"]
         volume = Volume(
-            frames, tuple(grid["spacing"]), tuple(grid["origin"]), tuple(header["units"]), header["orientation"], header["metadata"]
+            frames,
+            tuple(grid["spacing"]),
+            tuple(grid["origin"]),
+            tuple(header["units"]),
+            header["orientation"],
+            header["metadata"],
         )
         levels = Levels(float(raw["offset"]), float(raw["scale"]), tuple(raw["gains"]))
         network = build_network(weights, volume.grid.shape[1:], config, where)

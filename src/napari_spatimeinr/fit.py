@@ -86,7 +86,9 @@ def fit_steps(
     if time_budget is not None and not time_budget > 0:
         raise InputError(f"The time budget must be a positive number of seconds, got {time_budget!r}.")
     if volume.grid.times is not None:
-        raise InputError("The frames of this recording lie at irregular times, which cannot be fitted yet; resample it to a regular interval.")
+        raise InputError(
+            "The frames of this recording lie at irregular times, which cannot be fitted yet; resample it to a regular interval."
+        )
     if isinstance(resume, (str, Path)):
         resume = load(resume, device)
     _check_memory(volume)
@@ -102,7 +104,10 @@ def fit_steps(
         "version": __version__,
         "seed": seed,
         "device": str(where),
-        "input": {"name": str(volume.metadata.get("name") or volume.metadata.get("source") or ""), "sha256": fingerprint(volume.data)},
+        "input": {
+            "name": str(volume.metadata.get("name") or volume.metadata.get("source") or ""),
+            "sha256": fingerprint(volume.data),
+        },
         "warnings": notes,
         "steps": 0,
     }
@@ -118,7 +123,9 @@ def fit_steps(
         # torch raises RuntimeError for out of memory and for everything else.
         if "out of memory" in str(error).lower() or "can't allocate memory" in str(error).lower():
             raise OutOfMemoryError(_too_large(volume, f"memory on {where}")) from error
-        raise FitError(f"The fit broke down in a computation ({str(error).splitlines()[0]}); try another preset or device.") from error
+        raise FitError(
+            f"The fit broke down in a computation ({str(error).splitlines()[0]}); try another preset or device."
+        ) from error
     field.provenance |= {"seconds": round(schedule.elapsed(), 2), "peak_memory_bytes": peak_memory(), "complete": True}
     return field
 

@@ -195,7 +195,14 @@ def phantom(
 
 
 def _embryo(
-    grid: Grid, motion: float, kind: str, accelerate: float, divide: int, seed: int, psf: tuple[float, float, float], bleach: float
+    grid: Grid,
+    motion: float,
+    kind: str,
+    accelerate: float,
+    divide: int,
+    seed: int,
+    psf: tuple[float, float, float],
+    bleach: float,
 ) -> Truth:
     rng = np.random.default_rng([seed, 0])
     voxel = np.asarray(grid.spacing[1:])
@@ -234,7 +241,19 @@ def _embryo(
     bright = rng.uniform(0.75, 1.25, len(start))
     bright[daughters] = bright[partner[daughters]]
     truth = Truth(
-        kind, start, waves, rates, phases, accelerate, partner, split, split_time, inside, bright, np.asarray(psf, float) ** 2, bleach
+        kind,
+        start,
+        waves,
+        rates,
+        phases,
+        accelerate,
+        partner,
+        split,
+        split_time,
+        inside,
+        bright,
+        np.asarray(psf, float) ** 2,
+        bleach,
     )
     if motion == 0 or frames == 1:
         return _scaled_motion(truth, 0.0)
@@ -281,4 +300,3 @@ def _smoothstep(u: Array) -> Array:
 def _points(z: ArrayLike, y: ArrayLike, x: ArrayLike) -> tuple[Array, tuple[int, ...]]:
     arrays = np.broadcast_arrays(*(np.asarray(v, dtype=np.float64) for v in (z, y, x)))
     return np.stack([a.reshape(-1) for a in arrays], -1), arrays[0].shape
-

@@ -84,7 +84,9 @@ class Renderer:
     # -- one block ---------------------------------------------------------------------
 
     @torch.no_grad()
-    def block(self, t: float, positions: Sequence[NDArray[np.float64]], cell: tuple[float, float, float, float]) -> NDArray[np.float32]:
+    def block(
+        self, t: float, positions: Sequence[NDArray[np.float64]], cell: tuple[float, float, float, float]
+    ) -> NDArray[np.float32]:
         """Raw intensities at time ``t`` (frames) on the regular grid of voxel ``positions``, ``(z, y, x)``.
 
         ``cell`` is the extent of an output cell in frames and source voxels, (t, z, y, x). Cells
@@ -168,7 +170,9 @@ class Renderer:
 
     # -- larger pieces ------------------------------------------------------------------
 
-    def volume(self, t: float, positions: Sequence[NDArray[np.float64]], cell: tuple[float, float, float, float]) -> NDArray[np.float32]:
+    def volume(
+        self, t: float, positions: Sequence[NDArray[np.float64]], cell: tuple[float, float, float, float]
+    ) -> NDArray[np.float32]:
         """One time point on any regular grid, block by block: ``(z, y, x)`` float32."""
         shape = tuple(len(p) for p in positions)
         out = np.empty(shape, np.float32)

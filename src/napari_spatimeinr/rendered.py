@@ -30,7 +30,13 @@ class RenderedArray:
     """
 
     def __init__(
-        self, renderer: Renderer, source: Grid, grid: Grid, dtype: str = "float32", source_dtype: Any = None, keep_acquired: bool = False
+        self,
+        renderer: Renderer,
+        source: Grid,
+        grid: Grid,
+        dtype: str = "float32",
+        source_dtype: Any = None,
+        keep_acquired: bool = False,
     ) -> None:
         self._renderer = renderer
         self._source = source

@@ -28,7 +28,14 @@ class Decoder(nn.Module):
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
 
-    def forward(self, inner: tuple[Tensor, Tensor], outer: tuple[Tensor, Tensor], latents: tuple[Tensor, Tensor], u: float, precision: torch.dtype) -> Tensor:
+    def forward(
+        self,
+        inner: tuple[Tensor, Tensor],
+        outer: tuple[Tensor, Tensor],
+        latents: tuple[Tensor, Tensor],
+        u: float,
+        precision: torch.dtype,
+    ) -> Tensor:
         """Values at points.
 
         Parameters

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -51,6 +52,11 @@ class Network:
     decoder: Decoder | None = None
     precision: torch.dtype = torch.float32
 
+    def copy(self) -> Network:
+        """The same values, independent of further training."""
+        parts = (copy.deepcopy(self.velocity), copy.deepcopy(self.encoder), copy.deepcopy(self.decoder))
+        return Network(*parts, self.precision)
+
     def without_latents(self) -> Network:
         """The same motion, frames sampled as they are."""
         return Network(self.velocity)
@@ -70,7 +76,9 @@ class Network:
         z, y, x = (slice(r, n - r) for n in clean.shape[2:])
         return Encoded(prefilter(clean, r), latents[:, :, z, y, x], clean[:, :, z, y, x])
 
-    def between(self, places: Around, inner: Callable[[int], tuple[Tensor, Tensor | None]], outer: Callable[[int], Tensor]) -> Tensor:
+    def between(
+        self, places: Around, inner: Callable[[int], tuple[Tensor, Tensor | None]], outer: Callable[[int], Tensor]
+    ) -> Tensor:
         """Values ``(P,)`` between two frames.
 
         ``inner(k)`` gives values ``(P,)`` and latents ``(F, P)`` of frame k along the trajectories, ``outer(k)`` values alone.

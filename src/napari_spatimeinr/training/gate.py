@@ -89,7 +89,9 @@ def predict(network: Network, frames: Frames, displacements: Displacements, t: i
 
 
 @torch.no_grad()
-def held_out_errors(candidates: dict[str, Network], frames: Frames, parts: HeldOut, seed: int, errors: Errors | None = None) -> Errors:
+def held_out_errors(
+    candidates: dict[str, Network], frames: Frames, parts: HeldOut, seed: int, errors: Errors | None = None
+) -> Errors:
     """Errors of linear, cubic and the candidates on the frames kept back."""
     errors = errors or Errors()
     given = np.asarray(parts.given, dtype=np.float64)
@@ -104,7 +106,9 @@ def held_out_errors(candidates: dict[str, Network], frames: Frames, parts: HeldO
             for kind in ("linear", "cubic"):
                 if kind not in done:
                     weights = temporal_weights(float(t), given, kind)
-                    terms = [float(w) * frames.block(int(k), box)[0, 0] for k, w in zip(given, weights, strict=True) if abs(w) > 1e-3]
+                    terms = [
+                        float(w) * frames.block(int(k), box)[0, 0] for k, w in zip(given, weights, strict=True) if abs(w) > 1e-3
+                    ]
                     errors.add(kind, (torch.stack(terms).sum(0) - truth) ** 2, moving)
             for name, network in candidates.items():
                 errors.add(name, (predict(network, frames, moves[name], t, places, box) - truth) ** 2, moving)

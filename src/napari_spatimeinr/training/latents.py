@@ -112,8 +112,10 @@ def _block_loss(
     device = frames.device
     (z0, z1), (y0, y1), (x0, x1) = box
     total = (z1 - z0) * (y1 - y0) * (x1 - x0)
-    pick = torch.randperm(total, generator=generator)[:POINTS].to(device) if total > POINTS else torch.arange(total, device=device)
-    nz, ny, nx = z1 - z0, y1 - y0, x1 - x0
+    pick = (
+        torch.randperm(total, generator=generator)[:POINTS].to(device) if total > POINTS else torch.arange(total, device=device)
+    )
+    ny, nx = y1 - y0, x1 - x0
     offsets = torch.stack([pick // (ny * nx), pick // nx % ny, pick % nx], -1).float()
     low = offsets.new_tensor([z0, y0, x0])
     at = offsets + low
@@ -195,5 +197,7 @@ def _target(frames: Frames, k: int, places: Tensor, whole: int) -> Tensor:
 def _moved(network: Network, nodes: Tensor | None, points: Tensor) -> Tensor:
     if nodes is None or network.velocity is None:
         return points
-    scale = points.new_tensor([(m - 1) / (n - 1) if n > 1 else 0.0 for m, n in zip(nodes.shape[2:], network.velocity.shape, strict=True)])
+    scale = points.new_tensor(
+        [(m - 1) / (n - 1) if n > 1 else 0.0 for m, n in zip(nodes.shape[2:], network.velocity.shape, strict=True)]
+    )
     return points + linear(nodes, (points * scale)[None])[0].T

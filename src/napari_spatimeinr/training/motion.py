@@ -87,7 +87,7 @@ class PointDrawer:
         self.generator = generator
         self.stretch = frames.new_tensor([n / m for n, m in zip(finest, self.shape, strict=True)])
         self.last = frames.new_tensor([n - 1 for n in finest])
-        used = None if mask is None else F.adaptive_avg_pool3d(mask, self.shape).floor().flatten(1)
+        used = None if mask is None else F.adaptive_avg_pool3d(mask, tuple(self.shape)).floor().flatten(1)
         level = frames.flatten()[:: max(1, frames.numel() // 100_000)].median()
         tables = []
         for a, b in zip(frames[:-1], frames[1:], strict=True):
@@ -162,7 +162,9 @@ class _Binned:
 
 
 @torch.no_grad()
-def misalignment(field: VelocityField | None, data: MotionData, times: Tensor, mask: Tensor, seed: int, number: int = 40_000) -> float:
+def misalignment(
+    field: VelocityField | None, data: MotionData, times: Tensor, mask: Tensor, seed: int, number: int = 40_000
+) -> float:
     """Mean squared difference of neighbouring frames along trajectories, where ``mask`` is 1.
 
     The points are the voxels of one frame, alternately the earlier and the later; ``field`` None means nothing moves.

@@ -82,7 +82,10 @@ class Job:
 
     def snapshot(self) -> Field:
         """A Field of what there is by now, independent of further training."""
-        network = Network(*(copy.deepcopy(p) for p in (self.network.velocity, self.network.encoder, self.network.decoder)), self.network.precision)
+        network = Network(
+            *(copy.deepcopy(p) for p in (self.network.velocity, self.network.encoder, self.network.decoder)),
+            self.network.precision,
+        )
         provenance = copy.deepcopy(self.provenance) | {"steps": self.schedule.steps, "seconds": round(self.schedule.elapsed(), 2)}
         provenance.setdefault("chosen", {"motion": network.velocity is not None, "latents": network.encoder is not None})
         return Field(self.volume, network, self.levels, self.config, self.device, self.interpolation, provenance)
@@ -105,7 +108,9 @@ class Job:
             self.schedule.tick(kind, now - before)
             before = now
             if not math.isfinite(loss):
-                raise FitError("The fit diverged (the loss is not a number); check the recording for extreme values or lower latents.learning_rate.")
+                raise FitError(
+                    "The fit diverged (the loss is not a number); check the recording for extreme values or lower latents.learning_rate."
+                )
             self.loss = loss
             yield self.progress(stage)
             before = time.monotonic()
@@ -132,7 +137,11 @@ def run(job: Job) -> Generator[FitProgress, None, Field]:
         yield from _fit(job, data)
     elif job.volume.shape[0] == 1:
         job.provenance["reasons"]["motion"] = "one time point: nothing moves, space is interpolated by cubic splines"
-    chosen |= {"motion": job.network.velocity is not None, "latents": job.network.encoder is not None, "interpolation": job.interpolation}
+    chosen |= {
+        "motion": job.network.velocity is not None,
+        "latents": job.network.encoder is not None,
+        "interpolation": job.interpolation,
+    }
     return job.snapshot()
 
 
@@ -181,7 +190,9 @@ def _new_latents(job: Job) -> None:
     job.network.precision = resolve_precision(job.config.precision, job.device)
 
 
-def _hold_out(job: Job, data: MotionData, parts: gate.HeldOut, smoothness: float) -> Generator[FitProgress, None, tuple[float, bool, bool]]:
+def _hold_out(
+    job: Job, data: MotionData, parts: gate.HeldOut, smoothness: float
+) -> Generator[FitProgress, None, tuple[float, bool, bool]]:
     """Fit without the held-out frames, score on them, decide: (smoothness, keep motion, keep latents)."""
     options = job.config
     some = data.subset(parts.given)
@@ -293,8 +304,7 @@ def _resumed(job: Job, data: MotionData, old: Field) -> Steps:
     job.provenance["resumed_from_steps"] = old.provenance.get("steps", 0)
     job.interpolation = old.interpolation
     job.gain = job.provenance.get("hold_out", {}).get("gain_over_linear_db")
-    network = old.network
-    job.network = Network(*(copy.deepcopy(p) for p in (network.velocity, network.encoder, network.decoder)), network.precision)
+    job.network = old.network.copy()
     times = torch.arange(job.volume.shape[0], device=job.device, dtype=torch.float32)
     velocity = job.network.velocity
     if velocity is not None:
@@ -307,5 +317,3 @@ def _resumed(job: Job, data: MotionData, old: Field) -> Steps:
     if job.network.encoder is not None:
         job.schedule.planned["latents"] = job.config.latents.steps
         yield from _train(job, list(range(job.volume.shape[0])), job.config.latents.steps, None)
-
-
