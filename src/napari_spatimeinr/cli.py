@@ -6,26 +6,21 @@ run, so that ``info``, ``convert`` and ``config`` start without torch.
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
-from collections.abc import Generator
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from . import cli_options as options
 from ._version import __version__
 from .axes import parse_roi
+from .cli_jobs import read, run_fit
 from .cli_output import Output, Watched, guarded
 from .config import Config, apply_settings, make_config
-from .errors import ConfigError, GridError, InputError
+from .errors import ConfigError
 
 if TYPE_CHECKING:
-    from .field import Field
-    from .fit import FitProgress
     from .volume import Volume
 
 app = typer.Typer(
@@ -114,12 +109,12 @@ def fit(
             f"fit writes a model, not a recording; name it {model.name.split('.')[0]}.spatimeinr instead of {model.name}."
         )
     options.writable(model, recording)
-    volume = _read(recording, how, output)
+    volume = read(recording, how, output)
     from .fit import fit_steps
 
     steps = fit_steps(volume, config.preset, config, device, seed, time_budget, resume, roi=part)
     begun = time.monotonic()
-    field, interrupted = _run(steps, output)
+    field, interrupted = run_fit(steps, output)
     field.save(model)
     facts = field.provenance
     for warning in facts.get("warnings", ()):
@@ -187,7 +182,9 @@ def render(
 @guarded
 def evaluate(
     recording: Annotated[Path, typer.Argument(metavar="INPUT", help="NIfTI or TIFF.")],
-    hold_out: Annotated[str, typer.Option("--hold-out", help="What is held out: frames (time) or planes (z).")] = "time",
+    hold_out: Annotated[
+        Literal["time", "z"], typer.Option("--hold-out", help="What is held out: frames (time) or planes (z).")
+    ] = "time",
     gap: Annotated[int, typer.Option("--gap", min=2, help="Every how-manieth frame or plane is given.")] = 2,
     preset: options.Preset = "balanced",
     config_file: options.ConfigFile = None,
@@ -209,12 +206,11 @@ def evaluate(
     output = Output(as_json, quiet)
     how = options.reading(axes, spacing, units, channel)
     config = _configured(preset, config_file, settings, psf)
-    options.one_of(hold_out, ("time", "z"), "--hold-out")
     chosen = tuple(name.strip() for name in baselines.split(",") if name.strip())
     for name in chosen:
         options.one_of(name, ("linear", "cubic", "flow"), "--baselines")
     options.device(device)
-    volume = _read(recording, how, output)
+    volume = read(recording, how, output)
     from .evaluate import evaluate as score
 
     with output.progress() as progress:
@@ -237,13 +233,11 @@ def info(
 ) -> None:
     """Tell what a recording or a model is."""
     output = Output(as_json, quiet)
-    from .cli_info import describe
+    from .cli_info import describe, text
 
     facts = describe(file, options.reading(axes, None, None, None)["axes"])
     if not as_json:
-        width = max(map(len, facts))
-        for key, value in facts.items():
-            output.say(f"{key.replace('_', ' '):{width}}  {_told(value)}")
+        output.say(text(facts))
     output.result(facts)
 
 
@@ -270,7 +264,7 @@ def convert(
     options.writable(target, source)
     from . import io
 
-    volume = _read(source, how, output, uncalibrated="")
+    volume = read(source, how, output, uncalibrated="")
     if part is not None:
         volume = volume.crop(part)
     with output.progress() as progress:
@@ -305,92 +299,10 @@ def _configured(preset: str, file: Path | None, settings: list[str] | None, psf:
     return apply_settings(make_config(preset, file), changes)
 
 
-def _read(path: Path, how: dict[str, Any], output: Output, uncalibrated: str = "the fit goes on in") -> Volume:
-    from . import io
-
-    try:
-        volume = io.read(path, **how)
-    except GridError as error:
-        # With --spacing the option is wrong, without it the file is.
-        if how["spacing"] is not None:
-            raise
-        raise InputError(str(error)) from error
-    for warning in volume.metadata.get("warnings", ()):
-        output.note(f"warning: {warning}")
-    unknown = [f"{what}s" for what, unit in zip(("frame", "voxel"), volume.units, strict=True) if unit == what]
-    if unknown and uncalibrated:
-        missing = " and ".join({"frames": "frame interval", "voxels": "voxel size"}[what] for what in unknown)
-        output.note(
-            f"warning: {path.name} does not state its {missing}; {uncalibrated} {' and '.join(unknown)} (--spacing, --units)."
-        )
-    return volume
-
-
-def _run(steps: Generator[FitProgress, None, Field], output: Output) -> tuple[Field, bool]:
-    """Run a fit to its end, or to the first usable model after Ctrl-C; a second Ctrl-C stops at once.
-
-    Returns
-    -------
-    The Field, and whether Ctrl-C was pressed.
-    """
-    latest: Field | None = None
-    with _Interrupt() as interrupt, output.progress() as progress:
-        try:
-            while True:
-                state = next(steps)
-                progress.fit(state)
-                latest = state.field if state.field is not None else latest
-                if interrupt.asked and latest is not None:
-                    steps.close()
-                    return latest, True
-                if interrupt.asked and not interrupt.told:
-                    interrupt.told = True
-                    output.note("Stopping at the first usable model; press Ctrl-C again to stop without one.")
-        except StopIteration as done:
-            field: Field = done.value
-            return field, interrupt.asked
-        except KeyboardInterrupt:
-            if latest is None:
-                raise
-            return latest, True
-
-
-class _Interrupt:
-    """While entered, the first Ctrl-C sets ``asked`` and the second one raises KeyboardInterrupt."""
-
-    def __init__(self) -> None:
-        self.asked = self.told = False
-
-    def __enter__(self) -> _Interrupt:
-        self._main = threading.current_thread() is threading.main_thread()
-        if self._main:
-            self._before = signal.signal(signal.SIGINT, self._pressed)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._main:
-            signal.signal(signal.SIGINT, self._before)
-
-    def _pressed(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:
-            raise KeyboardInterrupt
-        self.asked = True
-
-
 def _size(volume: Volume) -> str:
     t, z, y, x = volume.shape
     dt, dz, dy, dx = volume.spacing
     return f"{t} x {z} x {y} x {x}, frame {dt:g} {volume.units[0]}, voxel {dz:g} x {dy:g} x {dx:g} {volume.units[1]}"
-
-
-def _told(value: Any) -> str:
-    if value is None:
-        return "not stated"
-    if isinstance(value, dict):
-        return ", ".join(f"{k} {_told(v)}" for k, v in value.items())
-    if isinstance(value, (list, tuple)):
-        return " x ".join(_told(v) for v in value)
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 if __name__ == "__main__":

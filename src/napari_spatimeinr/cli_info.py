@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+APART = {"shape": " x ", "spacing": " x "}
+
 
 def describe(path: Path, axes: str | None = None) -> dict[str, Any]:
     """Facts of a recording or a model, with the keys of ``spatimeinr info --json``.
@@ -17,19 +19,62 @@ def describe(path: Path, axes: str | None = None) -> dict[str, Any]:
     if is_model(path):
         from .checkpoint import read_header
 
-        return {"kind": "model", **read_header(path)}
+        return _model(path, read_header(path))
     from . import io
 
-    return {"kind": "recording", **io.describe(path, axes=axes)}
+    return {**io.describe(path, axes=axes), "kind": "recording"}
 
 
 def is_model(path: Path) -> bool:
-    """Whether a file is a model: by its name, or because it opens like a safetensors file (8 bytes of length, then JSON)."""
+    """Whether a file is a model: by its name, or because it opens like a safetensors file (a length, then JSON)."""
     if path.name.endswith(".spatimeinr"):
         return True
     try:
         with path.open("rb") as file:
-            start = file.read(10)
+            return file.read(10)[8:] == b'{"'
     except OSError:
         return False
-    return len(start) == 10 and start[8:] in (b'{"', b"{ ")
+
+
+def text(facts: dict[str, Any]) -> str:
+    """The facts for people, a line each; nested ones and empty lists are left to ``--json``."""
+    shown = {
+        k: v for k, v in facts.items() if v != [] and not (isinstance(v, dict) and any(isinstance(n, dict) for n in v.values()))
+    }
+    width = max(map(len, shown))
+    return "\n".join(f"{key.replace('_', ' '):{width}}  {_told(value, APART.get(key, ', '))}" for key, value in shown.items())
+
+
+def _model(path: Path, header: dict[str, Any]) -> dict[str, Any]:
+    grid, metadata, facts = header["grid"], header["metadata"], header["provenance"]
+    stated = metadata.get("stated", {"spacing": grid["spacing"], "units": header["units"]})
+    return {
+        "kind": "model",
+        "path": str(path),
+        "format": header["format"],
+        "shape": grid["shape"],
+        "channels": 1,
+        "spacing": stated["spacing"],
+        "units": stated["units"],
+        "origin": grid["origin"],
+        "dtype": metadata.get("source_dtype"),
+        "calibrated_by": metadata.get("calibrated_by"),
+        "preset": header["config"]["preset"],
+        "interpolation": header["interpolation"],
+        **{key: facts.get(key) for key in ("version", "input", "seed", "device", "seconds", "steps", "chosen")},
+        "gain_over_linear_db": (facts.get("hold_out") or {}).get("gain_over_linear_db"),
+        "provenance": facts,
+        "config": header["config"],
+    }
+
+
+def _told(value: Any, apart: str) -> str:
+    if value is None:
+        return "not stated"
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {_told(v, apart)}" for k, v in value.items())
+    if isinstance(value, (list, tuple)):
+        return apart.join(_told(v, apart) for v in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)

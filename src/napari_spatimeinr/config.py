@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -12,6 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from .errors import ConfigError
 
 PRESETS = ("fast", "balanced", "best")
+
+Size = Annotated[int, Field(ge=1)]
+NotNegative = Annotated[float, Field(ge=0)]
 
 
 class _Options(BaseModel):
@@ -27,7 +30,7 @@ class MotionOptions(_Options):
     warps: int = Field(6, ge=1, le=50, description="Updates of the start on each level.")
     steps: int = Field(80, ge=0, le=100_000, description="Optimisation steps of the continuous field.")
     points: int = Field(12_000, ge=256, le=1_000_000, description="Random points per step.")
-    smoothness: tuple[float, ...] = Field(
+    smoothness: tuple[NotNegative, ...] = Field(
         (0.002, 0.05), min_length=1, description="Smoothness weights tried; hold-out picks one."
     )
     acceleration: float = Field(0.1, ge=0, description="Weight of smoothness in time.")
@@ -46,7 +49,7 @@ class LatentOptions(_Options):
     features: int = Field(8, ge=1, le=64, description="Latent channels handed to the decoder.")
     width: int = Field(32, ge=4, le=512, description="Width of the decoder.")
     steps: int = Field(350, ge=0, le=1_000_000, description="Training steps.")
-    crop: tuple[int, int, int] = Field((16, 40, 40), description="Voxels (z, y, x) of one training block.")
+    crop: tuple[Size, Size, Size] = Field((16, 40, 40), description="Voxels (z, y, x) of one training block.")
     blocks: int = Field(1, ge=1, le=64, description="Training blocks per step.")
     learning_rate: float = Field(3e-3, gt=0, le=1)
 
@@ -78,7 +81,7 @@ class Config(_Options):
     gate: bool = Field(True, description="Keep a component only where it beats interpolation on held-out data.")
     normalise_frames: bool = Field(True, description="Level out bleaching and flicker between frames while fitting.")
     precision: Literal["auto", "float32", "bfloat16"] = Field("auto", description="Arithmetic of the networks.")
-    psf: tuple[float, float, float] | None = Field(None, description="Standard deviations (z, y, x) of the PSF, spatial units.")
+    psf: tuple[NotNegative, NotNegative, NotNegative] | None = Field(None, description="Standard deviations (z, y, x) of the PSF, spatial units.")
 
     def to_yaml(self) -> str:
         """This configuration as YAML text that :func:`load_config` reads back."""

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -147,7 +147,7 @@ def draw(path: Path, frames: dict[str, Array], fine: Volume, recording: Volume) 
     time_unit, space_unit = fine.units
     z, y, x = (fine.grid.coordinates(axis) for axis in (1, 2, 3))
     plane, row_of_plane = len(z) // 2, len(y) // 2
-    views = (
+    views: tuple[tuple[str, NDArray[np.float64], str, Any], ...] = (
         ("y", y, f"xy at z = {z[plane]:.3g} {space_unit}", (plane, slice(None))),
         ("z", z, f"xz at y = {y[row_of_plane]:.3g} {space_unit}", (slice(None), row_of_plane)),
     )

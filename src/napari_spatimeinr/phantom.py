@@ -78,6 +78,7 @@ class Truth:
         return np.where(self.inside[nearest], nearest + 1, 0).astype(np.int32).reshape(shape)
 
     def __call__(self, t: ArrayLike, z: ArrayLike, y: ArrayLike, x: ArrayLike, psf: bool = True) -> NDArray[np.float32]:
+        """Brightness at physical points that broadcast together."""
         t, z, y, x = np.broadcast_arrays(*(np.asarray(v, dtype=np.float64) for v in (t, z, y, x)))
         out = np.empty(t.shape, np.float32)
         draw = self._membranes if self.kind == "membranes" else self._nuclei
@@ -221,7 +222,6 @@ def _embryo(
         direction = rng.standard_normal(3)
         direction *= 0.3 * CELL / np.linalg.norm(direction)
         when = rng.uniform(0.1, 0.6) * max(frames - 1, 1)
-        daughter = len(start)
         # The daughter starts a hair beside its mother so that the plane between them is defined.
         start = np.vstack([start, start[mother] - 0.02 * direction])
         partner, inside = np.append(partner, mother), np.append(inside, True)
@@ -261,17 +261,17 @@ def _embryo(
     z, y, x = (grid.coordinates(axis)[:: max(1, grid.shape[axis] // 24)] for axis in (1, 2, 3))
     points, _ = _points(z[:, None, None], y[:, None], x)
     speeds = []
-    for k in range(frames - 1):
-        t0, t1 = k * SPACING[0], (k + 1) * SPACING[0]
+    for frame in range(frames - 1):
+        t0, t1 = frame * SPACING[0], (frame + 1) * SPACING[0]
         a, b = truth.centres(t0), truth.centres(t1)
         nearest = cKDTree(truth.start).query(points)[1]
         nearest = nearest[inside[nearest]]
-        speeds.append(np.linalg.norm((b - a - truth_growth(truth, k))[nearest] / voxel, axis=-1))
+        speeds.append(np.linalg.norm((b - a - _growth(truth, frame))[nearest] / voxel, axis=-1))
     now = np.percentile(np.concatenate(speeds), 95)
     return _scaled_motion(truth, motion / now)
 
 
-def truth_growth(truth: Truth, k: int) -> Array:
+def _growth(truth: Truth, k: int) -> Array:
     """Displacement by division alone from frame k to k + 1, ``(cells, 3)``, um."""
     a, b = (_smoothstep((f - truth.split_time) / 2.0) for f in (k, k + 1))
     return (b - a)[:, None] * truth.split

@@ -62,7 +62,7 @@ class Frames:
         self.data = data
         self.levels = levels
         self.device = device
-        self.shape: tuple[int, int, int] = tuple(data.shape[1:])  # type: ignore[assignment]
+        self.shape: tuple[int, int, int] = tuple(data.shape[1:])
         self.count = int(data.shape[0])
 
     def block(self, k: int, box: Box) -> Tensor:

@@ -70,7 +70,7 @@ def start_velocity(levels: list[Tensor], warps: int, mask: Tensor | None = None,
         frames = levels[level]
         if velocity.shape[2:] != frames.shape[2:]:
             velocity = to_grid(velocity, tuple(frames.shape[2:]))
-        used = None if mask is None else F.adaptive_avg_pool3d(mask, frames.shape[2:]).floor()
+        used = None if mask is None else F.adaptive_avg_pool3d(mask, (frames.shape[2], frames.shape[3], frames.shape[4])).floor()
         for _ in range(warps):
             velocity = _update(frames[:-1], frames[1:], velocity, used, window)
     ratio = velocity.new_tensor([m / n for n, m in zip(velocity.shape[2:], levels[0].shape[2:], strict=True)])

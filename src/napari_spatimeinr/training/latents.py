@@ -52,6 +52,7 @@ class Displacements:
 
     @torch.no_grad()
     def __call__(self, start: float, end: float) -> Tensor | None:
+        """Nodes for the displacement from one frame time to another."""
         if self.network.velocity is None or start == end:
             return None
         if (start, end) not in self.known:
@@ -93,7 +94,7 @@ def train(
             box = random_box(frames.shape, options.crop, generator)
             loss = loss + _block_loss(network, frames, task, box, displacements, config, generator, mask) / options.blocks
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimiser.step()
         yield step + 1, float(loss.detach())

@@ -73,7 +73,7 @@ def estimate_gains(coarse: Tensor) -> tuple[float, ...]:
             p, q = a[part], b[part]
             used = ((p + q) / 2 >= bright) & (p > 0.05) & (q > 0.05)
             if int(used.sum()) >= 16:
-                logs.append(float(np.log((q[used].median() / p[used].median()).clamp(0.5, 2.0))))
+                logs.append(float((q[used].median() / p[used].median()).clamp(0.5, 2.0).log()))
         middle = float(np.median(logs)) if logs else 0.0
         spread = float(np.median(np.abs(np.asarray(logs) - middle))) if len(logs) >= 3 else np.inf
         gains.append(gains[-1] * (float(np.exp(middle)) if abs(middle) > max(0.01, 2 * spread) else 1.0))

@@ -87,7 +87,11 @@ class PointDrawer:
         self.generator = generator
         self.stretch = frames.new_tensor([n / m for n, m in zip(finest, self.shape, strict=True)])
         self.last = frames.new_tensor([n - 1 for n in finest])
-        used = None if mask is None else F.adaptive_avg_pool3d(mask, tuple(self.shape)).floor().flatten(1)
+        used = (
+            None
+            if mask is None
+            else F.adaptive_avg_pool3d(mask, (self.shape[0], self.shape[1], self.shape[2])).floor().flatten(1)
+        )
         level = frames.flatten()[:: max(1, frames.numel() // 100_000)].median()
         tables = []
         for a, b in zip(frames[:-1], frames[1:], strict=True):
@@ -145,7 +149,7 @@ def refine(
             loss = loss + options.two_interval * wide.mean()
         loss = loss + smoothness * roughness(field.nodes, data.spacing) + options.acceleration * 0.01 * unsteadiness(field.nodes)
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimiser.step()
         yield step + 1, float(loss.detach())
 

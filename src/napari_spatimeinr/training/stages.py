@@ -28,6 +28,8 @@ from .motion import MotionData, block_mask, misalignment, motion_data, refine, s
 from .schedule import Plateau, Schedule
 
 SNAPSHOT_EVERY = 0.5
+GAIN_VOXELS = 512
+"""Frames brightness is compared on have at least this many voxels where the recording does."""
 HELD_OUT_SHARE = 0.6
 """Share of the latents' steps spent on the hold-out fit; the final fit goes on from there."""
 
@@ -82,10 +84,7 @@ class Job:
 
     def snapshot(self) -> Field:
         """A Field of what there is by now, independent of further training."""
-        network = Network(
-            *(copy.deepcopy(p) for p in (self.network.velocity, self.network.encoder, self.network.decoder)),
-            self.network.precision,
-        )
+        network = self.network.copy()
         provenance = copy.deepcopy(self.provenance) | {"steps": self.schedule.steps, "seconds": round(self.schedule.elapsed(), 2)}
         provenance.setdefault("chosen", {"motion": network.velocity is not None, "latents": network.encoder is not None})
         return Field(self.volume, network, self.levels, self.config, self.device, self.interpolation, provenance)
@@ -130,7 +129,7 @@ def run(job: Job) -> Generator[FitProgress, None, Field]:
     if job.volume.shape[0] > 1 and not constant:
         data = motion_data(job.frames, job.volume.spacing[1:], job.config.motion)
         if job.config.normalise_frames:
-            gains = estimate_gains(data.levels[-1])
+            gains = estimate_gains(next((v for v in reversed(data.levels) if v[0].numel() >= GAIN_VOXELS), data.levels[0]))
             job.levels = with_gains(job.levels, gains)
             scale = data.levels[0].new_tensor(gains).view(-1, 1, 1, 1, 1)
             data.levels = [level / scale for level in data.levels]

@@ -1,0 +1,91 @@
+"""Reading and fitting as the commands do it: questions about the file told, Ctrl-C leaves a model."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Generator
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from .cli_output import Output
+from .errors import GridError, InputError
+
+if TYPE_CHECKING:
+    from .field import Field
+    from .fit import FitProgress
+    from .volume import Volume
+
+
+def read(path: Path, how: dict[str, Any], output: Output, uncalibrated: str = "the fit goes on in") -> Volume:
+    """Read a recording, and say what its file leaves open."""
+    from . import io
+
+    try:
+        volume = io.read(path, **how)
+    except GridError as error:
+        # With --spacing the option is wrong, without it the file is.
+        if how["spacing"] is not None:
+            raise
+        raise InputError(str(error)) from error
+    for warning in volume.metadata.get("warnings", ()):
+        output.note(f"warning: {warning}")
+    unknown = [f"{what}s" for what, unit in zip(("frame", "voxel"), volume.units, strict=True) if unit == what]
+    if unknown and uncalibrated:
+        missing = " and ".join({"frames": "frame interval", "voxels": "voxel size"}[what] for what in unknown)
+        output.note(
+            f"warning: {path.name} does not state its {missing}; {uncalibrated} {' and '.join(unknown)} (--spacing, --units)."
+        )
+    return volume
+
+
+def run_fit(steps: Generator[FitProgress, None, Field], output: Output) -> tuple[Field, bool]:
+    """Run a fit to its end, or to the first usable model after Ctrl-C; a second Ctrl-C stops at once.
+
+    Returns
+    -------
+    The Field, and whether Ctrl-C was pressed.
+    """
+    latest: Field | None = None
+    with Interrupt() as interrupt, output.progress() as progress:
+        try:
+            while True:
+                state = next(steps)
+                progress.fit(state)
+                latest = state.field if state.field is not None else latest
+                if interrupt.asked and latest is not None:
+                    steps.close()
+                    return latest, True
+                if interrupt.asked and not interrupt.told:
+                    interrupt.told = True
+                    output.note("Stopping at the first usable model; press Ctrl-C again to stop without one.")
+        except StopIteration as done:
+            field: Field = done.value
+            return field, interrupt.asked
+        except KeyboardInterrupt:
+            if latest is None:
+                raise
+            return latest, True
+
+
+class Interrupt:
+    """While entered, the first Ctrl-C sets ``asked`` and the second one raises KeyboardInterrupt."""
+
+    def __init__(self) -> None:
+        self.asked = self.told = False
+
+    def __enter__(self) -> Interrupt:
+        self._main = threading.current_thread() is threading.main_thread()
+        if self._main:
+            self._before = signal.signal(signal.SIGINT, self._pressed)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._main:
+            signal.signal(signal.SIGINT, self._before)
+
+    def _pressed(self, number: int, frame: FrameType | None) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True

@@ -1,0 +1,125 @@
+"""The package as a whole: what importing it costs, its names, its version, its plugin manifest."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import pytest
+from npe2 import PluginManifest
+
+import napari_spatimeinr
+from napari_spatimeinr._napari.samples import moving_membranes
+
+ROOT = Path(__file__).parents[1]
+WINDOWS = ("napari", "qtpy", "magicgui", "superqt", "pyqtgraph", "PyQt5", "PyQt6", "PySide6", "vispy")
+DOUBLE = ("fit", "evaluate", "phantom")
+"""Names that are a function and the module it lives in."""
+
+
+def python(code: str) -> str:
+    """Run code in a fresh interpreter; its standard output."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_importing_the_package_is_light() -> None:
+    heavy = ("torch", "scipy", "skimage", "nibabel", "pydantic", "typer", "matplotlib", *WINDOWS)
+    assert python(f"import sys, napari_spatimeinr; print([m for m in {heavy} if m in sys.modules])") == "[]"
+
+
+def test_every_module_imports_where_neither_napari_nor_qt_is() -> None:
+    code = f"""
+import importlib, pkgutil, sys
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {WINDOWS}:
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Absent())
+import napari_spatimeinr as package
+names = [m.name for m in pkgutil.walk_packages(package.__path__, "napari_spatimeinr.") if "_napari" not in m.name]
+for name in names:
+    importlib.import_module(name)
+print(len(names))
+"""
+    assert int(python(code)) > 15
+
+
+def test_every_public_name_is_there_and_no_other_is() -> None:
+    for name in napari_spatimeinr.__all__:
+        assert getattr(napari_spatimeinr, name) is not None
+    assert set(napari_spatimeinr.__all__) <= set(dir(napari_spatimeinr))
+    with pytest.raises(AttributeError, match="no attribute 'fitt'"):
+        _ = napari_spatimeinr.fitt  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", DOUBLE)
+@pytest.mark.parametrize(
+    "first",
+    [
+        "import napari_spatimeinr.{0}",
+        "from napari_spatimeinr.{0} import {0}",
+        "from napari_spatimeinr import {0}",
+        "import napari_spatimeinr; napari_spatimeinr.{0}",
+        "import importlib; importlib.import_module('napari_spatimeinr.{0}')",
+    ],
+)
+def test_a_function_keeps_its_name_whatever_is_imported_before(name: str, first: str) -> None:
+    code = f"""
+{first.format(name)}
+import napari_spatimeinr
+function = napari_spatimeinr.{name}
+import napari_spatimeinr.{name}
+from napari_spatimeinr.{name} import {name} as again
+from napari_spatimeinr import {name}
+assert function is napari_spatimeinr.{name} is again is {name}
+print(type(function).__name__)
+"""
+    assert python(code) == "function"
+
+
+def test_functions_keep_their_names_when_imported_together() -> None:
+    for order in itertools.permutations(DOUBLE):
+        imports = "\n".join(f"import napari_spatimeinr.{name}" for name in order)
+        shown = python(f"{imports}\nprint(*(type(getattr(napari_spatimeinr, n)).__name__ for n in {DOUBLE}))")
+        assert shown == "function function function"
+
+
+def test_the_package_is_typed_and_has_the_version_of_the_distribution() -> None:
+    from importlib.metadata import PackageNotFoundError, version
+
+    assert (resources.files(napari_spatimeinr) / "py.typed").is_file()
+    try:
+        assert napari_spatimeinr.__version__ == version("napari-spatimeinr")
+    except PackageNotFoundError:
+        assert napari_spatimeinr.__version__.count(".") == 2  # run from the source tree
+
+
+def test_the_manifest_is_valid_and_its_commands_exist() -> None:
+    manifest = PluginManifest.from_file(resources.files(napari_spatimeinr) / "napari.yaml")
+    manifest.validate_imports()
+    assert manifest.name == "napari-spatimeinr"
+    assert manifest.display_name == "SpatimeINR"
+    assert [sample.display_name for sample in manifest.contributions.sample_data or []] == ["Moving membranes"]
+
+
+def test_the_manifest_at_the_top_is_the_one_in_the_package() -> None:
+    inside = ROOT / "src" / "napari_spatimeinr" / "napari.yaml"
+    assert (ROOT / "napari.yaml").read_text(encoding="utf-8") == inside.read_text(encoding="utf-8")
+
+
+def test_the_sample_is_a_calibrated_image_layer() -> None:
+    ((data, options, kind),) = moving_membranes()
+    assert kind == "image"
+    assert data.shape == (7, 32, 64, 64)
+    assert options["name"] == "Moving membranes"
+    assert options["scale"] == (60.0, 0.5, 0.25, 0.25)
+    assert options["units"] == ("s", "um", "um", "um")
+    assert options["axis_labels"] == ("t", "z", "y", "x")
+    low, high = options["contrast_limits"]
+    assert (low, high) == (np.min(data), np.max(data))
