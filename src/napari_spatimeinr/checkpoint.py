@@ -7,6 +7,7 @@ mapped in, so a model of a large recording needs no memory of its size.
 from __future__ import annotations
 
 import json
+import math
 import struct
 from collections.abc import Mapping
 from pathlib import Path
@@ -121,16 +122,17 @@ def _open(path: str | Path) -> tuple[dict[str, Any], dict[str, Any], int]:
         entries = json.loads(text)
         header = json.loads(entries.pop("__metadata__")[KEY])
         form = header["format"]
-        if isinstance(form, int) and form > FORMAT:
+        if not isinstance(form, int):
+            raise FormatError(not_a_model)
+        if form > FORMAT:
             raise FormatError(
                 f"The model {path} was made by a newer version (format {form}, this one reads {FORMAT}); update napari-spatimeinr."
             )
         for entry in entries.values():
             begin, end = entry["data_offsets"]
-            if (
-                end - begin != np.dtype(_CODES[entry["dtype"]]).itemsize * int(np.prod(entry["shape"], dtype=np.int64))
-                or begin < 0
-            ):
+            if any(not isinstance(n, int) or n < 0 for n in (begin, end, *entry["shape"])):
+                raise FormatError(damaged)
+            if end - begin != np.dtype(_CODES[entry["dtype"]]).itemsize * math.prod(entry["shape"]):
                 raise FormatError(damaged)
             if 8 + length + end > size:
                 raise FormatError(damaged)

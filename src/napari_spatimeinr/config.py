@@ -81,7 +81,9 @@ class Config(_Options):
     gate: bool = Field(True, description="Keep a component only where it beats interpolation on held-out data.")
     normalise_frames: bool = Field(True, description="Level out bleaching and flicker between frames while fitting.")
     precision: Literal["auto", "float32", "bfloat16"] = Field("auto", description="Arithmetic of the networks.")
-    psf: tuple[NotNegative, NotNegative, NotNegative] | None = Field(None, description="Standard deviations (z, y, x) of the PSF, spatial units.")
+    psf: tuple[NotNegative, NotNegative, NotNegative] | None = Field(
+        None, description="Standard deviations (z, y, x) of the PSF, spatial units."
+    )
 
     def to_yaml(self) -> str:
         """This configuration as YAML text that :func:`load_config` reads back."""

@@ -232,11 +232,16 @@ def load(path: str | Path, device: str = "auto") -> Field:
             header["orientation"],
             header["metadata"],
         )
-        levels = Levels(float(raw["offset"]), float(raw["scale"]), tuple(raw["gains"]))
+        levels = Levels(float(raw["offset"]), float(raw["scale"]), tuple(float(g) for g in raw["gains"]))
+        if len(levels.gains) != len(frames) or not min(levels.scale, *levels.gains) > 0:
+            raise ValueError("its intensity levels do not fit its frames")
+        if header["interpolation"] not in ("linear", "cubic"):
+            raise ValueError("its interpolation in time is unknown")
         network = build_network(weights, volume.grid.shape[1:], config, where)
         return Field(volume, network, levels, config, where, header["interpolation"], header["provenance"])
-    except (KeyError, ValueError, TypeError, RuntimeError) as error:
-        raise FormatError(f"The model {path} is damaged ({error}); copy it again or fit it again.") from error
+    except (LookupError, ValueError, TypeError, ArithmeticError, AttributeError, RuntimeError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".: ")
+        raise FormatError(f"The model {path} is damaged ({reason}); copy it again or fit it again.") from error
 
 
 def build_network(weights: dict[str, NDArray[Any]], shape: tuple[int, int, int], config: Config, device: torch.device) -> Network:

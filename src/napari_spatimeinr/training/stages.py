@@ -29,7 +29,7 @@ from .schedule import Plateau, Schedule
 
 SNAPSHOT_EVERY = 0.5
 GAIN_VOXELS = 512
-"""Frames brightness is compared on have at least this many voxels where the recording does."""
+"""Frames are compared in brightness on the coarsest level with at least this many voxels; smaller recordings say too little."""
 HELD_OUT_SHARE = 0.6
 """Share of the latents' steps spent on the hold-out fit; the final fit goes on from there."""
 
@@ -129,7 +129,7 @@ def run(job: Job) -> Generator[FitProgress, None, Field]:
     if job.volume.shape[0] > 1 and not constant:
         data = motion_data(job.frames, job.volume.spacing[1:], job.config.motion)
         if job.config.normalise_frames:
-            gains = estimate_gains(next((v for v in reversed(data.levels) if v[0].numel() >= GAIN_VOXELS), data.levels[0]))
+            gains = estimate_gains(next((v for v in reversed(data.levels) if v[0].numel() >= GAIN_VOXELS), data.levels[-1]))
             job.levels = with_gains(job.levels, gains)
             scale = data.levels[0].new_tensor(gains).view(-1, 1, 1, 1, 1)
             data.levels = [level / scale for level in data.levels]
