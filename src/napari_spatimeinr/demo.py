@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -91,8 +92,11 @@ def run(
     io.write(recording, given)
     field = fit(recording, config=config, device=device, seed=seed, progress=progress)
     field.save(model)
-    psnr, frames, fine = compare(recording, truth, field)
+    if progress is not None:
+        progress(FitProgress("rendering and comparing", 0, 1, math.nan, None, None, None))
+    fine = field.render(time_scale=2, isotropic=True)
     io.write(fine, rendered)
+    psnr, frames = compare(recording, truth, field, fine)
     draw(picture, frames, fine, recording)
     seconds = time.monotonic() - begun
     result = Demonstration((given, model, rendered, picture, scores), psnr, seconds)
@@ -100,33 +104,39 @@ def run(
     return result
 
 
-def compare(recording: Volume, truth: Truth, field: Field) -> tuple[dict[str, dict[str, float]], dict[str, Array], Volume]:
+def compare(recording: Volume, truth: Truth, field: Field, fine: Volume) -> tuple[dict[str, dict[str, float]], dict[str, Array]]:
     """Score the frames in between on the recording's own voxels and on isotropic ones.
+
+    Parameters
+    ----------
+    recording, truth : the phantom.
+    field : fitted to it.
+    fine : the isotropic rendering at twice the frames.
 
     Returns
     -------
     PSNR per grid and method; the isotropic middle frame ``(Z, Y, X)`` of the truth and of every
-    method; the isotropic rendering at twice the frames.
+    method.
     """
+    lazy = field.lazy(time_scale=2)
     scores: dict[str, dict[str, float]] = {}
-    for name in (NATIVE, ISOTROPIC):
-        fine = field.render(time_scale=2, isotropic=name == ISOTROPIC)
-        middle = _middle(fine.grid)
+    coefficients = {method: _coefficients(recording, order) for method, order in ORDERS.items()}
+    for name, rendered in ((NATIVE, field.wrap(lazy, lazy)), (ISOTROPIC, fine)):
+        middle = _middle(rendered.grid)
         errors: dict[str, list[float]] = {method: [] for method in (*ORDERS, OURS)}
-        coefficients = {method: _coefficients(recording, order) for method, order in ORDERS.items()}
-        for k in range(1, fine.shape[0], 2):
-            exact = truth.frame(float(fine.grid.coordinates(0)[k]), fine.grid)
+        for k in range(1, rendered.shape[0], 2):
+            exact = truth.frame(float(rendered.grid.coordinates(0)[k]), rendered.grid)
             predicted = {
-                method: _interpolated(coefficients[method], recording.grid, fine.grid, k, order)
+                method: _interpolated(coefficients[method], recording.grid, rendered.grid, k, order)
                 for method, order in ORDERS.items()
             }
-            predicted[OURS] = fine.frame(k)
+            predicted[OURS] = rendered.frame(k)
             for method, frame in predicted.items():
                 errors[method].append(float(-10 * np.log10(np.mean((frame.astype(np.float64) - exact) ** 2))))
             if k == middle:
                 frames = {"truth": exact, **predicted}
         scores[name] = {method: float(np.mean(values)) for method, values in errors.items()}
-    return scores, frames, fine
+    return scores, frames
 
 
 def draw(path: Path, frames: dict[str, Array], fine: Volume, recording: Volume) -> None:

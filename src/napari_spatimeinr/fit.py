@@ -99,6 +99,8 @@ def fit_steps(
     if motion is not None and tuple(motion.grid.shape) != tuple(volume.shape):
         raise InputError(f"The motion to share is of a recording of shape {motion.grid.shape}, this one has {volume.shape}.")
     levels, notes = estimate_levels(volume.data)
+    if options.psf is not None:
+        notes.append("The PSF is recorded with the model but not used yet: z is interpolated, not deblurred.")
     provenance: dict[str, Any] = {
         "method": "SpatimeINR, motion-aligned latents",
         "version": __version__,
