@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,3 +18,14 @@ def recording() -> Volume:
 @pytest.fixture(scope="session")
 def recording_file(recording: Volume, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return recording.save(tmp_path_factory.mktemp("recording") / "recording.nii.gz")
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Tiny fits are faster, and exactly repeatable, on one thread."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

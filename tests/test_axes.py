@@ -251,7 +251,8 @@ def test_regions() -> None:
 
 def test_torch_grid_of_a_single_plane_is_finite() -> None:
     """A size of 1 divides by nothing."""
-    torch = pytest.importorskip("torch")
+    import torch
+
     from napari_spatimeinr.axes import to_torch_grid
 
     out = to_torch_grid(torch.tensor([[0.0, 0.0, 0.0], [0.0, 4.0, 5.0]]), (1, 5, 6))

@@ -9,20 +9,14 @@ import torch
 from napari_spatimeinr import Volume, fit, load, phantom
 from napari_spatimeinr.errors import DeviceError, GridError, InputError, OutOfMemoryError
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 TINY = {
     "motion": {"steps": 4, "points": 300, "warps": 2, "levels": 2, "smoothness": [0.01]},
     "latents": {"steps": 4, "channels": 4, "layers": 2, "width": 8, "crop": [6, 12, 12]},
     "precision": "float32",
 }
 OFF = {"motion": {"enabled": False}, "latents": {"enabled": False}}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def scene(shape=(4, 5, 11, 13), seed=0) -> np.ndarray:

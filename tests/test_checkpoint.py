@@ -16,20 +16,14 @@ from safetensors import safe_open
 from napari_spatimeinr import Field, Volume, checkpoint, fit, load, phantom
 from napari_spatimeinr.errors import FormatError, SaveError, SpatimeINRError
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CONFIG = {
     "motion": {"steps": 3, "points": 300, "warps": 1, "levels": 2},
     "latents": {"steps": 2, "channels": 4, "layers": 2, "width": 8, "crop": [4, 8, 8]},
     "precision": "float32",
     "gate": False,
 }
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def recording(dtype="u2") -> Volume:

@@ -11,6 +11,8 @@ import torch
 from napari_spatimeinr import Field, Volume, fit, fit_steps, load, phantom
 from napari_spatimeinr.errors import ConfigError, InputError
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 TINY = {
     "motion": {"steps": 12, "points": 600, "warps": 2, "levels": 2, "smoothness": [0.01]},
     "latents": {"steps": 8, "channels": 4, "layers": 2, "width": 8, "crop": [6, 12, 12]},
@@ -18,14 +20,6 @@ TINY = {
 }
 ALL = {**TINY, "gate": False}
 """Every part is trained and kept."""
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -194,6 +188,12 @@ def test_resuming_goes_on_from_what_was_learned(volume, field, tmp_path):
         sum(float(((parts(f)[k] - before[k]) ** 2).sum()) for k in before if k != "velocity.knots") for f in (more[0], fresh)
     )
     assert near < far
+
+
+def test_resuming_another_recording_of_the_same_shape_is_refused(volume, field):
+    other = Volume(np.asarray(volume.data)[::-1].copy(), volume.spacing)
+    with pytest.raises(InputError, match="another recording"):
+        fit(other, config=ALL, resume=field)
 
 
 def test_resuming_another_recording_is_refused(field):

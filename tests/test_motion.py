@@ -11,6 +11,8 @@ from napari_spatimeinr.model.motion import VelocityField, node_counts
 from napari_spatimeinr.training import gate
 from napari_spatimeinr.training.motion import block_mask
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SHAPE = (16, 32, 32)
 SIGMA = np.array([1.6, 2.0, 2.0])
 NO_LATENTS = {"motion": {"steps": 20, "points": 1500, "levels": 3, "smoothness": [0.01]}, "latents": {"enabled": False}}
@@ -18,14 +20,6 @@ SMALL = {
     "motion": {"steps": 20, "points": 1500, "levels": 3, "smoothness": [0.01]},
     "latents": {"steps": 40, "channels": 4, "layers": 2, "width": 8, "crop": [8, 16, 16]},
 }
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def blob(centre: np.ndarray, shape=SHAPE, height: float = 100.0, background: float = 20.0) -> np.ndarray:

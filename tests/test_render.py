@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +13,8 @@ import napari_spatimeinr.render as rendering
 from napari_spatimeinr import Field, Volume, fit, load, phantom
 from napari_spatimeinr.axes import Grid
 from napari_spatimeinr.errors import GridError, InputError, OutOfMemoryError
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 CONFIG = {
     "motion": {"steps": 12, "points": 600, "warps": 2, "levels": 2, "smoothness": [0.01]},
@@ -23,14 +24,6 @@ CONFIG = {
 }
 SPACING, ORIGIN = (30.0, 1.0, 0.4, 0.5), (100.0, -3.0, 7.0, 0.25)
 SHAPE = (4, 9, 17, 20)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -29,12 +29,7 @@ shapes = st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(1, 9))
 CPU = torch.device("cpu")
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def spline(volume: np.ndarray, points: np.ndarray) -> np.ndarray:

@@ -6,20 +6,13 @@ import json
 
 import numpy as np
 import pytest
-import torch
 from scipy import ndimage
 from skimage.metrics import structural_similarity
 
 from napari_spatimeinr import Volume, evaluate, phantom, scores
 from napari_spatimeinr.errors import InputError
 
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 TINY = {

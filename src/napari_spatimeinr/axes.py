@@ -7,7 +7,7 @@ torch's ``grid_sample`` (x first, normalised to [-1, 1]) and of NIfTI (x, y, z, 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -321,8 +321,3 @@ def from_nifti_affine(affine: Floats) -> tuple[tuple[float, float, float], tuple
         tuple((affine[:3, 3] if identity else origin)[::-1].tolist()),
         None if identity else direction,
     )
-
-
-def with_times(grid: Grid, times: tuple[float, ...] | None) -> Grid:
-    """The same grid with other frame times."""
-    return replace(grid, times=times)

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
 
 from .errors import FormatError
 from .io.atomic import replacing
@@ -81,16 +82,17 @@ def read(path: str | Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]], NDA
         As :func:`read_header`.
     """
     header, entries, start = _open(path)
-    weights, frames = {}, None
-    for name, entry in entries.items():
-        dtype, shape, begin = np.dtype(_CODES[entry["dtype"]]), tuple(entry["shape"]), entry["data_offsets"][0]
-        mapped: NDArray[Any] = np.memmap(path, dtype, "r", start + begin, shape) if np.prod(shape) else np.zeros(shape, dtype)
-        if name == "frames":
-            frames = mapped
-        else:
-            weights[name] = np.array(mapped)
-    if frames is None or frames.ndim != 4 or 0 in frames.shape:
+    shape = tuple(entries.get("frames", {}).get("shape", ()))
+    if len(shape) != 4 or 0 in shape:
         raise FormatError(f"{path} is a model without frames; fit it again.")
+    # The library maps tensors only as a whole copy, so the frames are mapped here.
+    dtype = np.dtype(_CODES[entries["frames"]["dtype"]])
+    frames: NDArray[Any] = np.memmap(path, dtype, "r", start + entries["frames"]["data_offsets"][0], shape)
+    try:
+        with safe_open(path, framework="numpy") as file:
+            weights = {name: file.get_tensor(name) for name in entries if name != "frames"}
+    except SafetensorError as error:
+        raise FormatError(f"The model {path} is damaged or truncated; copy it again or fit it again.") from error
     return header, weights, frames
 
 

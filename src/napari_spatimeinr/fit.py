@@ -96,9 +96,12 @@ def fit_steps(
         raise InputError(
             f"The model to resume was fitted to a recording of shape {resume.grid.shape}, this one has {volume.shape}; fit it anew."
         )
+    sha256 = fingerprint(volume.data)
+    if resume is not None and resume.provenance.get("input", {}).get("sha256") != sha256:
+        raise InputError("The model to resume was fitted to another recording, or another region of this one; fit it anew.")
     if motion is not None and tuple(motion.grid.shape) != tuple(volume.shape):
         raise InputError(f"The motion to share is of a recording of shape {motion.grid.shape}, this one has {volume.shape}.")
-    levels, notes = estimate_levels(volume.data)
+    levels, notes, constant = estimate_levels(volume.data)
     if options.psf is not None:
         notes.append("The PSF is recorded with the model but not used yet: z is interpolated, not deblurred.")
     provenance: dict[str, Any] = {
@@ -108,13 +111,13 @@ def fit_steps(
         "device": str(where),
         "input": {
             "name": str(volume.metadata.get("name") or volume.metadata.get("source") or ""),
-            "sha256": fingerprint(volume.data),
+            "sha256": sha256,
         },
         "warnings": notes,
         "steps": 0,
     }
     schedule = Schedule(began, time_budget)
-    job = Job(volume, options, where, seed, levels, provenance, schedule, resume, motion)
+    job = Job(volume, options, where, seed, levels, constant, provenance, schedule, resume, motion)
     try:
         field = yield from run(job)
     except SpatimeINRError:

@@ -39,7 +39,6 @@ class RenderedArray:
         keep_acquired: bool = False,
     ) -> None:
         self._renderer = renderer
-        self._source = source
         self._source_dtype = np.dtype(source_dtype)
         self._keep = keep_acquired
         self.grid = grid

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import operator
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from ..errors import FormatError, SpatimeINRError
 
 
-class LazyArray:
+class LazyArray(ABC):
     """A read-only duck array ``(T, Z, Y, X)`` that computes planes when indexed.
 
     Integers and slices (any step) are understood on each axis; the result is a numpy array.
@@ -32,9 +33,9 @@ class LazyArray:
         self.shape = tuple(int(n) for n in shape)
         self.dtype = np.dtype(dtype)
 
+    @abstractmethod
     def _planes(self, t: int, z: range) -> NDArray[Any]:
         """Planes ``(len(z), Y, X)`` of frame ``t``."""
-        raise NotImplementedError
 
     @property
     def size(self) -> int:

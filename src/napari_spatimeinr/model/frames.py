@@ -29,12 +29,6 @@ class Levels:
         return float(np.interp(t, np.arange(len(self.gains)), self.gains))
 
 
-def box_shape(box: Box) -> tuple[int, int, int]:
-    """Number of voxels (z, y, x) of a box."""
-    (a, b), (c, d), (e, f) = box
-    return b - a, d - c, f - e
-
-
 def grown(box: Box, margin: int) -> Box:
     """The box with a margin on every side."""
     (a, b), (c, d), (e, f) = box

@@ -34,8 +34,7 @@ class VelocityField(nn.Module):
         self.shape = shape
         self.nodes = nn.Parameter(torch.zeros(len(knots), 3, *nodes))
         self.register_buffer("knots", knots.float())
-        scale = [(m - 1) / (n - 1) if n > 1 else 0.0 for m, n in zip(nodes, shape, strict=True)]
-        self.register_buffer("size", torch.tensor(scale))
+        self.register_buffer("size", torch.tensor(self._nodes_per_voxel(self.nodes)))
 
     def at_time(self, t: Tensor) -> Tensor:
         """The control grids at times ``(B,)``: ``(B, 3, z, y, x)``, constant beyond the end knots."""
@@ -78,11 +77,14 @@ class VelocityField(nn.Module):
 
     def displacement(self, nodes: Tensor, positions: tuple[Tensor, Tensor, Tensor]) -> Tensor:
         """Displacement nodes on the regular grid of voxel positions: ``(1, 3, z, y, x)``."""
-        scaled = [
-            p * ((nodes.shape[2 + axis] - 1) / (n - 1) if n > 1 else 0.0)
-            for axis, (p, n) in enumerate(zip(positions, self.shape, strict=True))
-        ]
-        return resample(nodes, scaled)
+        return resample(nodes, [p * s for p, s in zip(positions, self._nodes_per_voxel(nodes), strict=True)])
+
+    def displacement_at(self, nodes: Tensor, points: Tensor) -> Tensor:
+        """Displacement nodes at points ``(1, P, 3)``: ``(1, P, 3)``."""
+        return linear(nodes, points * points.new_tensor(self._nodes_per_voxel(nodes))).transpose(1, 2)
+
+    def _nodes_per_voxel(self, nodes: Tensor) -> list[float]:
+        return [(m - 1) / (n - 1) if n > 1 else 0.0 for m, n in zip(nodes.shape[2:], self.shape, strict=True)]
 
     @torch.no_grad()
     def set_from_dense(self, dense: Tensor) -> None:

@@ -61,10 +61,6 @@ class Network:
         """The same motion, frames sampled as they are."""
         return Network(self.velocity)
 
-    def without_motion(self) -> Network:
-        """The same latents, nothing moves."""
-        return Network(None, self.encoder, self.decoder, self.precision)
-
     def encode(self, frames: Frames, k: int, box: Box, r: int = PREFILTER_REACH) -> Encoded:
         """Encode a box of frame k.
 

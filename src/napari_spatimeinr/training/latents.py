@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from ..config import Config
-from ..model.frames import Box, Frames
+from ..model.frames import Box, Frames, grown
 from ..model.network import Around, Encoded, Network, around, needed_box, sample, sample_clean
-from ..model.sampling import PREFILTER_REACH, cubic, linear, prefilter
+from ..model.sampling import PREFILTER_REACH, cubic, prefilter
 
 POINTS = 4096
 """Voxels of a block that are compared in one step."""
@@ -143,7 +143,7 @@ def _block_loss(
         return _mean((sample(*encoded(task.alone))[0][:count] - target[:count]) ** 2, weight)
     near = task.around
     inner = [sample(*encoded(k)) for k in (near.before, near.after)]
-    # The outer frames only help to average: the encoder does not learn from them, which halves the cost of a step.
+    # The outer frames only help to average: the encoder does not learn from them.
     outer = []
     for side, k in enumerate((near.outer_before, near.outer_after)):
         # One is left out now and then, as it is at both ends of the recording.
@@ -188,21 +188,17 @@ def _mean(values: Tensor, weight: Tensor) -> Tensor:
 def _target(frames: Frames, k: int, places: Tensor, whole: int) -> Tensor:
     """Frame k at voxels (the first ``whole`` places) and, by its spline, between them."""
     points, needed = needed_box(places[None], frames.shape)
-    margin = PREFILTER_REACH
-    (a, b), (c, d), (e, f) = needed
-    block = frames.block(k, ((a - margin, b + margin), (c - margin, d + margin), (e - margin, f + margin)))
-    index = (places[:whole] - places.new_tensor([a - margin, c - margin, e - margin])).long()
+    block = frames.block(k, grown(needed, PREFILTER_REACH))
+    low = places.new_tensor([a for a, _ in needed])
+    index = (places[:whole] - low + PREFILTER_REACH).long()
     values = block[0, 0, index[:, 0], index[:, 1], index[:, 2]]
     if len(places) == whole:
         return values
-    between = cubic(prefilter(block), points[:, whole:] - points.new_tensor([a, c, e]))[0]
+    between = cubic(prefilter(block), points[:, whole:] - low)[0]
     return torch.cat([values, between])
 
 
 def _moved(network: Network, nodes: Tensor | None, points: Tensor) -> Tensor:
     if nodes is None or network.velocity is None:
         return points
-    scale = points.new_tensor(
-        [(m - 1) / (n - 1) if n > 1 else 0.0 for m, n in zip(nodes.shape[2:], network.velocity.shape, strict=True)]
-    )
-    return points + linear(nodes, (points * scale)[None])[0].T
+    return points + network.velocity.displacement_at(nodes, points[None])[0]

@@ -16,8 +16,8 @@ MOST_SAMPLES = 2_000_000
 MOST_HASHED = 2**30
 
 
-def estimate_levels(data: Any) -> tuple[Levels, list[str]]:
-    """Offset and scale from percentiles of a regular sample of every frame, and what was noticed.
+def estimate_levels(data: Any) -> tuple[Levels, list[str], bool]:
+    """Offset and scale from percentiles of a regular sample of every frame, what was noticed, and whether all is equal.
 
     Raises
     ------
@@ -45,7 +45,8 @@ def estimate_levels(data: Any) -> tuple[Levels, list[str]]:
     low, high = (float(v) for v in np.percentile(values, PERCENTILES))
     if high <= low:
         low, high = float(values.min()), float(values.max())
-    if high <= low:
+    constant = high <= low
+    if constant:
         notes.append("All intensities are equal; there is nothing to fit and the result is constant.")
         high = low + 1.0
     else:
@@ -53,7 +54,7 @@ def estimate_levels(data: Any) -> tuple[Levels, list[str]]:
         share = float(np.mean(values == top))
         if share > 0.01 and np.dtype(data.dtype).kind in "iu":
             notes.append(f"{100 * share:.0f} % of the voxels share the highest value {top:g}; the recording may be saturated.")
-    return Levels(low, high - low, (1.0,) * count), notes
+    return Levels(low, high - low, (1.0,) * count), notes, constant
 
 
 def estimate_gains(coarse: Tensor) -> tuple[float, ...]:
@@ -83,11 +84,6 @@ def estimate_gains(coarse: Tensor) -> tuple[float, ...]:
 
 def _halves(n: int) -> list[slice]:
     return [slice(0, n // 2), slice(n // 2, n)] if n >= 4 else [slice(0, n)]
-
-
-def with_gains(levels: Levels, gains: tuple[float, ...]) -> Levels:
-    """The same levels with gains of frames."""
-    return Levels(levels.offset, levels.scale, gains)
 
 
 def fingerprint(data: Any) -> str:

@@ -6,7 +6,7 @@ import copy
 import math
 import time
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -23,7 +23,7 @@ from ..model.network import Network
 from ..volume import Volume
 from . import gate
 from .latents import train
-from .levels import estimate_gains, with_gains
+from .levels import estimate_gains
 from .motion import MotionData, block_mask, misalignment, motion_data, refine, start
 from .schedule import Plateau, Schedule
 
@@ -67,6 +67,7 @@ class Job:
     device: torch.device
     seed: int
     levels: Levels
+    constant: bool
     provenance: dict[str, Any]
     schedule: Schedule
     resume: Field | None
@@ -124,13 +125,11 @@ def run(job: Job) -> Generator[FitProgress, None, Field]:
     job.provenance["chosen"] = chosen
     job.provenance["reasons"] = {}
     yield job.progress("reading")
-    data = None
-    constant = any("equal" in note for note in job.provenance["warnings"])
-    if job.volume.shape[0] > 1 and not constant:
+    if job.volume.shape[0] > 1 and not job.constant:
         data = motion_data(job.frames, job.volume.spacing[1:], job.config.motion)
         if job.config.normalise_frames:
             gains = estimate_gains(next((v for v in reversed(data.levels) if v[0].numel() >= GAIN_VOXELS), data.levels[-1]))
-            job.levels = with_gains(job.levels, gains)
+            job.levels = replace(job.levels, gains=gains)
             scale = data.levels[0].new_tensor(gains).view(-1, 1, 1, 1, 1)
             data.levels = [level / scale for level in data.levels]
         yield from _fit(job, data)
@@ -151,18 +150,16 @@ def _fit(job: Job, data: MotionData) -> Steps:
         return
     if job.shared_motion is not None:
         job.network.velocity = copy.deepcopy(job.shared_motion.network.velocity)
-    _plan(job, motion, latents)
+    parts = gate.split(job.volume.shape[0]) if job.config.gate else None
+    _plan(job, motion, latents, fits=1 if parts is None else 1 + len(job.config.motion.smoothness))
     smoothness = sorted(job.config.motion.smoothness)[len(job.config.motion.smoothness) // 2]
     times = torch.arange(job.volume.shape[0], device=job.device, dtype=torch.float32)
     if motion and job.shared_motion is None:
         # Something to look at within a second or two.
         job.network.velocity = start(data, times, job.config.motion)
         yield job.progress("motion")
-    parts = gate.split(job.volume.shape[0]) if job.config.gate else None
-    keep = latents
     if parts is not None:
-        smoothness, motion, keep = yield from _hold_out(job, data, parts, smoothness)
-        latents = latents and keep
+        smoothness, motion, latents = yield from _hold_out(job, data, parts, smoothness)
     if motion and job.config.gate and job.shared_motion is None:
         motion = _motion_gate(job, data, times, smoothness)
     if not motion and job.shared_motion is None:
@@ -172,12 +169,11 @@ def _fit(job: Job, data: MotionData) -> Steps:
     yield from _final(job, data, times, motion, latents, smoothness, gated=parts is not None)
 
 
-def _plan(job: Job, motion: bool, latents: bool) -> None:
-    options, held = job.config, job.config.gate and job.volume.shape[0] >= 4
+def _plan(job: Job, motion: bool, latents: bool, fits: int) -> None:
     if motion and job.shared_motion is None:
-        job.schedule.planned["motion"] = options.motion.steps * (1 + (len(options.motion.smoothness) if held else 0))
+        job.schedule.planned["motion"] = job.config.motion.steps * fits
     if latents:
-        job.schedule.planned["latents"] = options.latents.steps
+        job.schedule.planned["latents"] = job.config.latents.steps
 
 
 def _new_latents(job: Job) -> None:
@@ -198,6 +194,7 @@ def _hold_out(
     times = torch.tensor(parts.given, dtype=torch.float32, device=job.device)
     frames = job.frames
     candidates: dict[str, Network] = {}
+    weights: dict[str, float] = {}
     if job.shared_motion is not None:
         candidates["motion"] = Network(job.network.velocity)
     elif options.motion.enabled:
@@ -207,11 +204,12 @@ def _hold_out(
             yield from job.drive("hold-out: motion", "motion", steps, 0.2 * (number + 1) / len(options.motion.smoothness))
             velocity.requires_grad_(False)
             candidates[f"motion {weight:g}"] = Network(velocity)
+            weights[f"motion {weight:g}"] = weight
     errors = gate.held_out_errors(candidates, frames, parts, job.seed)
     best = gate.choose(errors, list(candidates))
     moving = max(candidates, key=errors.gain) if candidates else None
-    if moving is not None and moving.startswith("motion "):
-        smoothness = float(moving.split()[1])
+    if moving is not None:
+        smoothness = weights.get(moving, smoothness)
     tried = moving if best in candidates else None
     if options.latents.enabled:
         network = job.network
@@ -308,7 +306,7 @@ def _resumed(job: Job, data: MotionData, old: Field) -> Steps:
     velocity = job.network.velocity
     if velocity is not None:
         velocity.requires_grad_(True)
-        _plan(job, True, False)
+        _plan(job, motion=True, latents=False, fits=1)
         options = job.config.motion
         weight = float(job.provenance.get("smoothness", options.smoothness[0]))
         yield from job.drive("motion", "motion", refine(velocity, data, times, options, weight, options.steps, job.seed + 2), 0.3)
