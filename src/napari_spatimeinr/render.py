@@ -135,7 +135,7 @@ class Renderer:
             terms = [float(w) * self._one(k, None, positions)[0] for k, w in enumerate(weights) if abs(w) > 1e-3]
             return torch.stack(terms).sum(0) / float(weights[np.abs(weights) > 1e-3].sum())
         return network.between(
-            around(t, range(count)),
+            around(t, range(count), network.outer),
             lambda k: self._one(k, self._displacement(t, k), positions),
             lambda k: self._outer(k, self._displacement(t, k), positions),
         )

@@ -41,7 +41,7 @@ class Decoder(nn.Module):
         Parameters
         ----------
         inner : values ``(P,)`` of the frames before and after.
-        outer : values ``(P,)`` of the frames before and after those, or the inner ones again at the ends.
+        outer : mean values ``(P,)`` of the frames before and after those, or the inner ones again at the ends.
         latents : ``(F, P)`` of the inner frames.
         u : share of the interval, in [0, 1].
         """

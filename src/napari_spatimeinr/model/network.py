@@ -16,6 +16,11 @@ from .frames import Box, Frames, grown
 from .motion import VelocityField
 from .sampling import PREFILTER_REACH, cubic, linear, prefilter
 
+OUTER_MOVING = 1
+"""Frames beyond the inner ones on each side; further ones are too far to be aligned (measured: no gain from 2)."""
+OUTER_STILL = 2
+"""The same where nothing moves, so that alignment cannot fail."""
+
 
 class Encoded(NamedTuple):
     """A box of a frame: spline coefficients ``(1, 1, z, y, x)``; with an encoder its latents ``(1, F, ...)`` and cleaned voxels."""
@@ -26,21 +31,22 @@ class Encoded(NamedTuple):
 
 
 class Around(NamedTuple):
-    """The frames around a time, by number: two inner ones, two outer ones (None at the ends), and the share of the interval."""
+    """The frames around a time, by number: two inner ones, those beyond on each side (none at the ends), and the share of the interval."""
 
-    outer_before: int | None
+    outer_before: tuple[int, ...]
     before: int
     after: int
-    outer_after: int | None
+    outer_after: tuple[int, ...]
     share: float
 
 
-def around(t: float, numbers: Sequence[int]) -> Around:
-    """The frames around time ``t`` among increasing frame numbers, of which at least one is on each side."""
+def around(t: float, numbers: Sequence[int], outer: int) -> Around:
+    """The frames around time ``t`` among increasing frame numbers, at least one and at most ``1 + outer`` on each side."""
     i = max(n for n, k in enumerate(numbers) if k < t)
     j = next(n for n, k in enumerate(numbers) if k > t)
     a, b = numbers[i], numbers[j]
-    return Around(numbers[i - 1] if i > 0 else None, a, b, numbers[j + 1] if j + 1 < len(numbers) else None, (t - a) / (b - a))
+    beyond = tuple(numbers[max(0, i - outer) : i]), tuple(numbers[j + 1 : j + 1 + outer])
+    return Around(beyond[0], a, b, beyond[1], (t - a) / (b - a))
 
 
 @dataclass
@@ -51,6 +57,11 @@ class Network:
     encoder: Encoder | None = None
     decoder: Decoder | None = None
     precision: torch.dtype = torch.float32
+
+    @property
+    def outer(self) -> int:
+        """How many frames beyond the inner ones are averaged on each side: where nothing moves, more of them still fit."""
+        return OUTER_MOVING if self.velocity is not None else OUTER_STILL
 
     def copy(self) -> Network:
         """The same values, independent of further training."""
@@ -83,8 +94,10 @@ class Network:
         b, lb = inner(places.after)
         if self.decoder is None or la is None or lb is None:
             return torch.lerp(a, b, places.share)
-        before = a if places.outer_before is None else outer(places.outer_before)
-        after = b if places.outer_after is None else outer(places.outer_after)
+        before, after = (
+            torch.stack([outer(k) for k in beyond]).mean(0) if beyond else nearest
+            for beyond, nearest in ((places.outer_before, a), (places.outer_after, b))
+        )
         result: Tensor = self.decoder((a, b), (before, after), (la, lb), places.share, self.precision)
         return result
 

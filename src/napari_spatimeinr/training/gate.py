@@ -98,10 +98,10 @@ def held_out_errors(
     done = set(errors.whole)
     moves = {name: Displacements(network) for name, network in candidates.items()}
     for t in parts.held:
-        places = around(t, parts.given)
+        near = around(t, parts.given, 0)
         for box in blocks(frames.shape, seed + t):
             truth = frames.block(t, box)[0, 0]
-            a, b = (frames.block(k, box)[0, 0] for k in (places.before, places.after))
+            a, b = (frames.block(k, box)[0, 0] for k in (near.before, near.after))
             moving = _smooth(a - b).abs() > FOREGROUND
             for kind in ("linear", "cubic"):
                 if kind not in done:
@@ -111,6 +111,7 @@ def held_out_errors(
                     ]
                     errors.add(kind, (torch.stack(terms).sum(0) - truth) ** 2, moving)
             for name, network in candidates.items():
+                places = around(t, parts.given, network.outer)
                 errors.add(name, (predict(network, frames, moves[name], t, places, box) - truth) ** 2, moving)
     return errors
 

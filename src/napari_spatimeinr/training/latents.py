@@ -35,9 +35,9 @@ class Task:
     alone: int | None = None
 
 
-def tasks_for(given: list[int]) -> list[Task]:
+def tasks_for(given: list[int], outer: int) -> list[Task]:
     """Training tasks from the given frame numbers: each frame from its neighbours; of two frames, each from the other."""
-    out = [Task(k, around(k, [n for n in given if n != k])) for k in given[1:-1]]
+    out = [Task(k, around(k, [n for n in given if n != k], outer)) for k in given[1:-1]]
     if not out and len(given) == 2:
         out = [Task(given[1], None, given[0]), Task(given[0], None, given[1])]
     return out
@@ -79,7 +79,7 @@ def train(
     """
     assert network.encoder is not None and network.decoder is not None
     options = config.latents
-    tasks = tasks_for(given)
+    tasks = tasks_for(given, network.outer)
     generator = torch.Generator().manual_seed(seed)
     parameters = [*network.encoder.parameters(), *network.decoder.parameters()]
     optimiser = torch.optim.AdamW(parameters, lr=options.learning_rate, weight_decay=1e-4)
@@ -145,13 +145,13 @@ def _block_loss(
     inner = [sample(*encoded(k)) for k in (near.before, near.after)]
     # The outer frames only help to average: the encoder does not learn from them.
     outer = []
-    for side, k in enumerate((near.outer_before, near.outer_after)):
-        # One is left out now and then, as it is at both ends of the recording.
-        if k is None or float(torch.rand(1, generator=generator)) < 0.15:
+    for side, beyond in enumerate((near.outer_before, near.outer_after)):
+        # One side is left out now and then, as it is at both ends of the recording.
+        if not beyond or float(torch.rand(1, generator=generator)) < 0.15:
             outer.append(inner[side][0])
         else:
             with torch.no_grad():
-                outer.append(sample_clean(*encoded(k)))
+                outer.append(torch.stack([sample_clean(*encoded(k)) for k in beyond]).mean(0))
     loss = torch.zeros((), device=device)
     for value, _ in inner:
         loss = loss + ALONE * _mean((value[:count] - target[:count]) ** 2, weight)
