@@ -45,10 +45,10 @@ class LatentOptions(_Options):
 
     enabled: bool = Field(True, description="Learn latents that remove noise; off means frames are sampled as they are.")
     channels: int = Field(16, ge=2, le=128, description="Channels of the encoder.")
-    layers: int = Field(3, ge=1, le=8, description="3-D convolutions of the encoder.")
-    features: int = Field(8, ge=1, le=64, description="Latent channels handed to the decoder.")
+    layers: int = Field(2, ge=1, le=8, description="3-D convolutions of the encoder.")
+    features: int = Field(4, ge=1, le=64, description="Latent channels handed to the decoder.")
     width: int = Field(32, ge=4, le=512, description="Width of the decoder.")
-    steps: int = Field(350, ge=0, le=1_000_000, description="Training steps.")
+    steps: int = Field(400, ge=0, le=1_000_000, description="Training steps.")
     crop: tuple[Size, Size, Size] = Field((16, 40, 40), description="Voxels (z, y, x) of one training block.")
     blocks: int = Field(1, ge=1, le=64, description="Training blocks per step.")
     learning_rate: float = Field(3e-3, gt=0, le=1)
@@ -93,12 +93,12 @@ class Config(_Options):
 _CHANGES: dict[str, dict[str, Any]] = {
     "fast": {
         "motion": {"steps": 40, "smoothness": [0.01]},
-        "latents": {"steps": 200, "channels": 8, "layers": 2, "width": 24},
+        "latents": {"steps": 200, "channels": 8, "width": 24},
     },
     "balanced": {},
     "best": {
         "motion": {"steps": 300, "points": 20_000, "smoothness": [0.0005, 0.005, 0.05, 0.3]},
-        "latents": {"steps": 1500, "blocks": 2, "channels": 24, "layers": 4, "width": 48},
+        "latents": {"steps": 1500, "blocks": 2, "channels": 24, "layers": 3, "features": 8, "width": 48},
     },
 }
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -14,49 +16,20 @@ from torch.nn import functional as F
 
 from .config import RenderOptions
 from .interpolation import temporal_weights
-from .model.frames import Box, Frames
-from .model.network import Encoded, Network, around, compact, needed_box, sample, sample_clean
+from .model.frames import Box, Frames, grown
+from .model.network import Encoded, Network, around, needed_box, sample, sample_clean
 from .model.rendering import cell_offsets
+from .model.sampling import linear, prefilter
+from .tiles import Cache, Tiles
 
-BLOCK = (32, 128, 128)
+BLOCK = (24, 128, 128)
 """Output voxels (z, y, x) computed at once."""
-ROUND = (8, 32, 32)
+ROUND = (4, 16, 16)
 """Encoded boxes are rounded outwards to multiples of this, so that neighbouring blocks share them."""
-SMALLEST_CACHE = 448 * 2**20
+SMALLEST_CACHE = 640 * 2**20
 """Bytes of encoded boxes kept at least: what planes of 512 x 512 voxels need between two frames."""
 SAME = 1e-6
 """Times closer to a frame than this (in frames) are that frame."""
-
-
-class Cache:
-    """Encoded boxes, least recently used thrown away first; safe for threads."""
-
-    def __init__(self, most_bytes: int) -> None:
-        self.most_bytes = most_bytes
-        self.bytes = 0
-        self.items: OrderedDict[tuple[int, Box], Encoded] = OrderedDict()
-        self.lock = threading.Lock()
-
-    def get(self, key: tuple[int, Box]) -> Encoded | None:
-        """The item, now the most recently used; None if it is not there."""
-        with self.lock:
-            if key in self.items:
-                self.items.move_to_end(key)
-            return self.items.get(key)
-
-    def put(self, key: tuple[int, Box], value: Encoded) -> None:
-        """Keep an item, if need be instead of older ones."""
-        with self.lock:
-            if key in self.items:
-                return
-            self.items[key] = value
-            self.bytes += _bytes(value)
-            while self.bytes > self.most_bytes and len(self.items) > 1:
-                self.bytes -= _bytes(self.items.popitem(last=False)[1])
-
-
-def _bytes(value: Encoded) -> int:
-    return sum(part.numel() * part.element_size() for part in value if part is not None)
 
 
 class Renderer:
@@ -77,7 +50,8 @@ class Renderer:
         self.interpolation = interpolation
         z, y, x = frames.shape
         chosen = options.cache_bytes or max(SMALLEST_CACHE, min(4 * frames.count * z * y * x, 2 * 2**30))
-        self.cache = Cache(chosen)
+        self._tiles = Tiles(network, frames, chosen * 4 // 5)
+        self._splines: Cache[tuple[int, Box]] = Cache(chosen // 5)
         self._nodes: OrderedDict[tuple[float, int], Tensor] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -140,19 +114,19 @@ class Renderer:
             lambda k: self._outer(k, self._displacement(t, k), positions),
         )
 
-    def _encoded(self, k: int, nodes: Tensor | None, positions: tuple[Tensor, Tensor, Tensor]) -> tuple[Encoded, Tensor, Box]:
-        points, box = needed_box(self.network.moved(positions, nodes), self.frames.shape, ROUND)
-        encoded = self.cache.get((k, box))
-        if encoded is None:
-            encoded = compact(self.network.encode(self.frames, k, box))
-            self.cache.put((k, box), encoded)
-        return encoded, points, box
-
     def _one(self, k: int, nodes: Tensor | None, positions: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor | None]:
-        return sample(*self._encoded(k, nodes, positions))
+        shape, reach = self.frames.shape, self.network.reach
+        points, box = needed_box(self.network.moved(positions, nodes), shape, ROUND)
+        (coefficients,) = self._splines.get((k, box), lambda: (prefilter(self._tiles.clean(k, grown(box, reach)), reach),))
+        values, _ = sample(Encoded(coefficients), points, box)
+        if self.network.encoder is None:
+            return values, None
+        _, tight = needed_box(points, shape)
+        return values, linear(self._tiles.latents(k, tight), points - points.new_tensor([a for a, _ in tight]))[0]
 
     def _outer(self, k: int, nodes: Tensor | None, positions: tuple[Tensor, Tensor, Tensor]) -> Tensor:
-        return sample_clean(*self._encoded(k, nodes, positions))
+        points, box = needed_box(self.network.moved(positions, nodes), self.frames.shape)
+        return sample_clean(self._tiles.clean(k, box), points, box)
 
     def _displacement(self, t: float, k: int) -> Tensor | None:
         if self.network.velocity is None:
@@ -178,9 +152,12 @@ class Renderer:
         out = np.empty(shape, np.float32)
         # Fewer output voxels per block where a cell takes several samples.
         size = [max(1, int(b / max(1.0, c))) for b, c in zip(BLOCK, cell[1:], strict=True)]
-        for z in range(0, shape[0], size[0]):
-            for y in range(0, shape[1], size[1]):
-                for x in range(0, shape[2], size[2]):
-                    where = (slice(z, z + size[0]), slice(y, y + size[1]), slice(x, x + size[2]))
-                    out[where] = self.block(t, [p[w] for p, w in zip(positions, where, strict=True)], cell)
+        for where in itertools.product(*(_even(n, s) for n, s in zip(shape, size, strict=True))):
+            out[where] = self.block(t, [p[w] for p, w in zip(positions, where, strict=True)], cell)
         return out
+
+
+def _even(n: int, most: int) -> list[slice]:
+    """Slices of about equal length, at most ``most``, that cover n."""
+    edges = np.linspace(0, n, -(-n // most) + 1).round().astype(int).tolist()
+    return [slice(a, b) for a, b in pairwise(edges)]

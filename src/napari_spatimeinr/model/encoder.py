@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+VOXELS_AT_ONCE = 800_000
+
 
 class Encoder(nn.Module):
     """Normalised frames to a cleaned frame and latent features.
@@ -33,13 +35,23 @@ class Encoder(nn.Module):
 
     def forward(self, frames: Tensor, precision: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
         """``(B, 1, Z, Y, X)`` to the cleaned frame ``(B, 1, ...)`` and features ``(B, F, ...)``, ``reach`` smaller on each side."""
+        r = self.reach
+        depth = frames.shape[2] - 2 * r
+        if torch.is_grad_enabled():
+            x = self._convolved(frames, precision)
+        else:
+            # In slabs: buffers of more than some 30 MB are taken from the system and cleared each time.
+            slab = max(4, VOXELS_AT_ONCE // (frames.shape[3] * frames.shape[4]) - 2 * r)
+            parts = [self._convolved(frames[:, :, z : min(z + slab, depth) + 2 * r], precision) for z in range(0, depth, slab)]
+            x = parts[0] if len(parts) == 1 else torch.cat(parts, 2)
+        centre = frames[:, :, r : r + depth, r : frames.shape[3] - r, r : frames.shape[4] - r]
+        return centre + x[:, :1], x[:, 1:]
+
+    def _convolved(self, frames: Tensor, precision: torch.dtype) -> Tensor:
         x = frames.to(precision)
         for i, convolution in enumerate(self.convolutions):
             assert isinstance(convolution, nn.Conv3d) and convolution.bias is not None
             x = F.conv3d(x, convolution.weight.to(precision), convolution.bias.to(precision))
             if i < len(self.convolutions) - 1:
-                x = F.leaky_relu(x, 0.1)
-        r = self.reach
-        centre = frames[:, :, r : frames.shape[2] - r, r : frames.shape[3] - r, r : frames.shape[4] - r]
-        x = x.float()
-        return centre + x[:, :1], x[:, 1:]
+                x = F.leaky_relu(x, 0.1, inplace=not torch.is_grad_enabled())
+        return x.float()

@@ -43,6 +43,17 @@ def _mirror(index: np.ndarray[Any, Any], n: int) -> np.ndarray[Any, Any]:
     return np.where(index >= n, 2 * n - 2 - index, index)
 
 
+def inside(box: Box, shape: tuple[int, int, int]) -> tuple[Box, list[np.ndarray[Any, Any] | None]]:
+    """The part of a frame a box is made of, and per axis the rows to take of it (None: all, in order)."""
+    part, rows = [], []
+    for (a, b), n in zip(box, shape, strict=True):
+        index = _mirror(np.arange(a, b), n)
+        low, high = int(index.min()), int(index.max()) + 1
+        part.append((low, high))
+        rows.append(None if a == low and b == high else index - low)
+    return (part[0], part[1], part[2]), rows
+
+
 class Frames:
     """Access to ``(T, Z, Y, X)`` data of any array-like, as float32 tensors, missing values filled.
 
@@ -61,12 +72,11 @@ class Frames:
 
     def block(self, k: int, box: Box) -> Tensor:
         """Normalised voxels of frame ``k`` in a box: ``(1, 1, z, y, x)``."""
-        rows = [_mirror(np.arange(a, b), n) for (a, b), n in zip(box, self.shape, strict=True)]
-        low = [int(r.min()) for r in rows]
-        part = np.asarray(self.data[(k, *(slice(int(r.min()), int(r.max()) + 1) for r in rows))])
-        for axis, (r, a) in enumerate(zip(rows, low, strict=True)):
-            if len(r) != part.shape[axis] or (len(r) > 1 and (np.diff(r) != 1).any()):
-                part = part.take(r - a, axis=axis)
+        ranges, rows = inside(box, self.shape)
+        part = np.asarray(self.data[(k, *(slice(a, b) for a, b in ranges))])
+        for axis, index in enumerate(rows):
+            if index is not None:
+                part = part.take(index, axis=axis)
         out = part.astype(np.float32)
         if self.data.dtype.kind == "f" and not np.isfinite(out).all():
             out = np.where(np.isfinite(out), out, np.float32(self.levels.offset))

@@ -15,6 +15,9 @@ from torch import Tensor, nn
 
 from .sampling import linear, resample
 
+MOST_NODES = 40_000
+"""Control nodes per knot; more could not be told apart by the dense start nor by the points drawn."""
+
 
 class VelocityField(nn.Module):
     """Velocity on a control grid.
@@ -97,13 +100,16 @@ class VelocityField(nn.Module):
 
 
 def node_counts(shape: tuple[int, int, int], spacing: tuple[float, float, float], node_voxels: float) -> tuple[int, int, int]:
-    """Nodes per axis: about every ``node_voxels`` lateral voxels, at most every 2 voxels along z."""
+    """Nodes per axis: about every ``node_voxels`` lateral voxels, at most every 2 voxels along z, at most ``MOST_NODES`` in all."""
     distance = node_voxels * min(spacing[1:])
-    counts = []
-    for n, s in zip(shape, spacing, strict=True):
-        every = max(distance / s, 2.0)
-        counts.append(max(2, math.ceil((n - 1) / every) + 1) if n > 1 else 1)
-    return counts[0], counts[1], counts[2]
+    while True:
+        counts = []
+        for n, s in zip(shape, spacing, strict=True):
+            every = max(distance / s, 2.0)
+            counts.append(max(2, math.ceil((n - 1) / every) + 1) if n > 1 else 1)
+        if math.prod(counts) <= MOST_NODES:
+            return counts[0], counts[1], counts[2]
+        distance *= 1.05
 
 
 def roughness(nodes: Tensor, spacing: tuple[float, float, float]) -> Tensor:

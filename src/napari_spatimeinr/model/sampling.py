@@ -7,6 +7,7 @@ of the machine's matrix multiplication and has exact gradients.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -20,6 +21,9 @@ POLE = math.sqrt(3.0) - 2.0
 """Pole of the cubic B-spline prefilter (Unser, Aldroubi and Eden 1993, 'B-spline signal processing')."""
 PREFILTER_REACH = 7
 """Voxels on each side that the truncated prefilter sees; the rest is 1e-4 of a voxel's contrast."""
+
+POINTS_AT_ONCE = 32_768
+"""Points sampled at once when nothing is learned: what is computed on the way stays in the processor's cache."""
 
 
 def along_axes(volume: Tensor, matrices: Sequence[Tensor | None]) -> Tensor:
@@ -100,10 +104,13 @@ def prefilter(volume: Tensor, reach: int = PREFILTER_REACH) -> Tensor:
 
 def linear(volume: Tensor, points: Tensor) -> Tensor:
     """Trilinear samples: ``(B, C, Z, Y, X)`` at ``(B, P, 3)`` gives ``(B, C, P)``; the border is repeated."""
-    grid = to_torch_grid(points, (volume.shape[2], volume.shape[3], volume.shape[4])).to(volume.dtype)
+    return _grid_sample(volume, to_torch_grid(points, (volume.shape[2], volume.shape[3], volume.shape[4])).to(volume.dtype))
+
+
+def _grid_sample(volume: Tensor, grid: Tensor) -> Tensor:
     # torch spreads this call over threads along the batch alone, so a lone batch is cut in pieces.
-    batch, count = points.shape[:2]
-    parts = torch.get_num_threads() if batch == 1 and count >= 4096 and not points.is_cuda else 1
+    batch, count = grid.shape[:2]
+    parts = torch.get_num_threads() if batch == 1 and count >= 4096 and not grid.is_cuda else 1
     if parts > 1 and count % parts == 0 and not volume.requires_grad:
         pieces = grid.reshape(parts, 1, 1, count // parts, 3)
         out = F.grid_sample(volume.expand(parts, -1, -1, -1, -1), pieces, padding_mode="border", align_corners=True)
@@ -117,21 +124,24 @@ def cubic(coefficients: Tensor, points: Tensor) -> Tensor:
     The points must lie at least one voxel inside the coefficients. The 64 weights are gathered as 8
     trilinear samples at shifted places (Sigg and Hadwiger 2005, 'Fast third-order texture filtering').
     """
+    if points.shape[1] > POINTS_AT_ONCE and not torch.is_grad_enabled():
+        return torch.cat([cubic(coefficients, some) for some in points.split(POINTS_AT_ONCE, 1)], 1)
     base = points.floor()
     f = points - base
     left = (1 - f) ** 3 / 6
     next_to_left = (4 - 6 * f**2 + 3 * f**3) / 6
     right = f**3 / 6
     low_weight = left + next_to_left
+    shape = coefficients.shape[2], coefficients.shape[3], coefficients.shape[4]
     places = (base - 1 + next_to_left / low_weight, base + 1 + right / (1 - low_weight))
-    weights = (low_weight, 1 - low_weight)
+    grids = [to_torch_grid(place, shape).to(coefficients.dtype).unbind(-1) for place in places]
+    weights = [weight.unbind(-1) for weight in (low_weight, 1 - low_weight)]
     total: Tensor | None = None
-    for i in (0, 1):
-        for j in (0, 1):
-            for k in (0, 1):
-                at = torch.stack([places[i][..., 0], places[j][..., 1], places[k][..., 2]], -1)
-                weight = weights[i][..., 0] * weights[j][..., 1] * weights[k][..., 2]
-                term = linear(coefficients, at)[:, 0] * weight
-                total = term if total is None else total + term
+    for i, j in itertools.product((0, 1), repeat=2):
+        lateral = weights[i][1] * weights[j][2]
+        for k in (0, 1):
+            at = torch.stack([grids[j][0], grids[i][1], grids[k][2]], -1)
+            term = _grid_sample(coefficients, at)[:, 0] * (lateral * weights[k][0])
+            total = term if total is None else total + term
     assert total is not None
     return total

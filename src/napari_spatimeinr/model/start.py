@@ -14,6 +14,7 @@ from .sampling import gaussian, linear, resample
 
 MOST_VOXELS = 1_500_000
 """Dense updates run on levels of at most this many voxels in all frames."""
+VOXELS_AT_ONCE = 300_000
 
 
 def pyramid(frames: Tensor, spacing: tuple[float, float, float], levels: int) -> list[Tensor]:
@@ -71,8 +72,13 @@ def start_velocity(levels: list[Tensor], warps: int, mask: Tensor | None = None,
         if velocity.shape[2:] != frames.shape[2:]:
             velocity = to_grid(velocity, tuple(frames.shape[2:]))
         used = None if mask is None else F.adaptive_avg_pool3d(mask, (frames.shape[2], frames.shape[3], frames.shape[4])).floor()
-        for _ in range(warps):
-            velocity = _update(frames[:-1], frames[1:], velocity, used, window)
+        # A few pairs at a time: an update takes some 40 times the memory of its frames.
+        pairs_at_once = max(1, VOXELS_AT_ONCE // frames[0].numel())
+        for some in torch.arange(pairs, device=frames.device).split(pairs_at_once):
+            part = velocity[some]
+            for _ in range(warps):
+                part = _update(frames[some], frames[some + 1], part, used, window)
+            velocity[some] = part
     ratio = velocity.new_tensor([m / n for n, m in zip(velocity.shape[2:], levels[0].shape[2:], strict=True)])
     return velocity * ratio.view(1, 3, 1, 1, 1)
 

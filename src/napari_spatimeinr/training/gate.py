@@ -83,7 +83,7 @@ def predict(network: Network, frames: Frames, displacements: Displacements, t: i
 
     def outer(k: int) -> Tensor:
         points, needed = at(k)
-        return sample_clean(network.encode(frames, k, needed), points, needed)
+        return sample_clean(network.cleaned(frames, k, needed)[0], points, needed)
 
     return network.between(places, inner, outer).reshape(len(z), len(y), len(x))
 

@@ -15,13 +15,11 @@ from torch import Tensor
 
 from ..config import Config
 from ..model.frames import Box, Frames, grown
-from ..model.network import Around, Encoded, Network, around, needed_box, sample, sample_clean
+from ..model.network import Around, Network, around, needed_box, sample, sample_clean
 from ..model.sampling import PREFILTER_REACH, cubic, prefilter
 
 POINTS = 4096
 """Voxels of a block that are compared in one step."""
-TRAINING_REACH = 4
-"""Reach of the spline prefilter in training, voxels."""
 ALONE = 0.03
 """Weight of predicting a frame from one neighbour alone; more would blur what moved too far to be aligned."""
 
@@ -132,17 +130,24 @@ def _block_loss(
         z, y, x = at.long().unbind(-1)
         weight = mask[0, 0, z, y, x]
 
-    def encoded(k: int) -> tuple[Encoded, Tensor, Box]:
-        points = _moved(network, displacements(task.target, k), places)
-        points, needed = needed_box(points[None], frames.shape)
-        return network.encode(frames, k, needed, TRAINING_REACH), points, needed
+    def needed(k: int) -> tuple[Tensor, Box]:
+        return needed_box(_moved(network, displacements(task.target, k), places)[None], frames.shape)
+
+    def sampled(k: int) -> tuple[Tensor, Tensor | None]:
+        points, part = needed(k)
+        return sample(network.encode(frames, k, part), points, part)
+
+    @torch.no_grad()
+    def cleaned(k: int) -> Tensor:
+        points, part = needed(k)
+        return sample_clean(network.cleaned(frames, k, part)[0], points, part)
 
     count = len(at)
     if task.around is None:
         assert task.alone is not None
-        return _mean((sample(*encoded(task.alone))[0][:count] - target[:count]) ** 2, weight)
+        return _mean((sampled(task.alone)[0][:count] - target[:count]) ** 2, weight)
     near = task.around
-    inner = [sample(*encoded(k)) for k in (near.before, near.after)]
+    inner = [sampled(k) for k in (near.before, near.after)]
     # The outer frames only help to average: the encoder does not learn from them.
     outer = []
     for side, beyond in enumerate((near.outer_before, near.outer_after)):
@@ -150,8 +155,7 @@ def _block_loss(
         if not beyond or float(torch.rand(1, generator=generator)) < 0.15:
             outer.append(inner[side][0])
         else:
-            with torch.no_grad():
-                outer.append(torch.stack([sample_clean(*encoded(k)) for k in beyond]).mean(0))
+            outer.append(torch.stack([cleaned(k) for k in beyond]).mean(0))
     loss = torch.zeros((), device=device)
     for value, _ in inner:
         loss = loss + ALONE * _mean((value[:count] - target[:count]) ** 2, weight)
