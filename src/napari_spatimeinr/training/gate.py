@@ -18,6 +18,8 @@ MARGIN_DB = 0.02
 """A component must win by this much; below it the simpler method is kept."""
 LATENT_MARGIN_DB = 0.1
 """Latents are trained over twice the interval they are used for, so they must win by more."""
+ALONE_MARGIN_DB = 0.3
+"""Cleaning is judged on one neighbour where there are too few frames; averaging two would remove part of that noise anyway."""
 FOREGROUND = 0.1
 """The moving foreground: smoothed neighbours differ by more than this."""
 

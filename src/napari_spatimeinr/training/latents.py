@@ -145,7 +145,7 @@ def _block_loss(
     count = len(at)
     if task.around is None:
         assert task.alone is not None
-        return _mean((sampled(task.alone)[0][:count] - target[:count]) ** 2, weight)
+        return _mean(_robust(sampled(task.alone)[0][:count] - target[:count]), weight)
     near = task.around
     inner = [sampled(k) for k in (near.before, near.after)]
     # The outer frames only help to average: the encoder does not learn from them.
@@ -158,7 +158,7 @@ def _block_loss(
             outer.append(torch.stack([cleaned(k) for k in beyond]).mean(0))
     loss = torch.zeros((), device=device)
     for value, _ in inner:
-        loss = loss + ALONE * _mean((value[:count] - target[:count]) ** 2, weight)
+        loss = loss + ALONE * _mean(_robust(value[:count] - target[:count]), weight)
     # Time runs backwards half of the time: the decoder has no preferred direction.
     order = (1, 0) if bool(torch.rand(1, generator=generator) < 0.5) else (0, 1)
 
@@ -170,7 +170,7 @@ def _block_loss(
         return result
 
     out = predicted(near.share)
-    loss = loss + _mean((out[:count] - target[:count]) ** 2, weight)
+    loss = loss + _mean(_robust(out[:count] - target[:count]), weight)
     if spatial:
         q = count // 4
         here, there = slice(count, count + q), slice(count + q, count + 2 * q)
@@ -180,8 +180,14 @@ def _block_loss(
         # Predict at two times between, and from these the frame back.
         step = min(0.25, near.share, 1 - near.share)
         back = (predicted(near.share - step) + predicted(near.share + step)) / 2
-        loss = loss + config.cycle.temporal * _mean((back[:count] - target[:count]) ** 2, weight)
+        loss = loss + config.cycle.temporal * _mean(_robust(back[:count] - target[:count]), weight)
     return loss
+
+
+def _robust(error: Tensor) -> Tensor:
+    """Square of an error, growing only linearly beyond the noise: what cannot be aligned must not teach blur."""
+    scale = 3 * error.detach().abs().median().clamp(min=1e-6)
+    return 2 * scale**2 * (torch.sqrt(1 + (error / scale) ** 2) - 1)
 
 
 def _mean(values: Tensor, weight: Tensor) -> Tensor:

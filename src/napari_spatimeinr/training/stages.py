@@ -284,7 +284,7 @@ def _final(job: Job, data: MotionData, times: Tensor, motion: bool, latents: boo
         errors = gate.masked_errors(job.network, job.frames, 1 - mask, job.seed)
         gain = errors.gain("latents")
         job.provenance["latents_gate"] = {"gain_db": round(gain, 3), "on": "masked blocks, one neighbour at the native gap"}
-        if gain < gate.MARGIN_DB:
+        if gain < gate.ALONE_MARGIN_DB:
             job.network = Network(job.network.velocity)
             job.provenance["reasons"]["latents"] = "they did not beat the frames themselves on blocks they had not seen"
 
