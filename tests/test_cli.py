@@ -20,7 +20,8 @@ from typer.testing import CliRunner
 
 from napari_spatimeinr import Volume, load, make_config, phantom
 from napari_spatimeinr.cli import app
-from napari_spatimeinr.cli_output import MEMORY, explain, guarded, plain
+from napari_spatimeinr.cli_output import explain, guarded, plain
+from napari_spatimeinr.errors import MEMORY
 from napari_spatimeinr.config import load_yaml
 from napari_spatimeinr.errors import ConfigError, DeviceError, FormatError, GridError, InputError
 

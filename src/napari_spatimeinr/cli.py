@@ -7,6 +7,7 @@ run, so that ``info``, ``convert`` and ``config`` start without torch.
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -16,9 +17,10 @@ from . import cli_options as options
 from ._version import __version__
 from .axes import parse_roi
 from .cli_jobs import read, run_fit
-from .cli_output import Output, Watched, guarded
+from .cli_output import Output, guarded
 from .config import Config, apply_settings, make_config
 from .errors import ConfigError
+from .watched import Watched
 
 if TYPE_CHECKING:
     from .volume import Volume
@@ -168,7 +170,7 @@ def render(
     begun = time.monotonic()
     lazy = field.lazy(**grid, keep_acquired=keep_acquired, dtype=dtype)
     with output.progress() as progress:
-        volume = field.wrap(Watched(lazy, "rendering", progress), lazy)
+        volume = field.wrap(Watched(lazy, partial(progress.show, "rendering")), lazy)
         io.write(volume, target)
     seconds = time.monotonic() - begun
     output.say(f"{target}: {_size(volume)} in {seconds:.1f} s")
@@ -268,7 +270,7 @@ def convert(
     if part is not None:
         volume = volume.crop(part)
     with output.progress() as progress:
-        volume.data = Watched(volume.data, "converting", progress)
+        volume.data = Watched(volume.data, partial(progress.show, "converting"))
         io.write(volume, target, dtype=dtype)
     output.say(f"{target}: {_size(volume)}")
     output.result({"output": str(target), "shape": volume.shape, "spacing": volume.spacing, "units": volume.units})

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
-from .errors import ConfigError, GridError, SpatimeINRError
+from .errors import ConfigError, GridError, one_line, sentence
 
 if TYPE_CHECKING:
     from .fit import FitProgress
@@ -30,7 +30,6 @@ Command = TypeVar("Command", bound=Callable[..., None])
 
 LOG_EVERY = 5.0
 """Seconds between two progress lines where standard error is not a terminal."""
-MEMORY = "There is not enough memory; choose a smaller region with --roi, bin the recording, or use a smaller scale."
 
 
 class Output:
@@ -120,35 +119,6 @@ class _Bar(Progress):
         self._bar.update(self._task, description=stage, completed=done, total=of, remark=remark)
 
 
-class Watched:
-    """An array that tells how much of it has been read; everything else is the array's own."""
-
-    def __init__(self, array: Any, stage: str, progress: Progress) -> None:
-        self._array, self._stage, self._progress = array, stage, progress
-        self._read, self._of = 0, math.prod(array.shape)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._array, name)
-
-    def __getitem__(self, key: Any) -> Any:
-        return self._seen(self._array[key])
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        import numpy as np
-
-        return self._seen(np.asarray(self._array, dtype=dtype))
-
-    def _seen(self, part: Any) -> Any:
-        self._read = min(self._read + int(part.size), self._of)
-        self._progress.show(self._stage, self._read, self._of)
-        return part
-
-
-def one_line(text: str) -> str:
-    """Text with its line breaks and runs of blanks turned into single blanks."""
-    return " ".join(text.split())
-
-
 def plain(value: Any) -> Any:
     """A value as JSON can hold it: NumPy's numbers and arrays unpacked, what is not finite null."""
     if isinstance(value, dict):
@@ -166,18 +136,7 @@ def explain(error: BaseException) -> tuple[int, str]:
     """The exit code of an error, and the one line that says what is wrong and what to do."""
     if isinstance(error, KeyboardInterrupt):
         return 130, "Interrupted; nothing was written."
-    if isinstance(error, (ConfigError, GridError)):
-        return 2, str(error)
-    if isinstance(error, SpatimeINRError):
-        return 1, str(error)
-    text = str(error)
-    # torch says it with a RuntimeError of its own name (GPU) or with these words (CPU).
-    starved = isinstance(error, RuntimeError) and ("can't allocate memory" in text or "not enough memory" in text)
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or starved:
-        return 1, MEMORY
-    if isinstance(error, OSError) and error.strerror:
-        return 1, f"{error.strerror}{f': {error.filename}' if error.filename else ''}."
-    return 1, f"Unexpected error: {type(error).__name__}: {text or 'no message'}; run again with --debug to see where."
+    return 2 if isinstance(error, (ConfigError, GridError)) else 1, sentence(error, "run again with --debug to see where")
 
 
 def guarded(command: Command) -> Command:

@@ -20,7 +20,7 @@ from .model.encoder import Encoder
 from .model.frames import Frames, Levels
 from .model.motion import VelocityField
 from .model.network import Network
-from .render import Renderer
+from .render import Disagreement, Renderer
 from .rendered import RenderedArray
 from .volume import Volume
 
@@ -79,6 +79,7 @@ class Field:
         roi: Any = None,
         keep_acquired: bool = False,
         dtype: str = "float32",
+        what: str = "intensity",
     ) -> RenderedArray:
         """A rendering that computes what is indexed.
 
@@ -88,6 +89,8 @@ class Field:
         roi : half-open source indices ``((t0, t1), (z0, z1), (y0, y1), (x0, x1))``, None for all.
         keep_acquired : copy frames at acquired times bit for bit; only on the source's voxel grid.
         dtype : "float32", "source", "uint16" or "uint8"; integers are rounded and clipped.
+        what : "intensity", or "disagreement": the absolute difference of the two frames around a time
+            after their motion is undone, in the source's units (not calibrated: noise is part of it).
 
         Raises
         ------
@@ -103,11 +106,23 @@ class Field:
             raise GridError(
                 "Acquired frames can be kept bit for bit only at scale 1 in z, y and x; leave out keep_acquired or the scale."
             )
-        return RenderedArray(self._renderer, self.grid, grid, dtype, self.volume.dtype, keep_acquired)
+        return RenderedArray(self._quantity(what), self.grid, grid, dtype, self.volume.dtype, keep_acquired)
 
-    def on_grid(self, grid: Grid, dtype: str = "float32") -> RenderedArray:
+    def on_grid(self, grid: Grid, dtype: str = "float32", what: str = "intensity") -> RenderedArray:
         """A lazy rendering on any grid within the recording; beyond its edge the outer voxels are repeated."""
-        return RenderedArray(self._renderer, self.grid, grid, dtype, self.volume.dtype)
+        return RenderedArray(self._quantity(what), self.grid, grid, dtype, self.volume.dtype)
+
+    def _quantity(self, what: str) -> Renderer:
+        if what == "intensity":
+            return self._renderer
+        if what != "disagreement":
+            raise GridError(f"A rendering shows 'intensity' or 'disagreement', got {what!r}.")
+        frames = Frames(self.volume.data, self.levels, self.device)
+        return Disagreement(self.network, frames, self.config.render)
+
+    def interpolated(self, interpolation: str = "linear") -> Field:
+        """The same recording by plain "linear" or "cubic" interpolation in time: the baseline to compare with."""
+        return Field(self.volume, Network(), self.levels, self.config, self.device, interpolation, {"chosen": {}})
 
     def wrap(self, data: Any, rendered: RenderedArray) -> Volume:
         """A volume of rendered data (or of the lazy array itself) with calibration and provenance."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import math
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -94,6 +95,9 @@ class Renderer:
         )
         shape = tuple(len(p) for p in positions)
         value = self._value(t, (positions[0], positions[1], positions[2])).reshape(shape)
+        return self._raw(value, t)
+
+    def _raw(self, value: Tensor, t: float) -> Tensor:
         levels = self.frames.levels
         return value * (levels.scale * levels.gain(t)) + levels.offset
 
@@ -145,16 +149,48 @@ class Renderer:
     # -- larger pieces ------------------------------------------------------------------
 
     def volume(
-        self, t: float, positions: Sequence[NDArray[np.float64]], cell: tuple[float, float, float, float]
+        self,
+        t: float,
+        positions: Sequence[NDArray[np.float64]],
+        cell: tuple[float, float, float, float],
+        watch: Callable[[int], None] | None = None,
     ) -> NDArray[np.float32]:
-        """One time point on any regular grid, block by block: ``(z, y, x)`` float32."""
+        """One time point on any regular grid, block by block: ``(z, y, x)`` float32.
+
+        ``watch`` is told the voxels of each block after it; what it raises ends the rendering.
+        """
         shape = tuple(len(p) for p in positions)
         out = np.empty(shape, np.float32)
         # Fewer output voxels per block where a cell takes several samples.
         size = [max(1, int(b / max(1.0, c))) for b, c in zip(BLOCK, cell[1:], strict=True)]
         for where in itertools.product(*(_even(n, s) for n, s in zip(shape, size, strict=True))):
-            out[where] = self.block(t, [p[w] for p, w in zip(positions, where, strict=True)], cell)
+            block = self.block(t, [p[w] for p, w in zip(positions, where, strict=True)], cell)
+            out[where] = block
+            if watch is not None:
+                watch(block.size)
         return out
+
+
+class Disagreement(Renderer):
+    """How far the given frames before and after a time, followed along their trajectories, differ; raw intensities.
+
+    At an acquired time it is the frames on both sides of that one that are compared, at the ends of the
+    recording the outermost pair. A single frame agrees with itself.
+    """
+
+    def _raw(self, value: Tensor, t: float) -> Tensor:
+        levels = self.frames.levels
+        return value * (levels.scale * levels.gain(t))
+
+    def _value(self, t: float, positions: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+        count = self.frames.count
+        if count == 1:
+            return torch.zeros(math.prod(len(p) for p in positions), device=self.frames.device)
+        t = min(max(t, 0.0), count - 1.0)
+        inside = min(max(t, SAME), count - 1 - SAME)
+        places = around(inside, range(count), 0)
+        before, after = (self._one(k, self._displacement(t, k), positions)[0] for k in (places.before, places.after))
+        return (before - after).abs()
 
 
 def _even(n: int, most: int) -> list[slice]:

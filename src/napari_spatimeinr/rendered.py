@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,8 @@ class RenderedArray:
     ----------
     grid : where its voxels lie.
     acquired : for each frame the number of the acquired frame at that time, or None.
+    watch : called with the number of voxels after each block computed, for progress; what it
+        raises ends the computation.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class RenderedArray:
         self.acquired = [int(k) if abs(t - k) < SAME else None for t, k in zip(self._times, nearest, strict=True)]
         self._cache: OrderedDict[tuple[Any, ...], NDArray[Any]] = OrderedDict()
         self._lock = threading.Lock()
+        self.watch: Callable[[int], None] | None = None
 
     @property
     def size(self) -> int:
@@ -113,7 +117,7 @@ class RenderedArray:
             frame = frame[np.ix_(*[w - w.min() for w in where])]
             return convert_dtype(frame, self.dtype)
         positions = [p[r] for p, r in zip(self._positions, rows, strict=True)]
-        values = self._renderer.volume(float(self._times[t]), positions, self._cell)  # type: ignore[arg-type]
+        values = self._renderer.volume(float(self._times[t]), positions, self._cell, self.watch)  # type: ignore[arg-type]
         return convert_dtype(values, self.dtype)
 
 

@@ -161,7 +161,7 @@ def _fit(job: Job, data: MotionData) -> Steps:
     if parts is not None:
         smoothness, motion, latents = yield from _hold_out(job, data, parts, smoothness)
     if motion and job.config.gate and job.shared_motion is None:
-        motion = _motion_gate(job, data, times, smoothness)
+        motion = yield from _motion_gate(job, data, times, smoothness)
     if not motion and job.shared_motion is None:
         job.network.velocity = None
     job.provenance["decided"] = True
@@ -246,13 +246,14 @@ def _hold_out(
     return smoothness, keep_motion, keep_latents
 
 
-def _motion_gate(job: Job, data: MotionData, times: Tensor, smoothness: float) -> bool:
+def _motion_gate(job: Job, data: MotionData, times: Tensor, smoothness: float) -> Generator[FitProgress, None, bool]:
     """Whether motion found without masked blocks aligns neighbouring frames there, at the recording's own gap."""
     finest = data.levels[0]
     mask = block_mask((finest.shape[2], finest.shape[3], finest.shape[4]), job.seed).to(job.device)
     velocity = start(data, times, job.config.motion, 1 - mask)
     few = min(40, job.config.motion.steps)
     for _ in refine(velocity, data, times, job.config.motion, smoothness, few, job.seed, 1 - mask):
+        yield job.progress("checking motion")
         if job.schedule.late(0.7):
             break
     still, moved = (misalignment(v, data, times, mask, job.seed) for v in (None, velocity))
