@@ -21,9 +21,8 @@ from typer.testing import CliRunner
 from napari_spatimeinr import Volume, load, make_config, phantom
 from napari_spatimeinr.cli import app
 from napari_spatimeinr.cli_output import explain, guarded, plain
-from napari_spatimeinr.errors import MEMORY
 from napari_spatimeinr.config import load_yaml
-from napari_spatimeinr.errors import ConfigError, DeviceError, FormatError, GridError, InputError
+from napari_spatimeinr.errors import MEMORY, ConfigError, DeviceError, FormatError, GridError, InputError
 
 QUICK = ("--preset", "fast", "--set", "motion.steps=5", "--set", "latents.steps=5", "--device", "cpu")
 """Options of a fit that takes seconds."""

@@ -156,7 +156,7 @@ def writable(path: Path, *sources: Path) -> Path:
             raise ConfigError(f"{path} is read from and cannot be written to as well; choose another name.")
     if not path.parent.is_dir():
         raise SaveError(f"There is no folder {path.parent}; create it first.")
-    if path.is_dir():
+    if path.is_dir() and not path.name.lower().endswith(".zarr"):
         raise SaveError(f"{path} is a folder; give the name of a file.")
     return path
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..phantom import phantom
+from .keys import SOURCE
 
 
 def moving_membranes() -> list[tuple[Any, dict[str, Any], str]]:
@@ -22,6 +23,6 @@ def moving_membranes() -> list[tuple[Any, dict[str, Any], str]]:
         "units": (volume.units[0], *[volume.units[1]] * 3),
         "axis_labels": ("t", "z", "y", "x"),
         "contrast_limits": (float(volume.data.min()), float(volume.data.max())),
-        "metadata": {"spatimeinr": dict(volume.metadata)},
+        "metadata": {SOURCE: dict(volume.metadata)},
     }
     return [(volume.data, options, "image")]

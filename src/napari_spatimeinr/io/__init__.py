@@ -1,4 +1,4 @@
-"""Reading and writing recordings; the ending of a file decides its format."""
+"""Reading and writing recordings; the ending of a file, or what is in a folder, decides the format."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from .cast import convert_dtype
 if TYPE_CHECKING:
     from ..volume import Volume
 
-__all__ = ["convert_dtype", "describe", "read", "replacing", "write"]
+__all__ = ["convert_dtype", "describe", "read", "readable", "replacing", "write"]
 
 NIFTI = (".nii", ".nii.gz", ".hdr", ".img")
 TIFF = (".tif", ".tiff", ".ome.tif", ".ome.tiff")
-WRITABLE = (".nii", ".nii.gz", *TIFF)
+ZARR = (".zarr", ".ome.zarr")
+WRITABLE = (".nii", ".nii.gz", *TIFF, *ZARR)
 
 
 def read(
@@ -28,12 +29,14 @@ def read(
     units: tuple[str | None, str | None] | None = None,
     channel: int | None = None,
 ) -> Volume:
-    """Read a recording; big uncompressed files are mapped, not loaded.
+    """Read a recording; big uncompressed files are mapped, folders read as they are indexed.
 
     Parameters
     ----------
-    path : a NIfTI (.nii, .nii.gz, .hdr/.img) or TIFF (.tif, .tiff, .ome.tif) file.
-    axes : letters of TZCYX that name the file's axes, when it does not or is wrong.
+    path : a NIfTI (.nii, .nii.gz, .hdr/.img) or TIFF (.tif, .tiff, .ome.tif) file, the folder of an
+        OME-Zarr image (.zarr, .ome.zarr), or a folder with one numbered TIFF for each time point.
+    axes : letters of TZCYX that name the file's axes, when it does not or is wrong; in a folder of
+        TIFFs those of a file.
     spacing : (dt, dz, dy, dx); an entry of None keeps what the file states.
     units : of time and of space, for example ``("s", "um")``. They name the unit of the numbers,
         given or stated, and convert nothing; an entry of None keeps the file's.
@@ -66,7 +69,8 @@ def write(volume: Volume, path: str | os.PathLike[str], *, dtype: Any = None) ->
     Parameters
     ----------
     volume : the recording; its data may be lazy, only one frame is held at a time.
-    path : .nii, .nii.gz, .ome.tif(f) (OME-TIFF) or .tif(f) (ImageJ hyperstack).
+    path : .nii, .nii.gz, .ome.tif(f) (OME-TIFF), .tif(f) (ImageJ hyperstack), or .zarr or .ome.zarr
+        (OME-Zarr 0.4).
     dtype : "source" (the type of the recording the volume comes from), "float32", "uint16" or
         "uint8", rounded and clipped; None keeps the volume's.
 
@@ -91,6 +95,10 @@ def write(volume: Volume, path: str | os.PathLike[str], *, dtype: Any = None) ->
         from . import tiff_write
 
         return tiff_write.write(volume, target, dtype)
+    if kind in ZARR:
+        from . import zarr_write
+
+        return zarr_write.write(volume, target, dtype)
     from . import nifti_write
 
     return nifti_write.write(volume, target, dtype)
@@ -133,16 +141,28 @@ def describe(
     }
 
 
+def readable(path: str | os.PathLike[str]) -> bool:
+    """Whether a path is one :func:`read` knows how to read, by its ending or, for a folder, by a look at the names in it."""
+    source = Path(path)
+    kind = ending(source)
+    if kind in (*NIFTI, *TIFF, *ZARR):
+        return True
+    return source.is_dir() and any(ending(entry) in TIFF for entry in source.iterdir())
+
+
 def _read(path: str | os.PathLike[str], how: Any) -> Volume:
     source = Path(path)
     kind = ending(source)
     try:
-        if source.is_dir():
-            raise FormatError(f"{source} is a folder; give one of the files in it.")
         if not source.exists():
             raise FormatError(f"{source} does not exist; check the name and the folder.")
+        if kind in ZARR or source.is_dir():
+            from . import folder, zarr
+
+            return (zarr if kind in ZARR or zarr.is_zarr(source) else folder).read(source, how)
         if kind not in (*NIFTI, *TIFF):
-            raise FormatError(f"{source} is of an unknown kind; recordings end in one of {', '.join((*NIFTI, *TIFF))}.")
+            known = ", ".join((*NIFTI, *TIFF, *ZARR))
+            raise FormatError(f"{source} is of an unknown kind; recordings end in one of {known}.")
         if source.stat().st_size == 0:
             raise FormatError(f"{source} is empty (0 bytes); copy or export it again.")
         if kind in TIFF:

@@ -1,12 +1,13 @@
-"""Write a file completely or not at all."""
+"""Write a file, or a folder that stands for one, completely or not at all."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import os
+import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..errors import SaveError, SpatimeINRError
@@ -45,10 +46,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     SaveError
         If the target is a folder, its folder is missing or read-only, or the disk is full.
     """
-    target = Path(path)
-    try:
-        if target.is_symlink():
-            target = Path(os.path.realpath(target))
+    with _in_a_sentence(path):
+        target = _followed(path)
         if target.is_dir():
             raise SaveError(f"{path} is a folder; give the name of a file to write.")
         temporary = target.with_name(f".{uuid.uuid4().hex[:12]}{ending(target)}")
@@ -61,12 +60,71 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
             with contextlib.suppress(OSError):
                 temporary.unlink()
             raise
+    with contextlib.suppress(OSError):  # some file systems cannot sync a folder
+        _sync(target.parent)
+
+
+@contextlib.contextmanager
+def replacing_folder(path: str | os.PathLike[str], is_kind: Callable[[Path], bool]) -> Iterator[Path]:
+    """Yield an empty folder ``<name>.partial`` beside ``path`` that takes its place only when the block succeeds.
+
+    An earlier folder is then renamed to ``<name>.old``, which is removed after the new one is in place.
+    On any exception, ``KeyboardInterrupt`` included, the new folder is removed and the earlier one
+    stays. What a killed process left behind is tidied up first: ``.old`` is put back where no folder is
+    in its place.
+
+    Parameters
+    ----------
+    path : the folder to write; a link is followed.
+    is_kind : whether an existing folder is of the kind written here; others are not replaced.
+
+    Yields
+    ------
+    The new folder.
+
+    Raises
+    ------
+    SaveError
+        If something else is in the way, the folder around it is missing or read-only, or the disk is full.
+    """
+    with _in_a_sentence(path):
+        target = _followed(path)
+        partial, old = (target.with_name(target.name + more) for more in (".partial", ".old"))
+        for place in (target, partial, old):
+            if place.exists() and not (place.is_dir() and (is_kind(place) or not any(place.iterdir()))):
+                raise SaveError(f"{place} is in the way and of another kind; move it away, or choose another name.")
+        if old.exists() and not target.exists():
+            os.rename(old, target)
+        for left in (old, partial):
+            if left.exists():
+                shutil.rmtree(left)
+        partial.mkdir()
+        try:
+            yield partial
+            if target.exists():
+                os.rename(target, old)
+            os.rename(partial, target)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            if old.exists() and not target.exists():
+                os.rename(old, target)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _followed(path: str | os.PathLike[str]) -> Path:
+    return Path(os.path.realpath(path)) if Path(path).is_symlink() else Path(path)
+
+
+@contextlib.contextmanager
+def _in_a_sentence(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Make errors of the file system a :class:`SaveError`."""
+    try:
+        yield
     except SpatimeINRError:
         raise
     except OSError as error:
         raise SaveError(_sentence(path, error)) from error
-    with contextlib.suppress(OSError):  # some file systems cannot sync a folder
-        _sync(target.parent)
 
 
 def _sync(path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,9 +49,34 @@ def parse_unit(text: Any, table: Spellings) -> tuple[str, float] | None:
     return None if found is None or found[0] in ("frame", "voxel") else found
 
 
+METRES = {"m": 1.0, "mm": 1e-3, "um": 1e-6, "nm": 1e-9}
+
+
+def one_space_unit(units: Sequence[tuple[str, float] | None]) -> tuple[str | None, list[float]]:
+    """A common unit for axes that state their own, and the factor to it for each of them.
+
+    Parameters
+    ----------
+    units : of the axes, from :func:`parse_unit`.
+
+    Returns
+    -------
+    The last axis' unit; None, with factors of 1, when one is unknown: the numbers then stay as they are.
+    """
+    known = [unit for unit in units if unit is not None]
+    if not known or len(known) < len(units):
+        return None, [1.0] * len(units)
+    name = known[-1][0]
+    return name, [factor * METRES[own] / METRES[name] for own, factor in known]
+
+
 @dataclass(frozen=True)
 class How:
-    """How to read: what the user said about the file; see :func:`napari_spatimeinr.io.read`."""
+    """How to read: what the user said about the file; see :func:`napari_spatimeinr.io.read`.
+
+    ``any_channel`` takes the first of several, ``load=False`` promises that no voxel is looked at, and
+    ``part`` says that the file is one time point of a recording.
+    """
 
     axes: str | None = None
     spacing: tuple[float | None, ...] | None = None
@@ -58,6 +84,7 @@ class How:
     channel: int | None = None
     any_channel: bool = False
     load: bool = True
+    part: bool = False
 
     def __post_init__(self) -> None:
         if self.spacing is not None:

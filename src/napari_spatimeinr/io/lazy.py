@@ -1,4 +1,4 @@
-"""Arrays that read what is indexed: scaled memory maps and pages of a TIFF."""
+"""Arrays that read what is indexed: scaled memory maps, pages of a TIFF, and what the other formats build on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..errors import FormatError, SpatimeINRError
 
 
 class LazyArray(ABC):
-    """A read-only duck array ``(T, Z, Y, X)`` that computes planes when indexed.
+    """A read-only duck array ``(T, Z, Y, X)`` that reads when indexed.
 
     Integers and slices (any step) are understood on each axis; the result is a numpy array.
 
@@ -34,8 +34,8 @@ class LazyArray(ABC):
         self.dtype = np.dtype(dtype)
 
     @abstractmethod
-    def _planes(self, t: int, z: range) -> NDArray[Any]:
-        """Planes ``(len(z), Y, X)`` of frame ``t``."""
+    def _block(self, ranges: tuple[range, ...]) -> NDArray[Any]:
+        """What lies in non-empty ranges of indices, one for each axis; their steps may be negative."""
 
     @property
     def size(self) -> int:
@@ -77,20 +77,32 @@ class LazyArray(ABC):
                 raise IndexError(f"Index {index} is outside an axis of size {n}.")
             ranges.append(range(index % n, index % n + 1))
             whole.append(0)
-        out = np.empty([len(r) for r in ranges], dtype=self.dtype)
-        if out.size:
-            rows, columns = (_as_slice(r) for r in ranges[2:])
-            for i, t in enumerate(ranges[0]):
-                out[i] = self._planes(t, ranges[1])[:, rows, columns]
+        out = self._block(tuple(ranges)) if all(map(len, ranges)) else np.empty([len(r) for r in ranges], dtype=self.dtype)
         return out[tuple(whole)]
 
 
-def _as_slice(r: range) -> slice:
+class PlanarArray(LazyArray):
+    """A lazy array that can read nothing smaller than a plane ``(Y, X)``."""
+
+    @abstractmethod
+    def _planes(self, t: int, z: range) -> NDArray[Any]:
+        """Planes ``(len(z), Y, X)`` of frame ``t``."""
+
+    def _block(self, ranges: tuple[range, ...]) -> NDArray[Any]:
+        out = np.empty([len(r) for r in ranges], dtype=self.dtype)
+        rows, columns = (as_slice(r) for r in ranges[2:])
+        for i, t in enumerate(ranges[0]):
+            out[i] = self._planes(t, ranges[1])[:, rows, columns]
+        return out
+
+
+def as_slice(r: range) -> slice:
+    """The slice that takes the indices of a range."""
     stop = r.stop if r.stop >= 0 else None
     return slice(r.start, stop, r.step)
 
 
-class ScaledArray(LazyArray):
+class ScaledArray(PlanarArray):
     """``stored * slope + intercept`` as float32, computed when indexed.
 
     Parameters
@@ -104,11 +116,11 @@ class ScaledArray(LazyArray):
         self._stored, self._slope, self._intercept = stored, slope, intercept
 
     def _planes(self, t: int, z: range) -> NDArray[Any]:
-        planes = self._stored[t, _as_slice(z)] if len(z) else self._stored[t, :0]
+        planes = self._stored[t, as_slice(z)]
         return np.asarray(planes * np.float64(self._slope) + self._intercept, dtype=np.float32)
 
 
-class PagedArray(LazyArray):
+class PagedArray(PlanarArray):
     """Pages of a file, read one by one when indexed; safe to index from several threads.
 
     Parameters

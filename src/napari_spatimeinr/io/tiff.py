@@ -84,6 +84,8 @@ def _read(path: Path, file: tifffile.TiffFile, how: How) -> Volume:
         stated = imagej(file.shaped_metadata[0], file.pages.first, "TIFF metadata")
     else:
         stated = tags(file.pages.first)
+    if how.part:
+        stated.spacing[0], stated.units[0], stated.sources["dt"], stated.origin[0] = None, None, None, 0.0
     if len(file.series) > 1:
         warnings.append(f"The file holds {len(file.series)} images and the first was read: is it the right one?")
     stated.warnings[:0] = warnings
@@ -216,7 +218,8 @@ def _axes(path: Path, series: Any, how: How, warnings: list[str]) -> tuple[str, 
         named = [n for letter, n in pairs if n > 1 or letter in "YX"]
         return match_axes(how.axes, tuple(named), shape, tuple(n for letter, n in pairs if n > 1 or letter != "C"))
     if (
-        len(series.pages) == 1
+        not how.part
+        and len(series.pages) == 1
         and series.kind not in ("ome", "imagej")
         and sum(n > 1 for n in shape) <= 2
         and not {"Z", "T"} & set(axes)
@@ -225,7 +228,8 @@ def _axes(path: Path, series: Any, how: How, warnings: list[str]) -> tuple[str, 
             f"{path} is a single plane and a recording needs several; stack them first, or say so with axes='YX' (--axes YX)."
         )
     named_axes, sizes, guesses = name_axes(axes, shape)
-    warnings += guesses
+    if not how.part:
+        warnings += guesses
     return named_axes, sizes
 
 

@@ -10,10 +10,9 @@ from xml.etree import ElementTree
 import numpy as np
 
 from ..errors import InputError
-from .calibration import SPACE, TIME, How, Stated, parse_unit
+from .calibration import SPACE, TIME, How, Stated, one_space_unit, parse_unit
 
 SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "min": 60.0, "h": 3600.0}
-METRES = {"m": 1.0, "mm": 1e-3, "um": 1e-6, "nm": 1e-9}
 REGULAR = 0.05
 """Frames whose steps differ from the median by more than this fraction are irregular in time."""
 JITTER = 0.01
@@ -92,11 +91,10 @@ def ome(xml: str, frames: int, how: How) -> tuple[Stated, list[str | None]]:
             units[axis] = parse_unit(attributes.get(f"PhysicalSize{letter}Unit", "um"), SPACE)
     if units:
         out.sources["voxel"] = "OME-XML"
-        known = [unit for unit in units.values() if unit is not None]
-        if len(known) == len(units):  # else the numbers stay as they are, in an unknown unit
-            out.units[1] = known[-1][0]
-            for axis, (name, factor) in zip(units, known, strict=True):
-                out.spacing[axis] = _tidy((out.spacing[axis] or 0.0) * factor * METRES[name] / METRES[known[-1][0]])
+        out.units[1], factors = one_space_unit(list(units.values()))
+        if out.units[1] is not None:  # else the numbers stay as they are, in an unknown unit
+            for axis, factor in zip(units, factors, strict=True):
+                out.spacing[axis] = _tidy((out.spacing[axis] or 0.0) * factor)
     increment = _number(attributes.get("TimeIncrement"))
     unit = parse_unit(attributes.get("TimeIncrementUnit", "s"), TIME)
     if increment is not None:

@@ -1,0 +1,79 @@
+"""Two renderings in one picture, and motion as arrows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..axes import Grid
+from ..field import Field
+
+MOST_ARROWS = 4000
+"""Arrows per frame."""
+LEAST_VOXELS = 0.25
+"""Shorter arrows are left out."""
+
+
+class Swipe:
+    """Makes arrays that show the fit left of a line and a baseline right of it.
+
+    share : where the line is, 0 (all baseline) to 1 (all fit) of the x axis.
+    """
+
+    def __init__(self, baseline: str, share: float = 0.5) -> None:
+        self.baseline, self.share = baseline, share
+        self._made: tuple[Field, Grid, _Swiped] | None = None
+
+    def __call__(self, field: Field, grid: Grid) -> _Swiped:
+        """The array of a Field on a grid; kept, so that moving the line computes nothing twice."""
+        if self._made is None or self._made[0] is not field or self._made[1] != grid:
+            pair = (field.on_grid(grid), field.interpolated(self.baseline).on_grid(grid))
+            self._made = (field, grid, _Swiped(*pair, self))
+        return self._made[2]
+
+
+class _Swiped:
+    def __init__(self, left: Any, right: Any, swipe: Swipe) -> None:
+        self._left, self._right, self._swipe = left, right, swipe
+
+    def __getitem__(self, key: tuple[slice, ...]) -> NDArray[np.float32]:
+        n = self._left.shape[3]
+        left = np.arange(n)[key[3]] < self._swipe.share * n
+        if left.all():
+            return np.asarray(self._left[key])
+        if not left.any():
+            return np.asarray(self._right[key])
+        return np.where(left, self._left[key], self._right[key])
+
+
+def arrows(field: Field, axes: str) -> Callable[[Callable[[Any], None]], NDArray[np.float64]]:
+    """A job: where structure goes from each frame to the next, as napari's Vectors on the recording's own grid.
+
+    Returns
+    -------
+    A function of ``tick`` that gives ``(N, 2, D)``: positions and displacements in voxels, axes as in ``axes``.
+    """
+
+    def work(tick: Callable[[Any], None]) -> NDArray[np.float64]:
+        grid = field.grid
+        frames, *size = grid.shape
+        step = max(1.0, (np.prod(size) / MOST_ARROWS) ** (1 / sum(n > 1 for n in size) if max(size) > 1 else 1))
+        at = np.meshgrid(*(np.arange(min(step / 2, n - 1) if n > 1 else 0, n, step) for n in size), indexing="ij")
+        index = np.stack(at, -1).reshape(-1, 3)
+        spacing = np.asarray(grid.spacing[1:])
+        points = index * spacing + np.asarray(grid.origin[1:])
+        times = grid.coordinates(0)
+        found = []
+        for k in range(frames - 1):
+            tick(None)
+            moved = field.motion(points, float(times[k]), float(times[k + 1])) / spacing
+            far = np.linalg.norm(moved, axis=1) > LEAST_VOXELS
+            start = np.column_stack([np.full(far.sum(), k), index[far]])
+            found.append(np.stack([start, np.column_stack([np.zeros(far.sum()), moved[far]])], 1))
+        every = np.concatenate(found) if found else np.zeros((0, 2, 4))
+        return every[:, :, ["tzyx".index(a) for a in axes]]
+
+    return work

@@ -1,0 +1,207 @@
+"""One thread that computes for all docks: what is being looked at first, jobs in their order.
+
+A second thread of computation would fight the first for the same cores, so there is one. A job is
+a function that calls ``tick`` often; between two ticks the newest wanted picture is drawn, and a
+job that was stopped ends there. Nothing is computed in the main thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from qtpy.QtCore import QObject, Signal
+
+from ..errors import sentence
+
+LOG = logging.getLogger(__name__)
+TELL_EVERY = 0.05
+"""Seconds between two words on progress: the main thread has a picture to show as well."""
+MOST_WANTED = 8
+"""Pictures waiting to be drawn; older wishes are forgotten."""
+WHERE = "the log of napari says where"
+
+
+class Stopped(BaseException):
+    """Raised by ``tick`` in a job that was stopped."""
+
+
+class Picture(Protocol):
+    """Something that can be drawn: see :class:`.preview.PreviewArray`."""
+
+    def draw(self, key: Any, superseded: Callable[[], bool]) -> None:
+        """Compute what ``key`` names and keep it."""
+
+
+class Job(QObject):
+    """One piece of work and what becomes of it; its signals arrive in the main thread.
+
+    Parameters
+    ----------
+    work : called in the engine's thread with ``tick(value)``; ``tick`` raises :class:`Stopped`
+        once the job was stopped, and hands ``value`` to ``progressed`` now and then.
+    """
+
+    progressed = Signal(object)
+    finished = Signal(object)
+    failed = Signal(str)
+    stopped = Signal()
+
+    def __init__(self, work: Callable[[Callable[[Any], None]], Any]) -> None:
+        super().__init__()
+        self.work = work
+        self.cancelled = False
+        self.told = 0.0
+
+    def stop(self) -> None:
+        """End the job at its next tick."""
+        self.cancelled = True
+
+
+class Engine(QObject):
+    """The computing thread; it starts with the first work and ends with :meth:`close`."""
+
+    drawn = Signal(object)
+    """A picture has been drawn (the picture)."""
+    trouble = Signal(str)
+    """A picture could not be drawn: one sentence."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._jobs: deque[Job] = deque()
+        self._wanted: list[tuple[Picture, Any]] = []
+        self._there_is_work = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+        self._running: Job | None = None
+
+    @property
+    def thread(self) -> threading.Thread | None:
+        """The thread that computes, None before there was anything to do."""
+        return self._thread
+
+    def submit(self, job: Job) -> Job:
+        """Do a job after those submitted before."""
+        with self._there_is_work:
+            self._jobs.append(job)
+            self._wake()
+        return job
+
+    def want(self, picture: Picture, key: Any, later: bool = False) -> None:
+        """Draw soon; the newest wish comes first, or last if it can wait. Any thread may call this."""
+        with self._there_is_work:
+            wish = (picture, key)
+            self._wanted = [other for other in self._wanted if not (other[0] is picture and other[1] == key)]
+            self._wanted.insert(0 if later else len(self._wanted), wish)
+            del self._wanted[:-MOST_WANTED]
+            self._wake()
+
+    def busy(self) -> bool:
+        """Whether a job runs or waits."""
+        with self._there_is_work:
+            return bool(self._jobs) or self._running is not None
+
+    def close(self, wait: float = 0.0) -> None:
+        """Stop everything; the thread ends at its next tick, waited for at most ``wait`` seconds."""
+        with self._there_is_work:
+            self._closed = True
+            self._jobs.clear()
+            self._wanted.clear()
+            if self._running is not None:
+                self._running.stop()
+            self._there_is_work.notify_all()
+        if self._thread is not None and wait:
+            self._thread.join(wait)
+
+    # -- in the thread ------------------------------------------------------------------
+
+    def _wake(self) -> None:
+        if self._closed:
+            return
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="spatimeinr", daemon=True)
+            self._thread.start()
+        self._there_is_work.notify_all()
+
+    def _run(self) -> None:
+        while True:
+            with self._there_is_work:
+                while not (self._closed or self._wanted or self._jobs):
+                    self._there_is_work.wait()
+                if self._closed:
+                    return
+                if not self._wanted:
+                    self._running = self._jobs.popleft()
+            if self._running is None:
+                self._draw()
+            else:
+                self._do(self._running)
+                with self._there_is_work:
+                    self._running = None
+
+    def _do(self, job: Job) -> None:
+        def tick(value: Any = None) -> None:
+            if job.cancelled:
+                raise Stopped
+            self._draw()
+            now = time.monotonic()
+            if value is not None and now - job.told >= TELL_EVERY:
+                job.told = now
+                _emit(job.progressed, value)
+
+        try:
+            result = job.work(tick)
+        except Stopped:
+            _emit(job.stopped)
+        except BaseException as error:  # whatever happens in there, the user gets a sentence and the next job runs
+            LOG.exception("a job of SpatimeINR failed")
+            _emit(job.failed, sentence(error, WHERE))
+        else:
+            _emit(job.finished, result)
+
+    def _draw(self) -> None:
+        """Draw the newest wanted picture, if there is one."""
+        with self._there_is_work:
+            if self._closed or not self._wanted:
+                return
+            picture, key = self._wanted.pop()
+        try:
+            picture.draw(key, self._anything_newer)
+        except BaseException as error:
+            LOG.exception("a picture of SpatimeINR could not be drawn")
+            _emit(self.trouble, sentence(error, WHERE))
+        else:
+            _emit(self.drawn, picture)
+
+    def _anything_newer(self) -> bool:
+        return self._closed or bool(self._wanted)
+
+
+def _emit(signal: Any, *values: Any) -> None:
+    try:
+        signal.emit(*values)
+    except RuntimeError:
+        LOG.debug("a window was closed before it heard of a result")
+
+
+_SHARED: list[Engine] = []
+_USERS: list[object] = []
+
+
+def acquire(user: object) -> Engine:
+    """The engine all docks share; it lives while it has users."""
+    if not _SHARED:
+        _SHARED.append(Engine())
+    _USERS.append(user)
+    return _SHARED[0]
+
+
+def release(user: object, wait: float = 0.0) -> None:
+    """Give the engine back; the last user ends its thread."""
+    _USERS[:] = [other for other in _USERS if other is not user]
+    if _SHARED and not _USERS:
+        _SHARED.pop().close(wait)

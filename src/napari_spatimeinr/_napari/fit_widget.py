@@ -1,0 +1,350 @@
+"""The dock ``SpatimeINR``: fit in the background, look at it live, any scale, render, save."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
+
+from ..errors import SpatimeINRError
+from ..estimate import estimate, machine_speed
+from ..field import Field, load
+from ..volume import Volume
+from .closing import engine_for, listen
+from .engine import Job
+from .fitter import QUEUED, Fitter, Order
+from .jobs import render_work, save_work
+from .keys import MODEL
+from .layers import add_rendered, refresh_showing
+from .method_panel import MethodPanel
+from .output_panel import OutputPanel
+from .progress_panel import ProgressPanel, result_sentence
+from .results import Results
+from .scales import Scales
+from .scales_panel import ScalesPanel
+from .session import Session
+from .settings import settings
+from .source_panel import SourcePanel
+
+ASK = (
+    "This layer does not say how far apart its frames and voxels are: enter it above and press 'Apply to layer', "
+    "or press 'Fit SpatimeINR' again to go on in frames and voxels."
+)
+
+
+class FitWidget(QWidget):
+    """Everything from a layer to a rendering.
+
+    Parameters
+    ----------
+    napari_viewer : napari's viewer.
+    """
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__()
+        self._viewer = napari_viewer
+        self.engine = engine_for(self)
+        self.fitter = Fitter(napari_viewer, self.engine, self)
+        self.results = Results(self.engine, self)
+        self._speed_known = False
+        chosen = settings()
+        self.source_panel = SourcePanel(napari_viewer)
+        self.method_panel = MethodPanel(chosen.preset, chosen.device, chosen.time_budget)
+        self.progress_panel = ProgressPanel()
+        self.scales_panel = ScalesPanel()
+        self.output_panel = OutputPanel()
+        self.fit_button, self.stop_button = QPushButton("Fit SpatimeINR"), QPushButton("Stop")
+        self.stop_button.setToolTip("End what is running; a fit keeps what it has learned so far")
+        self._lay_out()
+        self._connect()
+        self.source_panel.refresh()
+        self._probe()
+
+    def _lay_out(self) -> None:
+        content = QWidget()
+        layout = QVBoxLayout(content)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.fit_button, 2)
+        buttons.addWidget(self.stop_button, 1)
+        layout.addWidget(self.source_panel)
+        layout.addWidget(self.method_panel)
+        layout.addLayout(buttons)
+        for panel in (self.progress_panel, self.scales_panel, self.output_panel):
+            layout.addWidget(panel)
+        layout.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setWidget(content)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(scroll)
+        self.setMinimumWidth(400)
+
+    def _connect(self) -> None:
+        self.fit_button.clicked.connect(self.start_fit)
+        self.stop_button.clicked.connect(self.stop)
+        self.source_panel.changed.connect(self._on_source)
+        self.method_panel.changed.connect(self._show_estimate)
+        self.scales_panel.changed.connect(self._on_scales)
+        self.scales_panel.scrubbed.connect(self._on_scrub)
+        output = self.output_panel
+        output.render.clicked.connect(self.render_to_layer)
+        output.save.connect(self.save_rendering)
+        output.save_model.clicked.connect(self.save_model)
+        output.load_model.clicked.connect(self.load_model)
+        output.preview.toggled.connect(self._on_preview)
+        output.disagreement.clicked.connect(self.add_disagreement)
+        self.fitter.began.connect(self.progress_panel.clear)
+        for worker in (self.fitter, self.results):
+            worker.began.connect(self._on_began)
+            worker.ended.connect(self._on_ended)
+        self.fitter.progressed.connect(self._on_fit_progress)
+        self.results.progressed.connect(self.progress_panel.show_share)
+        self.engine.drawn.connect(self._on_drawn, QUEUED)
+        self.engine.trouble.connect(self.message, QUEUED)
+        layers = self._viewer.layers.events
+        listen(
+            self,
+            [
+                (layers.inserted, self._on_inserted),
+                (layers.removed, self._on_layers),
+                (self._viewer.dims.events.point, self._on_dims),
+            ],
+        )
+
+    # -- state --------------------------------------------------------------------------
+
+    def session(self) -> Session | None:
+        """What was fitted of the chosen layer, None if nothing was."""
+        return self.fitter.session_of(self.source_panel.layer())
+
+    def message(self, words: str) -> None:
+        """Say something in the dock."""
+        self.progress_panel.message.setText(words)
+
+    def order(self) -> Order | None:
+        """What the dock asks for now, None without a usable layer; raises SpatimeINRError for a wrong option or region."""
+        source, method = self.source_panel.source, self.method_panel
+        if source is None:
+            return None
+        how = (method.config(), method.device.currentText(), method.seed.value(), method.budget.value() or None)
+        return Order(source, self.source_panel.roi(), *how, method.chosen_channels())
+
+    def _refresh(self) -> None:
+        """Enable what applies, with the reason as a tooltip where it does not."""
+        session = self.session()
+        ready = session is not None and session.field is not None
+        running = self.fitter.running
+        self.fit_button.setEnabled(self.source_panel.source is not None and not running)
+        words = "Fit an implicit neural representation to this recording alone"
+        try:
+            order = self.order()
+            if running:
+                words = "A fit is running; stop it first"
+            elif order is None:
+                words = self.source_panel.summary.text()
+            elif self.fitter.can_resume(order):
+                words = "Go on from what was learned (change an option or the region to begin anew)"
+        except SpatimeINRError as error:
+            words = str(error)
+        self.fit_button.setToolTip(words)
+        self.stop_button.setEnabled(running or self.results.running)
+        self.output_panel.set_ready(ready, self.results.running, session is not None and session.layer is not None)
+
+    # -- fit ----------------------------------------------------------------------------
+
+    def start_fit(self) -> None:
+        """Fit the chosen layer, or go on with its fit."""
+        if self.fitter.running or self.source_panel.source is None:
+            return
+        if self.source_panel.must_ask():
+            self.message(ASK)
+            return
+        try:
+            order = self.order()
+            assert order is not None
+            new = self.session() is None
+            session = self.fitter.start(order)
+        except SpatimeINRError as error:
+            self.message(str(error))
+            return
+        if new:
+            session.rescale(self.scales_panel.scales())
+        self._on_source()
+
+    def stop(self) -> None:
+        """End what is running."""
+        self.fitter.stop()
+        self.results.stop()
+        self.stop_button.setEnabled(False)
+
+    def _on_began(self, words: str) -> None:
+        self.progress_panel.start(words)
+        self._refresh()
+
+    def _on_fit_progress(self, state: Any) -> None:
+        self.progress_panel.show_fit(state)
+        if state.field is not None and not self.output_panel.render.isEnabled():
+            self._refresh()
+
+    def _on_ended(self, words: str) -> None:
+        self.progress_panel.end(words)
+        self._refresh()
+
+    # -- preview ------------------------------------------------------------------------
+
+    def _on_drawn(self, picture: Any) -> None:
+        refresh_showing(self._viewer, picture)
+
+    def _on_scales(self, scales: Scales) -> None:
+        session = self.session()
+        if session is not None:
+            try:
+                session.rescale(scales)
+            except SpatimeINRError as error:
+                self.message(str(error))
+
+    def _time_axis(self) -> int | None:
+        source = self.source_panel.source
+        axis = None if source is None or "t" not in source.axes else self._viewer.dims.ndim - len(source.axes)
+        return axis if axis is not None and axis >= 0 else None
+
+    def _on_scrub(self, index: float) -> None:
+        session, axis = self.session(), self._time_axis()
+        source = self.source_panel.source
+        if axis is not None and source is not None:
+            self._viewer.dims.set_point(axis, session.time_of(index) if session is not None else source.time_of(index))
+
+    def _on_dims(self) -> None:
+        session, axis = self.session(), self._time_axis()
+        if axis is not None and session is not None:
+            self.scales_panel.set_index(session.index_of(float(self._viewer.dims.point[axis])))
+
+    def _on_preview(self, on: bool) -> None:
+        session = self.session()
+        if session is not None and on != (session.layer is not None):
+            (session.show if on else session.hide)(self._viewer)
+        self._refresh()
+
+    # -- results ------------------------------------------------------------------------
+
+    def render_to_layer(self) -> None:
+        """Render at the chosen scales into a new layer, in the background."""
+        self._render({}, "")
+
+    def add_disagreement(self) -> None:
+        """Render how far the aligned neighbouring frames differ into a new layer."""
+        self._render({"what": "disagreement"}, " disagreement")
+
+    def _render(self, more: dict[str, Any], word: str) -> None:
+        session, scales = self.session(), self.scales_panel.scales()
+        if session is None or session.field is None:
+            return
+        field, source = session.field, session.source
+        how = {**scales.rendering(field.grid), **more}
+        name = scales.name(source.name, field.grid) + word
+        try:
+            path = self.output_panel.where_to(field.lazy(**how).nbytes, name)
+        except SpatimeINRError as error:
+            self.message(str(error))
+            return
+
+        def added(volume: Volume) -> str:
+            add_rendered(self._viewer, source, volume, name, own_contrast=bool(word))
+            return f"{name} is a layer now."
+
+        if path is None:
+            self._run(render_work(field, how), f"Rendering {name}", added)
+        elif path:
+            self._run(save_work(field, how, Path(path), name), f"Rendering {name}", lambda p: added(_reopened(p, field, how)))
+
+    def save_rendering(self, path: Path) -> None:
+        """Render at the chosen scales into a file, in the background."""
+        session, scales = self.session(), self.scales_panel.scales()
+        if session is not None and session.field is not None:
+            name = scales.name(session.source.name, session.field.grid)
+            work = save_work(session.field, scales.rendering(session.field.grid), path, name)
+            self._run(work, f"Saving {path.name}", lambda written: f"Saved {written}.")
+
+    def save_model(self) -> None:
+        """Write the model to a file."""
+        session, path = self.session(), self.output_panel.model_path(save=True)
+        if session is not None and session.field is not None and path is not None:
+            field = session.field
+            self._run(lambda tick: field.save(path), f"Saving {path.name}", lambda written: f"Saved {written}.")
+
+    def load_model(self) -> None:
+        """Open a model file: the recording as a layer, and its preview."""
+        path = self.output_panel.model_path(save=False)
+        if path is not None:
+            self._viewer.open(str(path), plugin="napari-spatimeinr")
+
+    def _run(self, work: Callable[[Any], Any], words: str, then: Callable[[Any], str]) -> None:
+        if not self.results.run(work, words, then):
+            self.message("Something is being computed or saved; wait for it or press Stop.")
+
+    # -- layers come and go --------------------------------------------------------------
+
+    def _on_source(self) -> None:
+        source, session = self.source_panel.source, self.session()
+        self.method_panel.set_channels(source, list(self._viewer.layers))
+        volume = session.volume if session is not None else source.volume if source is not None else None
+        self.scales_panel.set_recording(*((volume.grid, volume.units) if volume is not None else (None, ("frame", "voxel"))))
+        if session is not None:
+            self.scales_panel.set_scales(session.scales)
+            self._on_dims()
+        self._show_estimate()
+
+    def _on_layers(self) -> None:
+        self.fitter.forget_missing()
+        self.source_panel.refresh()
+        self._refresh()
+
+    def _on_inserted(self, event: Any) -> None:
+        self._on_layers()
+        layer = event.value
+        path = layer.metadata.get(MODEL)
+        if path is not None:
+            self.source_panel.select(layer)
+            self._run(lambda tick: load(path), f"Loading {Path(path).name}", lambda field: self._loaded(layer, field))
+
+    def _loaded(self, layer: Any, field: Field) -> str:
+        source = self.source_panel.source
+        if source is None or source.layer != layer:
+            return "The layer of the model is gone; load it again."
+        self.fitter.adopt(source, field)
+        self._on_source()
+        return f"{layer.name}: {result_sentence(field.provenance, False)}"
+
+    # -- estimate -----------------------------------------------------------------------
+
+    def _probe(self) -> None:
+        """Measure the machine before it is needed, away from the main thread."""
+        self._measuring = Job(lambda tick: machine_speed())
+        self._measuring.finished.connect(self._on_speed, QUEUED)
+        self.engine.submit(self._measuring)
+
+    def _on_speed(self) -> None:
+        self._speed_known = True
+        self._show_estimate()
+
+    def _show_estimate(self) -> None:
+        words = ""
+        try:
+            order = self.order() if self._speed_known else None
+            if order is not None:
+                volume = order.source.volume
+                shape = volume.shape if order.roi is None else tuple(b - a for a, b in order.roi)
+                words = str(estimate(shape, order.config, order.device))
+        except SpatimeINRError as error:
+            words = str(error)
+        self.method_panel.estimate.setText(words)
+        self._refresh()
+
+
+def _reopened(path: Path, field: Field, how: dict[str, Any]) -> Volume:
+    """What was rendered into a file, lazily, with its provenance."""
+    rendered = field.lazy(**how)
+    return field.wrap(Volume.open(path).data, rendered)

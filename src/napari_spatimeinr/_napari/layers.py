@@ -1,0 +1,56 @@
+"""Looks of layers, and adding what was rendered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from napari.utils.colormaps import AVAILABLE_COLORMAPS, Colormap
+
+from ..volume import Volume
+from .keys import RENDERED, SOURCE
+from .source import Source
+
+
+def look(layer: Any) -> dict[str, Any]:
+    """Keyword arguments that make an Image layer look like another."""
+    colormap = layer.colormap
+    name = str(colormap.name)
+    if name not in AVAILABLE_COLORMAPS:
+        colormap = Colormap(np.asarray(colormap.colors), controls=np.asarray(colormap.controls), name=name)
+    return {
+        "contrast_limits": tuple(float(v) for v in layer.contrast_limits),
+        "colormap": name if name in AVAILABLE_COLORMAPS else colormap,
+        "gamma": float(layer.gamma),
+        "blending": str(layer.blending),
+        "rendering": str(layer.rendering),
+    }
+
+
+def refresh_showing(viewer: Any, picture: Any) -> None:
+    """Draw the layers anew whose data a picture is."""
+    for layer in viewer.layers:
+        if getattr(layer, "data", None) is picture:
+            layer.refresh(thumbnail=False, highlight=False, extent=False)
+
+
+def add_rendered(viewer: Any, source: Source, volume: Volume, name: str, own_contrast: bool = False) -> Any:
+    """Add a rendering of a recording as a layer that lies, looks and is called as the source's.
+
+    ``own_contrast`` takes contrast and colours that suit other quantities than intensity.
+    """
+    keep = tuple(slice(None) if a in source.axes else 0 for a in "tzyx")
+    data = volume.data[keep] if len(source.axes) < 4 else volume.data
+    style = look(source.layer)
+    if own_contrast:
+        plane = np.asarray(volume.data[volume.shape[0] // 2, volume.shape[1] // 2])
+        style |= {"contrast_limits": (0.0, max(float(plane.max()), 1e-6)), "colormap": "inferno", "blending": "additive"}
+    return viewer.add_image(
+        data,
+        name=name,
+        metadata={RENDERED: volume.metadata.get(RENDERED, {}), SOURCE: source.layer.metadata.get(SOURCE, {})},
+        multiscale=False,
+        rgb=False,
+        **style,
+        **source.placed(volume.grid),
+    )

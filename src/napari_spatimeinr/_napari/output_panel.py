@@ -1,0 +1,96 @@
+"""Bottom of the dock: render, save, models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QGridLayout, QMenu, QMessageBox, QPushButton, QToolButton, QWidget
+
+from ..device import free_memory
+from .settings import settings
+
+FORMATS = {"NIfTI": ".nii.gz", "OME-TIFF": ".ome.tif", "OME-Zarr": ".ome.zarr"}
+MODELS = "SpatimeINR models (*.spatimeinr)"
+
+
+class OutputPanel(QWidget):
+    """Buttons; ``save`` with the path to save a rendering to."""
+
+    save = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.preview = QCheckBox("Preview layer")
+        self.preview.setToolTip("Show what was fitted as a layer beside the recording, computed while it is looked at")
+        self.render = QPushButton("Render to layer")
+        self.render.setToolTip("Compute the recording at the chosen scales into a new layer")
+        self.save_as = QToolButton()
+        self.save_as.setText("Save as...")
+        self.save_as.setToolTip("Compute the recording at the chosen scales into a file")
+        self.save_as.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        menu = QMenu(self.save_as)
+        for name, ending in FORMATS.items():
+            menu.addAction(name, lambda name=name, ending=ending: self._ask(name, ending))
+        self.save_as.setMenu(menu)
+        self.save_model, self.load_model = QPushButton("Save model"), QPushButton("Load model")
+        self.save_model.setToolTip("Write all that was fitted, frames included, to one file")
+        self.load_model.setToolTip("Open such a file: the recording and its preview")
+        self.disagreement = QPushButton("Disagreement layer")
+        self.disagreement.setToolTip(
+            "How far the two acquired frames around a time differ after their motion is undone; not calibrated yet"
+        )
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        for number, widget in enumerate(
+            (self.render, self.save_as, self.save_model, self.load_model, self.disagreement, self.preview)
+        ):
+            grid.addWidget(widget, number // 2, number % 2)
+        self._folder = str(Path.home())
+
+    def set_ready(self, fitted: bool, rendering: bool, shown: bool) -> None:
+        """Enable what applies."""
+        for widget in (self.render, self.save_as, self.disagreement):
+            widget.setEnabled(fitted and not rendering)
+        self.save_model.setEnabled(fitted and not rendering)
+        self.preview.setEnabled(fitted or shown)
+        self.preview.blockSignals(True)
+        self.preview.setChecked(shown)
+        self.preview.blockSignals(False)
+
+    def model_path(self, save: bool) -> Path | None:
+        """Ask for a model file; None if the user changed their mind."""
+        if save:
+            text, _ = QFileDialog.getSaveFileName(self, "Save model", str(Path(self._folder) / "model.spatimeinr"), MODELS)
+        else:
+            text, _ = QFileDialog.getOpenFileName(self, "Load model", self._folder, MODELS)
+        return self._path(text, ".spatimeinr") if text else None
+
+    def where_to(self, nbytes: int, name: str) -> Path | str | None:
+        """Where a rendering goes: None for memory, a path to an OME-Zarr for a large one, "" for nowhere."""
+        if nbytes < settings().memory_gb * 1e9 and nbytes < 0.5 * free_memory():
+            return None
+        question = (
+            f"{name} takes {nbytes / 1e9:.1f} GB, {free_memory() / 1e9:.1f} GB of memory are free.\n"
+            "Write it to an OME-Zarr on disk and open that as a layer?"
+        )
+        yes = QMessageBox.StandardButton.Yes
+        if QMessageBox.question(self, "Large rendering", question, yes | QMessageBox.StandardButton.Cancel) != yes:
+            return ""
+        text, _ = QFileDialog.getSaveFileName(
+            self, "Render to", str(Path(self._folder) / "rendering.ome.zarr"), "OME-Zarr (*.zarr)"
+        )
+        return self._path(text, ".ome.zarr") if text else ""
+
+    def _ask(self, name: str, ending: str) -> None:
+        text, _ = QFileDialog.getSaveFileName(
+            self, f"Save as {name}", str(Path(self._folder) / f"rendering{ending}"), f"{name} (*{ending})"
+        )
+        if text:
+            self.save.emit(self._path(text, ending))
+
+    def _path(self, text: str, ending: str) -> Path:
+        path = Path(text)
+        self._folder = str(path.parent)
+        known = {".nii", ".gz", ".tif", ".tiff", ".zarr", ".spatimeinr"}
+        return path if path.suffix in known else path.with_name(path.name + ending)

@@ -1,0 +1,127 @@
+"""Readers: files and folders to calibrated layers, model files to their recording (and its preview in the dock)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import io
+from ..errors import FormatError, SpatimeINRError
+from ..volume import Volume
+from .keys import MODEL, SOURCE
+
+MODEL_ENDING = ".spatimeinr"
+LayerData = tuple[Any, dict[str, Any], str]
+
+
+def get_reader(path: str | list[str]) -> Callable[[str | list[str]], list[LayerData]] | None:
+    """The reader of a file or folder, None where it is nothing of ours.
+
+    Several files at once are left to napari.
+    """
+    if isinstance(path, list):
+        if len(path) != 1:
+            return None
+        path = path[0]
+    if str(path).lower().endswith(MODEL_ENDING):
+        return _model
+    return _recording if io.readable(path) else None
+
+
+def _recording(path: str | list[str]) -> list[LayerData]:
+    name = path[0] if isinstance(path, list) else path
+    try:
+        channels = int(io.describe(name)["channels"] or 1)
+        if channels == 1:
+            return [_layer(Volume.open(name), _stem(name))]
+        volumes = [Volume.open(name, channel=c) for c in range(channels)]
+        return [
+            _layer(
+                v,
+                f"{_stem(name)} {v.metadata.get('channel') or f'channel {c}'}",
+                {"blending": "additive", "colormap": COLOURS[c % len(COLOURS)]},
+            )
+            for c, v in enumerate(volumes)
+        ]
+    except SpatimeINRError as error:
+        # napari hides a ValueError of a reader behind words of its own.
+        raise FormatError(str(error)) from error
+
+
+COLOURS = ("green", "magenta", "cyan", "yellow", "red", "blue")
+
+
+def _model(path: str | list[str]) -> list[LayerData]:
+    from ..field import load
+
+    name = path[0] if isinstance(path, list) else path
+    try:
+        volume = load(name, "cpu").volume
+    except SpatimeINRError as error:
+        raise FormatError(str(error)) from error
+    _open_dock()
+    return [_layer(volume, str(volume.metadata.get("name") or _stem(name)), {}, {MODEL: str(Path(name).resolve())})]
+
+
+def _layer(volume: Volume, name: str, options: dict[str, Any] | None = None, metadata: dict[str, Any] | None = None) -> LayerData:
+    from .placement import from_volume
+
+    said = dict(volume.metadata)
+    if volume.grid.times is not None:
+        said["times"] = list(volume.grid.times)
+    keywords = {
+        "name": name,
+        "contrast_limits": _limits(volume),
+        "metadata": {SOURCE: said, **(metadata or {})},
+        "multiscale": False,
+        "rgb": False,
+        **from_volume(volume),
+        **(options or {}),
+    }
+    return volume.data, keywords, "image"
+
+
+def _limits(volume: Volume) -> tuple[float, float]:
+    """From planes in the middle: nothing else is read."""
+    t, z, _, _ = volume.shape
+    planes = [np.asarray(volume.data[k, z // 2], np.float32) for k in sorted({0, t // 2, t - 1})]
+    values = np.concatenate([p[np.isfinite(p)].ravel() for p in planes])
+    if values.size == 0:
+        return 0.0, 1.0
+    low, high = float(values.min()), float(np.percentile(values, 99.95))
+    return (low, high) if high > low else (low, low + 1.0)
+
+
+def _open_dock() -> None:
+    """Show the dock, which then loads the model's preview; without a viewer there is only the recording."""
+    import napari
+
+    viewer = napari.current_viewer()
+    if viewer is not None:
+        from .commands import dock
+
+        dock(viewer)
+
+
+def _stem(path: str | os.PathLike[str]) -> str:
+    name = Path(path).name
+    for ending in (
+        ".nii.gz",
+        ".ome.tif",
+        ".ome.tiff",
+        ".ome.zarr",
+        ".nii",
+        ".hdr",
+        ".img",
+        ".tif",
+        ".tiff",
+        ".zarr",
+        MODEL_ENDING,
+    ):
+        if name.lower().endswith(ending):
+            return name[: -len(ending)]
+    return name

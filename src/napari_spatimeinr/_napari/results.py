@@ -1,0 +1,75 @@
+"""Renderings, files and models made in the background, one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from qtpy.QtCore import QObject, Qt, Signal
+
+from .engine import Engine, Job
+from .jobs import Share
+
+QUEUED = Qt.ConnectionType.QueuedConnection
+
+
+class Results(QObject):
+    """Runs one job and hands its result on; ``began``, ``progressed`` and ``ended`` say so in the main thread."""
+
+    began = Signal(str)
+    progressed = Signal(int, int)
+    ended = Signal(str)
+
+    def __init__(self, engine: Engine, parent: QObject) -> None:
+        super().__init__(parent)
+        self._engine = engine
+        self._job: Job | None = None
+        self._then: Callable[[Any], str] | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether a job runs or waits for its turn."""
+        return self._job is not None
+
+    def run(self, work: Callable[[Any], Any], words: str, then: Callable[[Any], str]) -> bool:
+        """Do ``work`` in the engine, then ``then(result)`` in the main thread, which says what came of it.
+
+        Returns False, and does nothing, while another job of this kind runs.
+        """
+        if self._job is not None:
+            return False
+        self._then = then
+        self._job = job = Job(work)
+        job.progressed.connect(self._on_progress, QUEUED)
+        job.finished.connect(self._on_finished, QUEUED)
+        job.failed.connect(self._on_failed, QUEUED)
+        job.stopped.connect(self._on_stopped, QUEUED)
+        waiting = self._engine.busy()
+        self._engine.submit(job)
+        self.began.emit(f"{words} (waits for what is running)" if waiting else words)
+        return True
+
+    def stop(self) -> None:
+        """End the job; nothing half-written is left."""
+        if self._job is not None:
+            self._job.stop()
+
+    def _on_progress(self, share: Any) -> None:
+        if isinstance(share, Share):
+            self.progressed.emit(share.done, share.of)
+
+    def _on_finished(self, value: Any) -> None:
+        then = self._end()
+        self.ended.emit(then(value) if then is not None else "")
+
+    def _on_failed(self, words: str) -> None:
+        self._end()
+        self.ended.emit(words)
+
+    def _on_stopped(self) -> None:
+        self._end()
+        self.ended.emit("Stopped; nothing was kept of it.")
+
+    def _end(self) -> Callable[[Any], str] | None:
+        then, self._then, self._job = self._then, None, None
+        return then

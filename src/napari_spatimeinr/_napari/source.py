@@ -1,0 +1,159 @@
+"""A napari layer as a recording: what it is, or why it cannot be used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..axes import ROI, Grid
+from ..errors import InputError
+from ..volume import Volume
+from .keys import SOURCE
+from .placement import PIXEL, Placement, to_volume
+from .preview import PreviewArray
+
+
+@dataclass(frozen=True)
+class Source:
+    """A layer understood.
+
+    layer : the napari layer.
+    volume : its data, calibrated, ``(T, Z, Y, X)``.
+    axes : which of ``tzyx`` the layer's axes are.
+    placement : where it lies in the world.
+    """
+
+    layer: Any
+    volume: Volume
+    axes: str
+    placement: Placement
+
+    @property
+    def name(self) -> str:
+        """The layer's name."""
+        return str(self.layer.name)
+
+    def placed(self, grid: Grid) -> dict[str, Any]:
+        """Keyword arguments of a layer on another grid of this recording."""
+        return self.placement.moved(self.axes, self.volume.grid, grid)
+
+    def time_of(self, index: float) -> float:
+        """World coordinate along the viewer's time axis of a (fractional) frame of this recording."""
+        return float(self.placement.translate[0] + self.placement.scale[0] * index) if "t" in self.axes else 0.0
+
+    def index_of(self, time: float) -> float:
+        """Inverse of :meth:`time_of`."""
+        return (time - float(self.placement.translate[0])) / float(self.placement.scale[0]) if "t" in self.axes else 0.0
+
+
+def candidate_axes(layer: Any) -> list[str]:
+    """The ways a layer's axes can be read, the likeliest first; one for four axes."""
+    ndim = layer.ndim
+    if ndim == 4:
+        return ["tzyx"]
+    if ndim != 3:
+        return []
+    first = str(layer.axis_labels[0]).lower()
+    time_like = first.startswith("t") or str(layer.units[0]) in ("second", "millisecond", "minute", "hour", "microsecond")
+    return ["tyx", "zyx"] if time_like else ["zyx", "tyx"]
+
+
+def why_not(layer: Any) -> str | None:
+    """One sentence on why a layer cannot be fitted, None if it can."""
+    kind = layer.__class__.__name__
+    name = f"'{layer.name}'"
+    if kind != "Image":
+        return f"{name} is a {kind} layer; choose the Image layer it was made from."
+    if getattr(layer, "rgb", False):
+        return (
+            f"{name} is an RGB picture; split it into its channels first (right click on the layer > Split RGB) and choose one."
+        )
+    data = _data(layer)
+    if isinstance(data, PreviewArray):
+        return f"{name} is a preview; choose the recording it was made from."
+    if layer.ndim < 3:
+        return f"{name} has two axes only; a recording has (t, z, y, x), (z, y, x) or (t, y, x)."
+    if layer.ndim > 4:
+        return f"{name} has {layer.ndim} axes; split its channels first (right click on the layer > Split Stack) and choose one."
+    if np.dtype(data.dtype).kind not in "biuf":
+        return f"{name} holds {data.dtype} numbers; real intensities are needed."
+    if min(data.shape) < 1:
+        return f"{name} is empty."
+    return None
+
+
+def is_calibrated(layer: Any) -> bool:
+    """Whether a layer says its units, or has a scale somebody set."""
+    return any(str(u) != PIXEL for u in layer.units) or not np.allclose(np.abs(layer.scale), 1)
+
+
+def understand(layer: Any, axes: str | None = None) -> Source:
+    """A layer as a recording.
+
+    Raises
+    ------
+    InputError
+        If it cannot be used, with the reason.
+    """
+    reason = why_not(layer)
+    if reason is not None:
+        raise InputError(reason)
+    chosen = axes if axes is not None and len(axes) == layer.ndim else candidate_axes(layer)[0]
+    placement = Placement.of(layer)
+    metadata = {**dict(layer.metadata.get(SOURCE, {})), "name": str(layer.name)}
+    return Source(layer, to_volume(_data(layer), chosen, placement, metadata), chosen, placement)
+
+
+def _data(layer: Any) -> Any:
+    """The layer's array; of a multiscale layer the finest."""
+    return layer.data[0] if getattr(layer, "multiscale", False) else layer.data
+
+
+def rectangle(source: Source, shapes: Any) -> ROI:
+    """The box of the selected (or only) rectangle of a Shapes layer, in indices of the recording.
+
+    Raises
+    ------
+    InputError
+        If there is no rectangle, several, or it lies beside the recording.
+    """
+    chosen = sorted(shapes.selected_data) or list(range(len(shapes.data)))
+    if len(chosen) != 1:
+        raise InputError("Draw one rectangle in the Shapes layer, or select one of its shapes, to say which region to fit.")
+    corners = np.asarray(shapes.data[chosen[0]], float)
+    world = np.array([shapes.data_to_world(corner) for corner in corners])
+    n = len(source.axes)
+    inverse = np.linalg.inv(source.placement.world)
+    full = np.zeros((len(world), n))
+    k = min(n, world.shape[1])
+    full[:, n - k :] = world[:, -k:]
+    index = full @ inverse[:n, :n].T + inverse[:n, n]
+    # A rectangle says something about the two axes it was drawn in: the last ones.
+    return _box(source, {source.axes[-2]: index[:, -2], source.axes[-1]: index[:, -1]})
+
+
+def visible(source: Source) -> ROI:
+    """The part of the recording inside the canvas, in indices of the recording."""
+    corners = np.asarray(source.layer.corner_pixels, float)
+    ranges = {}
+    for axis, letter in enumerate(source.axes):
+        if corners[1, axis] > corners[0, axis] and letter in "yx":
+            ranges[letter] = corners[:, axis] + np.array([0.0, 1.0])
+    return _box(source, ranges)
+
+
+def _box(source: Source, ranges: dict[str, Any]) -> ROI:
+    out = []
+    for letter, n in zip("tzyx", source.volume.shape, strict=True):
+        if letter not in ranges:
+            out.append((0, n))
+            continue
+        values = ranges[letter]
+        low = max(0, int(np.floor(values.min() + 0.5)))
+        high = min(n, int(np.floor(values.max() + 0.5)))
+        if high <= low:
+            raise InputError(f"The region lies beside the recording along {letter}; move it onto the layer.")
+        out.append((low, high))
+    return tuple(out)  # type: ignore[return-value]

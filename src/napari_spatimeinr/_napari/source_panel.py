@@ -1,0 +1,225 @@
+"""Top of the dock: which layer, what was understood of it, which region."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QLineEdit, QPushButton, QToolButton, QVBoxLayout, QWidget
+
+from ..axes import ROI
+from ..errors import InputError, SpatimeINRError
+from ..volume import SPACE_UNITS, TIME_UNITS, Volume
+from .keys import RENDERED
+from .placement import napari_unit
+from .source import Source, candidate_axes, is_calibrated, rectangle, understand, visible, why_not
+
+AXES_WORDS = {"tzyx": "time, z, y, x", "zyx": "z, y, x (one time point)", "tyx": "time, y, x (one plane)"}
+REGIONS = ("whole recording", "rectangle in a Shapes layer", "what the canvas shows")
+
+
+class SourcePanel(QWidget):
+    """Choice of the layer, its calibration, and the region to fit; ``changed`` when any of them did."""
+
+    changed = Signal()
+
+    def __init__(self, viewer: Any) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self._filling = False
+        self._asked: set[int] = set()
+        self.source: Source | None = None
+
+        self.layer_choice = QComboBox()
+        self.layer_choice.setToolTip("The recording to fit: an Image layer with axes (t, z, y, x), (z, y, x) or (t, y, x)")
+        self.edit = QToolButton()
+        self.edit.setText("edit")
+        self.edit.setCheckable(True)
+        self.edit.setToolTip("Change axes, frame interval and voxel size of this layer")
+        self.summary = QLabel()
+        self.summary.setWordWrap(True)
+        self.summary.setToolTip("What was understood of the layer: size (t, z, y, x), frame interval, voxel size (z, y, x)")
+
+        top = QHBoxLayout()
+        top.addWidget(QLabel("Layer"))
+        top.addWidget(self.layer_choice, 1)
+        top.addWidget(self.edit)
+        self.editor = self._make_editor()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(top)
+        layout.addWidget(self.summary)
+        layout.addWidget(self.editor)
+
+        self.layer_choice.currentIndexChanged.connect(self._on_choice)
+        self.edit.toggled.connect(self.editor.setVisible)
+
+    def _make_editor(self) -> QWidget:
+        box = QWidget()
+        form = QFormLayout(box)
+        form.setContentsMargins(12, 0, 0, 0)
+        self.axes = QComboBox()
+        self.axes.setToolTip("What the axes of the layer are")
+        self.axes.currentIndexChanged.connect(self._on_axes)
+        self.interval, self.time_unit = QLineEdit(), _units(TIME_UNITS)
+        self.interval.setToolTip("Time between two frames")
+        self.voxel, self.space_unit = QLineEdit(), _units(SPACE_UNITS)
+        self.voxel.setToolTip("Voxel size z, y, x, separated by commas")
+        self.apply = QPushButton("Apply to layer")
+        self.apply.setToolTip("Set the layer's scale and units to these values")
+        self.apply.clicked.connect(self._on_apply)
+        self.region = QComboBox()
+        self.region.addItems(REGIONS)
+        self.region.setToolTip("Fit all of it, or only the part inside a rectangle or inside the canvas")
+        self.region.currentIndexChanged.connect(lambda _: self.changed.emit())
+        form.addRow("Axes", self.axes)
+        form.addRow("Frame every", _beside(self.interval, self.time_unit))
+        form.addRow("Voxel z, y, x", _beside(self.voxel, self.space_unit))
+        form.addRow("", self.apply)
+        form.addRow("Fit", self.region)
+        box.setVisible(False)
+        return box
+
+    # -- the layers of the viewer -------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Fill the choice anew after layers came, went or were renamed."""
+        chosen = self.layer()
+        self._filling = True
+        self.layer_choice.clear()
+        for layer in self._viewer.layers:
+            if layer.__class__.__name__ in ("Image", "Labels") and RENDERED not in layer.metadata:
+                self.layer_choice.addItem(layer.name, layer)
+        self._filling = False
+        self.select(chosen) if chosen is not None and chosen in self._viewer.layers else self._on_choice()
+
+    def layer(self) -> Any:
+        """The chosen layer, None if there is none."""
+        return self.layer_choice.currentData()
+
+    def select(self, layer: Any) -> None:
+        """Choose a layer of the list."""
+        for i in range(self.layer_choice.count()):
+            if self.layer_choice.itemData(i) == layer and self.layer_choice.currentIndex() != i:
+                self.layer_choice.setCurrentIndex(i)
+                return
+        self._on_choice()
+
+    def must_ask(self) -> bool:
+        """Whether the layer says neither units nor scale, and nobody was asked yet; asks."""
+        layer = self.layer()
+        if layer is None or is_calibrated(layer) or id(layer) in self._asked:
+            return False
+        self._asked.add(id(layer))
+        self.edit.setChecked(True)
+        return True
+
+    def roi(self) -> ROI | None:
+        """The region to fit, in indices of the recording; None for all of it.
+
+        Raises
+        ------
+        InputError
+            If a rectangle was asked for and there is none.
+        """
+        if self.source is None or self.region.currentIndex() == 0:
+            return None
+        if self.region.currentIndex() == 2:
+            return visible(self.source)
+        shapes = [layer for layer in self._viewer.layers if layer.__class__.__name__ == "Shapes"]
+        if not shapes:
+            raise InputError("There is no Shapes layer with a rectangle; add one and draw the region to fit.")
+        active = self._viewer.layers.selection.active
+        return rectangle(self.source, active if active in shapes else shapes[-1])
+
+    # -- slots --------------------------------------------------------------------------
+
+    def _on_choice(self) -> None:
+        if self._filling:
+            return
+        layer = self.layer()
+        self._filling = True
+        self.axes.clear()
+        if layer is not None:
+            for axes in candidate_axes(layer):
+                self.axes.addItem(AXES_WORDS[axes], axes)
+        self._filling = False
+        self._understand()
+
+    def _on_axes(self) -> None:
+        if not self._filling:
+            self._understand()
+
+    def _understand(self) -> None:
+        layer = self.layer()
+        self.source = None
+        if layer is None:
+            self.summary.setText("Open a recording: drop a TIFF or NIfTI file on the window, or File > Open Sample > SpatimeINR.")
+        else:
+            reason = why_not(layer)
+            try:
+                self.source = None if reason else understand(layer, self.axes.currentData())
+            except SpatimeINRError as error:
+                reason = str(error)
+            self.summary.setText(reason or describe(self._source_volume()))
+        if self.source is not None:
+            volume = self.source.volume
+            self.interval.setText(f"{volume.spacing[0]:g}")
+            self.voxel.setText(", ".join(f"{s:g}" for s in volume.spacing[1:]))
+            self.time_unit.setCurrentText(volume.units[0])
+            self.space_unit.setCurrentText(volume.units[1])
+        self.editor.setEnabled(self.source is not None)
+        self.changed.emit()
+
+    def _source_volume(self) -> Volume:
+        assert self.source is not None
+        return self.source.volume
+
+    def _on_apply(self) -> None:
+        source = self.source
+        if source is None:
+            return
+        try:
+            interval = float(self.interval.text())
+            voxel = [float(v) for v in self.voxel.text().split(",")]
+            if len(voxel) != 3 or min(interval, *voxel) <= 0 or not np.isfinite([interval, *voxel]).all():
+                raise ValueError
+        except ValueError:
+            self.summary.setText(
+                "Enter the frame interval as one positive number and the voxel size as three (z, y, x), for example 0.5, 0.1, 0.1."
+            )
+            return
+        layer = source.layer
+        wanted = dict(zip("tzyx", (interval, *voxel), strict=True))
+        signs = np.where(np.asarray(layer.scale) < 0, -1.0, 1.0)
+        units = {a: self.time_unit.currentText() if a == "t" else self.space_unit.currentText() for a in "tzyx"}
+        layer.units = tuple(napari_unit(units[a]) for a in source.axes)
+        layer.axis_labels = tuple(source.axes)
+        layer.scale = signs * np.array([wanted[a] for a in source.axes])
+        self._understand()
+
+
+def describe(volume: Volume) -> str:
+    """A recording in one line."""
+    t, z, y, x = volume.shape
+    dt, dz, dy, dx = volume.spacing
+    time = "frame interval unknown" if volume.units[0] == "frame" else f"frame every {dt:g} {volume.units[0]}"
+    voxel = "voxel size unknown" if volume.units[1] == "voxel" else f"voxel {dz:.3g} x {dy:.3g} x {dx:.3g} {volume.units[1]}"
+    return f"{t} x {z} x {y} x {x} {volume.dtype}   {time if t > 1 else 'one time point'}   {voxel}"
+
+
+def _units(names: tuple[str, ...]) -> QComboBox:
+    box = QComboBox()
+    box.addItems(names)
+    box.setToolTip("Unit")
+    return box
+
+
+def _beside(*widgets: QWidget) -> QWidget:
+    box = QWidget()
+    row = QHBoxLayout(box)
+    row.setContentsMargins(0, 0, 0, 0)
+    for widget in widgets:
+        row.addWidget(widget)
+    return box

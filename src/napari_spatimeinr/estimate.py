@@ -1,0 +1,86 @@
+"""What a fit will take, before it: seconds and memory, from the size, the options and this machine's speed."""
+
+from __future__ import annotations
+
+import functools
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from .config import Config
+from .device import resolve_device
+
+REFERENCE_PROBE = 0.036
+"""Seconds of the probe on the machine of docs/benchmarks.md, where the figures below were measured."""
+LATENT_STEP = 0.060
+"""Seconds of a training step with the options of preset balanced."""
+MOTION_STEP = 0.045
+"""Seconds of an optimisation step of the velocity field with 12,000 points."""
+PER_MEGAVOXEL = 0.9
+"""Seconds for reading, the start of motion and the gates."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Seconds (None on a GPU, where nothing was measured) and bytes a fit will take."""
+
+    seconds: float | None
+    bytes: int
+    device: str
+
+    def __str__(self) -> str:
+        memory = f"{self.bytes / 1e9:.1f} GB"
+        where = "this CPU" if self.device == "cpu" else self.device
+        if self.seconds is None:
+            return f"{memory} on {where}"
+        rounded = max(5, 5 * round(self.seconds / 5))
+        words = f"{rounded} s" if rounded < 90 else f"{self.seconds / 60:.0f} min"
+        return f"about {words}, {memory} on {where}"
+
+
+@functools.cache
+def machine_speed() -> float:
+    """How fast this machine is, 1 for the one of docs/benchmarks.md: one convolution, timed once per process."""
+    x, weight = torch.ones(1, 16, 20, 48, 48), torch.ones(16, 16, 3, 3, 3)
+    best = math.inf
+    with torch.no_grad():
+        for _ in range(5):
+            began = time.perf_counter()
+            torch.nn.functional.conv3d(x, weight)
+            best = min(best, time.perf_counter() - began)
+    return REFERENCE_PROBE / best
+
+
+def estimate(shape: Sequence[int], config: Config, device: str = "auto") -> Estimate:
+    """What fitting a recording will take, to within a factor of about two.
+
+    Parameters
+    ----------
+    shape : (T, Z, Y, X) of the recording.
+    config : the options of the fit.
+    device : as in :func:`.fit`.
+
+    Raises
+    ------
+    DeviceError
+        If there is no such device.
+    """
+    where = resolve_device(device)
+    voxels, frame = math.prod(shape), math.prod(shape[1:])
+    motion, latents = config.motion, config.latents
+    seconds = PER_MEGAVOXEL * voxels / 1e6
+    if shape[0] > 1:
+        if motion.enabled:
+            fits = 1 + (len(motion.smoothness) if config.gate else 0)
+            seconds += MOTION_STEP * motion.steps * fits * motion.points / 12_000
+        if latents.enabled:
+            convolutions = 0.4 + 0.6 * (latents.channels / 16) ** 2 * latents.layers / 2
+            decoding = 0.5 + 0.5 * latents.width / 32
+            share = latents.blocks * math.prod(latents.crop) / 25_600
+            seconds += LATENT_STEP * latents.steps * share * convolutions * decoding
+    # Torch itself, one frame with its smoothed copies, and the binned frames motion is estimated on.
+    memory = 500_000_000 + 24 * frame + 16 * min(voxels, motion.max_voxels)
+    return Estimate(seconds / machine_speed() if where.type == "cpu" else None, memory, str(where))
