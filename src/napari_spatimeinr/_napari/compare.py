@@ -16,6 +16,9 @@ MOST_ARROWS = 4000
 LEAST_VOXELS = 0.25
 """Shorter arrows are left out."""
 
+STRUCTURE = 0.15
+"""Arrows start where it is brighter than this share of the recording's range."""
+
 
 class Swipe:
     """Makes arrays that show the fit left of a line and a baseline right of it.
@@ -63,14 +66,19 @@ def arrows(field: Field, axes: str) -> Callable[[Callable[[Any], None]], NDArray
         step = max(1.0, (np.prod(size) / MOST_ARROWS) ** (1 / sum(n > 1 for n in size) if max(size) > 1 else 1))
         at = np.meshgrid(*(np.arange(min(step / 2, n - 1) if n > 1 else 0, n, step) for n in size), indexing="ij")
         index = np.stack(at, -1).reshape(-1, 3)
+        nearest = np.minimum(np.rint(index).astype(int), np.array(size) - 1)
         spacing = np.asarray(grid.spacing[1:])
         points = index * spacing + np.asarray(grid.origin[1:])
         times = grid.coordinates(0)
+        # Where nothing is to be seen, motion is only the smoothness of its neighbours'.
+        background = field.levels.offset + STRUCTURE * field.levels.scale
         found = []
         for k in range(frames - 1):
             tick(None)
             moved = field.motion(points, float(times[k]), float(times[k + 1])) / spacing
-            far = np.linalg.norm(moved, axis=1) > LEAST_VOXELS
+            frame = np.asarray(field.volume.data[k], np.float32)
+            bright = frame[tuple(nearest.T)] > background
+            far = bright & (np.linalg.norm(moved, axis=1) > LEAST_VOXELS)
             start = np.column_stack([np.full(far.sum(), k), index[far]])
             found.append(np.stack([start, np.column_stack([np.zeros(far.sum()), moved[far]])], 1))
         every = np.concatenate(found) if found else np.zeros((0, 2, 4))

@@ -13,10 +13,13 @@ from ..axes import Grid
 from ..errors import InputError
 from ..io.lazy import LazyArray
 from ..volume import Volume
+from .keys import SOURCE
 
 SPACE = {"nanometer": "nm", "micrometer": "um", "millimeter": "mm", "meter": "m"}
 TIME = {"microsecond": "us", "millisecond": "ms", "second": "s", "minute": "min", "hour": "h"}
 PIXEL = "pixel"
+ORIENTATION = "orientation"
+"""In a layer's metadata of its file: the direction matrix that the viewer does not show."""
 _NAPARI = {short: long for long, short in {**SPACE, **TIME}.items()}
 
 
@@ -133,7 +136,10 @@ def to_volume(data: Any, axes: str, placement: Placement, metadata: dict[str, An
     direction = space / spacing
     origin = np.linalg.solve(direction, full[1:4, 4])
     units, factors = _units(axes, placement.units)
-    orientation = None if np.allclose(direction, np.eye(3), atol=1e-9) else direction[::-1, ::-1]
+    turned = direction[::-1, ::-1]
+    if metadata.get(ORIENTATION) is not None:
+        turned = np.asarray(metadata[ORIENTATION], float) @ turned
+    orientation = None if np.allclose(turned, np.eye(3), atol=1e-9) else turned
     times = metadata.get("times")
     if len(axes) < 4:
         data = (
@@ -153,17 +159,26 @@ def to_volume(data: Any, axes: str, placement: Placement, metadata: dict[str, An
 
 
 def from_volume(volume: Volume) -> dict[str, Any]:
-    """Keyword arguments of a layer ``(t, z, y, x)`` that puts a recording where its file says."""
+    """Keyword arguments of a layer ``(t, z, y, x)`` that puts a recording where its file says.
+
+    Mirrored axes are mirrored in the viewer. An oblique or permuted orientation, across which napari
+    cannot slice, is left for the files: it is kept in the metadata and comes back in :func:`to_volume`.
+    """
+    said = dict(volume.metadata)
+    if volume.grid.times is not None:
+        said["times"] = list(volume.grid.times)
     out: dict[str, Any] = {
         "scale": volume.spacing,
         "translate": volume.origin,
         "units": tuple(napari_unit(volume.units[min(i, 1)]) for i in range(4)),
         "axis_labels": ("t", "z", "y", "x"),
+        "metadata": {SOURCE: said},
     }
-    if volume.orientation is not None:
-        affine = np.eye(5)
-        affine[1:4, 1:4] = volume.orientation[::-1, ::-1]
-        out["affine"] = affine
+    orientation = volume.orientation
+    if orientation is not None and np.allclose(orientation, np.diag(np.diag(orientation)), atol=1e-4):
+        out["affine"] = np.diag([1.0, *np.sign(np.diag(orientation))[::-1], 1.0])
+    elif orientation is not None:
+        said[ORIENTATION] = orientation.tolist()
     return out
 
 

@@ -41,6 +41,7 @@ class ProgressPanel(QWidget):
         right.setLabel("gain, dB")
         for name in ("left", "right", "bottom"):
             item.getAxis(name).enableAutoSIPrefix(False)
+        item.getAxis("left").setStyle(maxTickLevel=0)
         self.loss = self.plot.plot(pen=pyqtgraph.mkPen("#4fc3f7", width=1.5), connect="finite")
         self._right = pyqtgraph.ViewBox(enableMenu=False)
         item.scene().addItem(self._right)

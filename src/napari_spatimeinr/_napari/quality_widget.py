@@ -41,8 +41,8 @@ from .source import understand, why_not
 
 COLUMNS = {
     "psnr": "PSNR dB",
-    "psnr_smoothed": "smoothed dB",
-    "psnr_foreground": "foreground dB",
+    "psnr_smoothed": "smooth dB",
+    "psnr_foreground": "foregr. dB",
     "ssim": "SSIM",
     "nrmse": "NRMSE",
 }
@@ -93,12 +93,12 @@ class QualityWidget(QWidget):
     def _tips(self) -> None:
         self.recording.setToolTip("The recording to measure on")
         self.hold_out.setToolTip("Leave out frames (time) or planes (z)")
-        self.gap.setToolTip("Every so manieth frame or plane is given")
+        self.gap.setToolTip("2: every second frame or plane is given, the others are scored")
         self.preset.setToolTip("Quality of the fits that are measured")
         self.measure.setToolTip(TIP)
         self.stop_button.setToolTip("End the measurement")
         self.table.setToolTip(TIP)
-        self.chart.setToolTip("PSNR of each method, raw")
+        self.chart.setToolTip("PSNR of each method, raw; * under its best Gaussian blur")
         self.preview.setToolTip("The preview layer to compare")
         self.baseline.setToolTip("Interpolation to compare with")
         self.compare.setToolTip("A layer with the fit left of a line and interpolation right of it, at any time")
@@ -109,7 +109,9 @@ class QualityWidget(QWidget):
     def _lay_out(self) -> None:
         form = QFormLayout()
         form.addRow("Recording", self.recording)
-        form.addRow("Hold out", _row(self.hold_out, QLabel("every"), self.gap, QLabel("th given,"), self.preset))
+        form.addRow("Hold out in", self.hold_out)
+        form.addRow("Given is one of", self.gap)
+        form.addRow("Quality", self.preset)
         self.chart.setFixedHeight(150)
         self.chart.setMenuEnabled(False)
         self.chart.hideButtons()
@@ -178,7 +180,7 @@ class QualityWidget(QWidget):
         self.chart.addItem(
             pyqtgraph.BarGraphItem(x=np.arange(len(names)), height=np.nan_to_num(heights), width=0.7, brushes=brushes)
         )
-        self.chart.getAxis("bottom").setTicks([list(enumerate(names))])
+        self.chart.getAxis("bottom").setTicks([[(i, n.replace(" + best blur", "*")) for i, n in enumerate(names)]])
         finite = [h for h in heights if math.isfinite(h)]
         if finite:
             self.chart.setYRange(min(finite) - 2, max(finite) + 0.5)

@@ -12,7 +12,7 @@ import numpy as np
 from .. import io
 from ..errors import FormatError, SpatimeINRError
 from ..volume import Volume
-from .keys import MODEL, SOURCE
+from .keys import MODEL
 
 MODEL_ENDING = ".spatimeinr"
 LayerData = tuple[Any, dict[str, Any], str]
@@ -70,18 +70,9 @@ def _model(path: str | list[str]) -> list[LayerData]:
 def _layer(volume: Volume, name: str, options: dict[str, Any] | None = None, metadata: dict[str, Any] | None = None) -> LayerData:
     from .placement import from_volume
 
-    said = dict(volume.metadata)
-    if volume.grid.times is not None:
-        said["times"] = list(volume.grid.times)
-    keywords = {
-        "name": name,
-        "contrast_limits": _limits(volume),
-        "metadata": {SOURCE: said, **(metadata or {})},
-        "multiscale": False,
-        "rgb": False,
-        **from_volume(volume),
-        **(options or {}),
-    }
+    keywords = from_volume(volume)
+    keywords["metadata"] |= metadata or {}
+    keywords |= {"name": name, "contrast_limits": _limits(volume), "multiscale": False, "rgb": False, **(options or {})}
     return volume.data, keywords, "image"
 
 

@@ -1,0 +1,73 @@
+"""Real windows for the tests of the plugin; without napari these tests are not collected."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_spatimeinr import Volume, phantom
+
+HERE = find_spec("napari") is not None and find_spec("pytestqt") is not None
+collect_ignore_glob = [] if HERE else ["test_*.py"]
+if os.environ.get("CI") and HERE and not (os.environ.get("DISPLAY") or find_spec("pytest_xvfb")):
+    raise RuntimeError("With CI set, the tests of the plugin need a display or pytest-xvfb.")
+
+Wait = Callable[..., None]
+
+
+@pytest.fixture
+def wait(qtbot: Any) -> Wait:
+    """Let the window live until something holds."""
+
+    def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+        qtbot.waitUntil(condition, timeout=int(1000 * seconds))
+
+    return until
+
+
+@pytest.fixture
+def small() -> Volume:
+    return phantom((4, 6, 20, 24), motion=2.0, seed=3)[0]
+
+
+@pytest.fixture
+def viewer(make_napari_viewer_proxy: Any) -> Any:
+    return make_napari_viewer_proxy(show=True)
+
+
+@pytest.fixture
+def dock(viewer: Any, wait: Wait) -> Iterator[Any]:
+    """The dock, as a user opens it, set to fits of a second or two."""
+    import torch
+
+    threads = torch.get_num_threads()
+    _, widget = viewer.window.add_plugin_dock_widget("napari-spatimeinr", "SpatimeINR")
+    hurry(widget)
+    wait(lambda: widget._speed_known)
+    yield widget
+    torch.set_num_threads(threads)
+
+
+def hurry(widget: Any, steps: int = 6) -> None:
+    """Few steps, as entered by a user under 'more'."""
+    editors = widget.method_panel.form.editors
+    editors["motion", "steps"].value = steps
+    editors["latents", "steps"].value = steps
+    editors["motion", "smoothness"].setText("0.01")
+
+
+def add(viewer: Any, volume: Volume, **options: Any) -> Any:
+    """A calibrated layer of a recording."""
+    from napari_spatimeinr._napari.placement import from_volume
+
+    return viewer.add_image(np.asarray(volume.data), name="cells", **{**from_volume(volume), **options})
+
+
+def engine_threads() -> list[threading.Thread]:
+    return [t for t in threading.enumerate() if t.name == "spatimeinr" and t.is_alive()]

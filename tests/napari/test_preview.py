@@ -1,0 +1,237 @@
+"""The preview's data: never computes when indexed, shows what there is, is drawn elsewhere; no window."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_spatimeinr import Field, Volume, fit
+from napari_spatimeinr._napari.compare import Swipe, arrows
+from napari_spatimeinr._napari.preview import PreviewArray
+from napari_spatimeinr._napari.scales import PREVIEW_STEPS, Scales
+from napari_spatimeinr.errors import SpatimeINRError
+
+
+@pytest.fixture(scope="module")
+def recording() -> Volume:
+    from napari_spatimeinr import phantom
+
+    return phantom((4, 6, 20, 24), motion=2.0, seed=3)[0]
+
+
+@pytest.fixture(scope="module")
+def field(recording: Volume) -> Field:
+    return fit(recording, "fast", {"motion": {"steps": 4}, "latents": {"enabled": False}, "gate": False})
+
+
+class Wanted:
+    def __init__(self) -> None:
+        self.keys: list[tuple[Any, bool]] = []
+
+    def __call__(self, picture: Any, key: Any, later: bool = False) -> None:
+        self.keys.append((key, later))
+
+    def draw(self, picture: PreviewArray) -> None:
+        while self.keys:
+            picture.draw(self.keys.pop(0)[0], lambda: False)
+
+
+@pytest.fixture
+def coarse(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thin out smaller volumes than usual, and draw thinner slabs."""
+    monkeypatch.setattr("napari_spatimeinr._napari.preview.COARSE", 20_000)
+    monkeypatch.setattr("napari_spatimeinr._napari.preview.SLAB", 20_000)
+
+
+def preview(recording: Volume, scales: Scales | None = None, axes: str = "tzyx", **more: Any) -> tuple[PreviewArray, Wanted]:
+    want = Wanted()
+    grid = (scales or Scales()).preview(recording.grid)
+    return PreviewArray(recording, grid, axes, want, **more), want
+
+
+def test_before_there_is_a_field_it_shows_linear_interpolation(recording: Volume) -> None:
+    array, want = preview(recording)
+    assert array.shape == (3 * PREVIEW_STEPS + 1, 6, 20, 24) and array.ndim == 4
+    assert array.size == np.prod(array.shape) and array.nbytes == 4 * array.size and len(array) == array.shape[0]
+    plane = array[24:25, 2:3, :, :]
+    assert np.allclose(plane[0, 0], (recording.data[1, 2] + recording.data[2, 2]) / 2, atol=1e-6)
+    assert np.array_equal(array[16, 3], recording.data[1, 3])
+    assert not want.keys
+
+
+def test_indexing_asks_and_never_computes(recording: Volume, field: Field, monkeypatch: pytest.MonkeyPatch) -> None:
+    from napari_spatimeinr.render import Renderer
+
+    array, want = preview(recording)
+    array[5:6, 2:3]
+    array.update(field, True)
+    threads: list[threading.Thread] = []
+    whole = Renderer.volume
+
+    def watched(*args: Any, **options: Any) -> Any:
+        threads.append(threading.current_thread())
+        return whole(*args, **options)
+
+    monkeypatch.setattr(Renderer, "volume", watched)
+    before = array[5:6, 2:3]
+    assert want.keys and not threads
+    worker = threading.Thread(target=want.draw, args=(array,))
+    worker.start()
+    worker.join()
+    assert set(threads) == {worker}
+    after = array[5:6, 2:3]
+    assert not want.keys and array.is_fresh()
+    assert np.array_equal(after, field.on_grid(array.grid)[5:6, 2:3])
+    assert not np.array_equal(before, after)
+
+
+def test_what_was_drawn_stays_until_the_newer_field_is_drawn(recording: Volume, field: Field) -> None:
+    array, want = preview(recording)
+    array.update(field, True)
+    array[5:6, 2:3]
+    want.draw(array)
+    first = array[5:6, 2:3].copy()
+    array.update(field.interpolated(), True)
+    assert np.array_equal(array[5:6, 2:3], first) and not array.is_fresh()
+    want.draw(array)
+    assert not np.array_equal(array[5:6, 2:3], first) and array.is_fresh()
+
+
+@pytest.mark.usefixtures("coarse")
+def test_a_volume_is_drawn_coarsely_first_then_finely(recording: Volume, field: Field) -> None:
+    array, want = preview(recording, Scales(z=4, yx=4))
+    array.update(field, True)
+    array[5:6]
+    key, _ = want.keys.pop(0)
+    array.draw(key, lambda: False)
+    assert want.keys == [(key, True)]
+    rough = array[5:6].copy()
+    want.keys[:] = want.keys[:1]
+    want.draw(array)
+    fine = array[5:6]
+    assert rough.shape == fine.shape and array.is_fresh() and not want.keys
+    assert np.allclose(fine, field.on_grid(array.grid)[5:6], atol=1e-5)
+    # The rough one is the same picture, thinned out: exact at the samples it kept.
+    assert np.allclose(rough[0, 0, 0, 0], fine[0, 0, 0, 0], atol=1e-5) and np.corrcoef(rough.ravel(), fine.ravel())[0, 1] > 0.8
+
+
+@pytest.mark.usefixtures("coarse")
+def test_a_fine_volume_gives_way_to_what_is_newer(recording: Volume, field: Field) -> None:
+    array, want = preview(recording, Scales(z=4, yx=4))
+    array.update(field, True)
+    array[5:6]
+    key, _ = want.keys.pop(0)
+    array.draw(key, lambda: False)
+    want.keys.clear()
+    array.draw(key, lambda: True)
+    assert want.keys == [(key, True)] and not array.is_fresh()
+
+
+@pytest.mark.usefixtures("coarse")
+def test_while_a_fit_runs_volumes_stay_coarse(recording: Volume, field: Field) -> None:
+    array, want = preview(recording, Scales(z=4, yx=4))
+    array.update(field, False)
+    array[5:6]
+    want.draw(array)
+    assert array.is_fresh()
+    picture = array[5:6]
+    assert np.array_equal(picture[..., 0], picture[..., 1]) and not np.allclose(picture, field.on_grid(array.grid)[5:6], atol=1e-2)
+
+
+@pytest.mark.parametrize("key", [(0,), (slice(3, 9, 2), 1), (Ellipsis, 4), (-1, slice(None), slice(2, 5)), (slice(4, 4),)])
+def test_keys_are_those_of_numpy(recording: Volume, field: Field, key: Any) -> None:
+    array, want = preview(recording)
+    array.update(field, True)
+    array[key]
+    want.draw(array)
+    assert np.allclose(array[key], np.asarray(field.on_grid(array.grid))[key], atol=1e-5)
+
+
+def test_what_numpy_refuses_is_refused(recording: Volume) -> None:
+    array, _ = preview(recording)
+    with pytest.raises(IndexError):
+        array[1000]
+
+
+def test_fewer_axes(recording: Volume, field: Field) -> None:
+    one = Volume(recording.data[:1], recording.spacing)
+    array, want = preview(one, Scales(z=2), "zyx")
+    assert array.shape == (12, 20, 24)
+    array.update(fit(one, "fast"), True)
+    assert array[3:4].shape == (1, 20, 24)
+    want.draw(array)
+    assert array.is_fresh() and array[3].shape == (20, 24)
+
+
+def test_the_whole_is_refused_with_words(recording: Volume) -> None:
+    array, _ = preview(recording)
+    with pytest.raises(SpatimeINRError, match="Save as"):
+        np.asarray(array)
+
+
+def test_several_threads_may_look(recording: Volume, field: Field) -> None:
+    array, want = preview(recording)
+    array.update(field, True)
+    errors: list[BaseException] = []
+
+    def look(seed: int) -> None:
+        try:
+            for t in np.random.default_rng(seed).integers(0, 49, 50):
+                assert array[int(t) : int(t) + 1, 1:2].shape == (1, 1, 20, 24)
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=look, args=(n,)) for n in range(3)]
+    for thread in threads:
+        thread.start()
+    for _ in range(20):
+        if want.keys:
+            array.draw(want.keys.pop()[0], lambda: False)
+    for thread in threads:
+        thread.join()
+    assert not errors
+
+
+def test_a_swipe_is_the_fit_left_and_the_baseline_right(recording: Volume, field: Field) -> None:
+    swipe = Swipe("linear", 0.25)
+    array, want = preview(recording, make=swipe)
+    array.update(field, True)
+    for share in (0.25, 0.75, 0.0, 1.0):
+        swipe.share = share
+        array.update(field, True)
+        array[24:25, 2:3]
+        want.draw(array)
+        picture = array[24:25, 2:3]
+        line = round(24 * share)
+        whole, baseline = (f.on_grid(array.grid)[24:25, 2:3] for f in (field, field.interpolated()))
+        assert not np.allclose(whole, baseline, atol=1e-2)
+        assert np.allclose(picture[..., :line], whole[..., :line], atol=1e-5)
+        assert np.allclose(picture[..., line:], baseline[..., line:], atol=1e-5)
+
+
+def test_arrows_point_where_the_field_moves(recording: Volume, field: Field) -> None:
+    vectors = arrows(field, "tzyx")(lambda _: None)
+    assert len(vectors) > 10 and vectors.shape[1:] == (2, 4)
+    start, move = vectors[7]
+    assert move[0] == 0
+    spacing, times = np.array(recording.spacing[1:]), recording.grid.coordinates(0)
+    origin = np.array(recording.origin[1:])
+    k = int(start[0])
+    expected = field.motion(start[1:] * spacing + origin, times[k], times[k + 1]) / spacing
+    assert np.allclose(move[1:], expected)
+    assert arrows(field, "zyx")(lambda _: None).shape[2] == 3
+
+
+def test_scales_name_and_grid() -> None:
+    grid = Volume(np.zeros((5, 10, 20, 20)), (90, 0.42, 0.09, 0.09)).grid
+    scales = Scales(2.5, 1, 1, True)
+    assert scales.name("cells", grid) == "cells [t x2.5, z x4.67, yx x1]"
+    assert grid.refine(**scales.rendering(grid)).spacing == (36, 0.09, 0.09, 0.09)
+    assert scales.preview(grid).shape[0] == 4 * PREVIEW_STEPS + 1
+    single = Volume(np.zeros((1, 10, 20, 20))).grid
+    assert Scales(4).rendering(single)["time_scale"] == 1 and Scales(4).preview(single).shape[0] == 1
+
+

@@ -1,0 +1,81 @@
+"""Make the pictures of docs/tour.md from the running program: ``tox -e screenshots``."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import napari
+from qtpy.QtWidgets import QApplication
+
+
+def spin(seconds: float, until: Callable[[], bool] | None = None) -> None:
+    """Let the window live for a while, or until something holds."""
+    began = time.monotonic()
+    while time.monotonic() - began < seconds:
+        QApplication.processEvents()
+        time.sleep(0.005)
+        if until is not None and until():
+            return
+    if until is not None:
+        raise SystemExit("The program did not come to the next picture in time.")
+
+
+def main(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    viewer = napari.Viewer(show=True)
+    viewer.window.resize(1400, 900)
+
+    def shot(name: str) -> None:
+        spin(1.5)
+        viewer.screenshot(folder / f"tour-{name}.png", canvas_only=False, flash=False)
+        print(folder / f"tour-{name}.png")
+
+    viewer.open_sample("napari-spatimeinr", "moving_membranes")
+    _, dock = viewer.window.add_plugin_dock_widget("napari-spatimeinr", "SpatimeINR")
+    spin(4)
+    viewer.dims.set_point(1, 8.0)
+    viewer.reset_view()
+    shot("open")
+    dock.fit_button.click()
+    dock.scales_panel.scrubber.setValue(24)
+    spin(300, lambda: dock.progress_panel.bar.value() > 550)
+    shot("fit")
+    spin(600, lambda: not dock.fitter.running)
+    dock.scales_panel.time.setValue(2.5)
+    dock.scales_panel.isotropic.setChecked(True)
+    shot("preview")
+    dock.output_panel.render.click()
+    spin(120, lambda: not dock.results.running)
+    viewer.layers["Moving membranes"].visible = False
+    viewer.layers["Moving membranes [SpatimeINR preview]"].visible = False
+    viewer.dims.ndisplay = 3
+    spin(2)
+    viewer.layers[-1].rendering = "attenuated_mip"
+    viewer.scene.camera.angles = (10, 25, 60)
+    shot("render")
+    viewer.dims.ndisplay = 2
+    viewer.layers.remove(viewer.layers[-1])
+    viewer.layers["Moving membranes [SpatimeINR preview]"].visible = True
+    dock.scales_panel.isotropic.setChecked(False)
+    viewer.window.remove_dock_widget(dock)
+    _, quality = viewer.window.add_plugin_dock_widget("napari-spatimeinr", "SpatimeINR Quality")
+    quality.preset.setCurrentText("fast")
+    spin(1)
+    quality.measure.click()
+    spin(600, lambda: not quality.results.running)
+    quality.compare.click()
+    viewer.dims.set_point(0, 90.0)
+    viewer.dims.set_point(1, 8.0)
+    quality.motion.click()
+    spin(30, lambda: not quality.results.running)
+    viewer.reset_view()
+    shot("quality")
+    viewer.close()
+    spin(1)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "docs"))
