@@ -9,6 +9,7 @@ import pyqtgraph
 from qtpy.QtWidgets import QLabel, QProgressBar, QVBoxLayout, QWidget
 
 from ..fit import FitProgress
+from .plots import make_plot
 
 MOST_POINTS = 2000
 
@@ -24,14 +25,7 @@ class ProgressPanel(QWidget):
         self.message = QLabel()
         self.message.setWordWrap(True)
         self.message.setToolTip("What is being done, and what came of it")
-        self.plot = pyqtgraph.PlotWidget(background=None)
-        self.plot.setFixedHeight(150)
-        self.plot.setToolTip(
-            "Loss of the running stage (logarithmic, left) and gain over linear interpolation on held-out frames (right)"
-        )
-        self.plot.setMenuEnabled(False)
-        self.plot.hideButtons()
-        self.plot.setMouseEnabled(x=False, y=False)
+        self.plot = make_plot(150, "Loss of the running stage (logarithmic, left) and gain over linear interpolation on held-out frames (right)")
         item = self.plot.getPlotItem()
         item.setLogMode(y=True)
         item.setLabel("left", "loss")
@@ -39,8 +33,7 @@ class ProgressPanel(QWidget):
         right = item.getAxis("right")
         right.setLogMode(False)
         right.setLabel("gain, dB")
-        for name in ("left", "right", "bottom"):
-            item.getAxis(name).enableAutoSIPrefix(False)
+        right.enableAutoSIPrefix(False)
         item.getAxis("left").setStyle(maxTickLevel=0)
         self.loss = self.plot.plot(pen=pyqtgraph.mkPen("#4fc3f7", width=1.5), connect="finite")
         self._right = pyqtgraph.ViewBox(enableMenu=False)

@@ -34,6 +34,7 @@ from .jobs import Share
 from .keys import RENDERED
 from .layers import look, refresh_showing
 from .placement import Placement
+from .plots import make_plot
 from .preview import PreviewArray
 from .results import Results
 from .settings import settings
@@ -69,7 +70,8 @@ class QualityWidget(QWidget):
         self.preset.addItems(PRESETS)
         self.preset.setCurrentText(settings().preset)
         self.measure, self.stop_button = QPushButton("Measure on hold-out"), QPushButton("Stop")
-        self.table, self.chart, self.message = QTableWidget(), pyqtgraph.PlotWidget(background=None), QLabel()
+        self.table, self.message = QTableWidget(), QLabel()
+        self.chart = make_plot(150, "PSNR of each method, raw; * under its best Gaussian blur")
         self.preview, self.baseline = QComboBox(), QComboBox()
         self.baseline.addItems(["linear", "cubic"])
         self.compare, self.side, self.motion = QPushButton("Swipe"), QPushButton("Side by side"), QPushButton("Motion arrows")
@@ -98,7 +100,6 @@ class QualityWidget(QWidget):
         self.measure.setToolTip(TIP)
         self.stop_button.setToolTip("End the measurement")
         self.table.setToolTip(TIP)
-        self.chart.setToolTip("PSNR of each method, raw; * under its best Gaussian blur")
         self.preview.setToolTip("The preview layer to compare")
         self.baseline.setToolTip("Interpolation to compare with")
         self.compare.setToolTip("A layer with the fit left of a line and interpolation right of it, at any time")
@@ -112,10 +113,6 @@ class QualityWidget(QWidget):
         form.addRow("Hold out in", self.hold_out)
         form.addRow("Given is one of", self.gap)
         form.addRow("Quality", self.preset)
-        self.chart.setFixedHeight(150)
-        self.chart.setMenuEnabled(False)
-        self.chart.hideButtons()
-        self.chart.setMouseEnabled(x=False, y=False)
         self.chart.setLabel("left", "PSNR, dB")
         self.table.setMinimumHeight(170)
         self.message.setWordWrap(True)
