@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-import napari
+from pyvirtualdisplay import Display
 from qtpy.QtWidgets import QApplication
+
+import napari
 
 
 def spin(seconds: float, until: Callable[[], bool] | None = None) -> None:
@@ -78,4 +81,9 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "docs"))
+    target = Path(sys.argv[1] if len(sys.argv) > 1 else "docs")
+    if os.environ.get("DISPLAY") or not sys.platform.startswith("linux"):
+        main(target)
+    else:
+        with Display(visible=False, size=(1600, 1000), color_depth=24, extra_args=["+extension", "GLX"]):
+            main(target)

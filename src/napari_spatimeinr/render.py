@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from .config import RenderOptions
 from .interpolation import temporal_weights
 from .model.frames import Box, Frames, grown
+from .model.motion import Displaced
 from .model.network import Encoded, Network, around, needed_box, sample, sample_clean
 from .model.rendering import cell_offsets
 from .model.sampling import linear, prefilter
@@ -53,7 +54,7 @@ class Renderer:
         chosen = options.cache_bytes or max(SMALLEST_CACHE, min(4 * frames.count * z * y * x, 2 * 2**30))
         self._tiles = Tiles(network, frames, chosen * 4 // 5)
         self._splines: Cache[tuple[int, Box]] = Cache(chosen // 5)
-        self._nodes: OrderedDict[tuple[float, int], Tensor] = OrderedDict()
+        self._displaced: OrderedDict[tuple[float, int, float, float], Displaced] = OrderedDict()
         self._lock = threading.Lock()
 
     # -- one block ---------------------------------------------------------------------
@@ -114,13 +115,13 @@ class Renderer:
             return torch.stack(terms).sum(0) / float(weights[np.abs(weights) > 1e-3].sum())
         return network.between(
             around(t, range(count), network.outer),
-            lambda k: self._one(k, self._displacement(t, k), positions),
-            lambda k: self._outer(k, self._displacement(t, k), positions),
+            lambda k: self._one(k, self._displacement(t, k, positions), positions),
+            lambda k: self._outer(k, self._displacement(t, k, positions), positions),
         )
 
-    def _one(self, k: int, nodes: Tensor | None, positions: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor | None]:
+    def _one(self, k: int, displaced: Displaced | None, positions: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor | None]:
         shape, reach = self.frames.shape, self.network.reach
-        points, box = needed_box(self.network.moved(positions, nodes), shape, ROUND)
+        points, box = needed_box(self.network.moved(positions, displaced), shape, ROUND)
         (coefficients,) = self._splines.get((k, box), lambda: (prefilter(self._tiles.clean(k, grown(box, reach)), reach),))
         values, _ = sample(Encoded(coefficients), points, box)
         if self.network.encoder is None:
@@ -128,22 +129,23 @@ class Renderer:
         _, tight = needed_box(points, shape)
         return values, linear(self._tiles.latents(k, tight), points - points.new_tensor([a for a, _ in tight]))[0]
 
-    def _outer(self, k: int, nodes: Tensor | None, positions: tuple[Tensor, Tensor, Tensor]) -> Tensor:
-        points, box = needed_box(self.network.moved(positions, nodes), self.frames.shape)
+    def _outer(self, k: int, displaced: Displaced | None, positions: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+        points, box = needed_box(self.network.moved(positions, displaced), self.frames.shape)
         return sample_clean(self._tiles.clean(k, box), points, box)
 
-    def _displacement(self, t: float, k: int) -> Tensor | None:
+    def _displacement(self, t: float, k: int, positions: tuple[Tensor, Tensor, Tensor]) -> Displaced | None:
         if self.network.velocity is None:
             return None
-        key = (t, k)
+        z = float(positions[0].min()), float(positions[0].max())
+        key = (t, k, *z)
         with self._lock:
-            known = self._nodes.get(key)
+            known = self._displaced.get(key)
         if known is None:
-            known = self.network.velocity.displacement_nodes(t, float(k))
+            known = self.network.velocity.displacement_nodes(t, float(k), z)
             with self._lock:
-                self._nodes[key] = known
-                while len(self._nodes) > 16:
-                    self._nodes.popitem(last=False)
+                self._displaced[key] = known
+                while len(self._displaced) > 16:
+                    self._displaced.popitem(last=False)
         return known
 
     # -- larger pieces ------------------------------------------------------------------
@@ -189,7 +191,7 @@ class Disagreement(Renderer):
         t = min(max(t, 0.0), count - 1.0)
         inside = min(max(t, SAME), count - 1 - SAME)
         places = around(inside, range(count), 0)
-        before, after = (self._one(k, self._displacement(t, k), positions)[0] for k in (places.before, places.after))
+        before, after = (self._one(k, self._displacement(t, k, positions), positions)[0] for k in (places.before, places.after))
         return (before - after).abs()
 
 

@@ -10,10 +10,10 @@ import nibabel
 import numpy as np
 import pytest
 import tifffile
-from napari.components import ViewerModel
-from napari.layers import Image, Labels, Points, Shapes
 from npe2 import PluginManifest
 
+from napari.components import ViewerModel
+from napari.layers import Image, Labels, Points, Shapes
 from napari_spatimeinr import Volume, fit, make_config
 from napari_spatimeinr._napari.options_form import OptionsForm
 from napari_spatimeinr._napari.placement import from_volume
@@ -91,9 +91,9 @@ def test_irregular_times_of_a_file_are_refused() -> None:
 def test_a_rectangle_is_a_region_whatever_the_scales() -> None:
     source = understand(Image(CUBE, scale=(2, 1, 0.5, 0.5), translate=(0, 0, 10, 20)))
     box = np.array([[12.0, 22], [12, 26], [17, 26], [17, 22]])
-    assert rectangle(source, Shapes([box])) == ((0, 4), (0, 6), (4, 14), (4, 12))
+    assert rectangle(source, Shapes([box])) == ((0, 4), (0, 6), (4, 15), (4, 13))
     in_4d = Shapes([np.column_stack([np.zeros((4, 2)), box])])
-    assert rectangle(source, in_4d) == ((0, 4), (0, 6), (4, 14), (4, 12))
+    assert rectangle(source, in_4d) == ((0, 4), (0, 6), (4, 15), (4, 13))
     outside = Shapes([box + 100])
     with pytest.raises(InputError, match="beside the recording"):
         rectangle(source, outside)

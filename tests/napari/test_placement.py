@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from napari.layers import Image
 
+from napari.layers import Image
 from napari_spatimeinr import Volume
 from napari_spatimeinr._napari.placement import Placement, from_volume, to_volume
 from napari_spatimeinr._napari.source import understand
@@ -32,7 +32,9 @@ def corner_world(layer: Image, index: Any) -> np.ndarray:
     angle=st.floats(-80, 80),
     factors=st.tuples(st.sampled_from([1.0, 2.0, 2.5]), st.sampled_from([1.0, 0.5, 3.3]), st.sampled_from([1.0, 2.0])),
 )
-def test_a_refined_layer_covers_the_same_box_of_the_world(scale: Any, signs: Any, translate: Any, angle: float, factors: Any) -> None:
+def test_a_refined_layer_covers_the_same_box_of_the_world(
+    scale: Any, signs: Any, translate: Any, angle: float, factors: Any
+) -> None:
     turn = np.eye(4)
     c, s = np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))
     turn[2:, 2:] = [[c, -s], [s, c]]

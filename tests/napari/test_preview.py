@@ -138,7 +138,9 @@ def test_while_a_fit_runs_volumes_stay_coarse(recording: Volume, field: Field) -
     want.draw(array)
     assert array.is_fresh()
     picture = array[5:6]
-    assert np.array_equal(picture[..., 0], picture[..., 1]) and not np.allclose(picture, field.on_grid(array.grid)[5:6], atol=1e-2)
+    assert np.array_equal(picture[..., 0], picture[..., 1]) and not np.allclose(
+        picture, field.on_grid(array.grid)[5:6], atol=1e-2
+    )
 
 
 @pytest.mark.parametrize("key", [(0,), (slice(3, 9, 2), 1), (Ellipsis, 4), (-1, slice(None), slice(2, 5)), (slice(4, 4),)])
@@ -233,5 +235,3 @@ def test_scales_name_and_grid() -> None:
     assert scales.preview(grid).shape[0] == 4 * PREVIEW_STEPS + 1
     single = Volume(np.zeros((1, 10, 20, 20))).grid
     assert Scales(4).rendering(single)["time_scale"] == 1 and Scales(4).preview(single).shape[0] == 1
-
-

@@ -19,7 +19,7 @@ from qtpy.QtCore import QObject, Signal
 from ..errors import sentence
 
 LOG = logging.getLogger(__name__)
-TELL_EVERY = 0.05
+TELL_EVERY = 0.1
 """Seconds between two words on progress: the main thread has a picture to show as well."""
 MOST_WANTED = 8
 """Pictures waiting to be drawn; older wishes are forgotten."""

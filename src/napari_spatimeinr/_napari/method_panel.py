@@ -82,6 +82,7 @@ class MethodPanel(QWidget):
         form.addRow("time budget", self.budget)
         form.addRow("other channels", self.channels)
         self.more = QCollapsible("more")
+        self.more.setToolTip("Device, seed, time budget, other channels, and every option of the fit")
         self.more.addWidget(more)
         self.more.addWidget(self.form)
         self.more.collapse(animate=False)

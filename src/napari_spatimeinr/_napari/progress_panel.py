@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from typing import Any
 
 import pyqtgraph
@@ -12,6 +13,8 @@ from ..fit import FitProgress
 from .plots import make_plot
 
 MOST_POINTS = 2000
+PLOT_EVERY = 0.4
+"""Seconds between two drawings of the curve: they are made in the main thread."""
 
 
 class ProgressPanel(QWidget):
@@ -25,7 +28,9 @@ class ProgressPanel(QWidget):
         self.message = QLabel()
         self.message.setWordWrap(True)
         self.message.setToolTip("What is being done, and what came of it")
-        self.plot = make_plot(150, "Loss of the running stage (logarithmic, left) and gain over linear interpolation on held-out frames (right)")
+        self.plot = make_plot(
+            150, "Loss of the running stage (logarithmic, left) and gain over linear interpolation on held-out frames (right)"
+        )
         item = self.plot.getPlotItem()
         item.setLogMode(y=True)
         item.setLabel("left", "loss")
@@ -50,7 +55,7 @@ class ProgressPanel(QWidget):
         self.plot.setVisible(False)
         self._losses: list[tuple[float, float]] = []
         self._gains: list[tuple[float, float]] = []
-        self._stage, self._smooth = "", math.nan
+        self._stage, self._smooth, self._plotted = "", math.nan, -math.inf
         self.bar.setVisible(False)
 
     def start(self, words: str) -> None:
@@ -74,9 +79,10 @@ class ProgressPanel(QWidget):
             parts.append(f"{_duration(state.seconds_left)} left")
         if state.gain_db is not None and math.isfinite(state.gain_db):
             parts.append(f"hold-out {state.gain_db:+.1f} dB")
-            self._gains.append((state.step, state.gain_db))
+            if not self._gains or self._gains[-1][1] != state.gain_db:
+                self._right.setYRange(min(0.0, state.gain_db - 1), max(1.0, state.gain_db + 1))
+            self._gains = [*self._gains[:1], (state.step, state.gain_db)] if self._gains else [(state.step, state.gain_db)]
             self.gain.setData(*_columns(self._gains))
-            self._right.setYRange(min(0.0, state.gain_db - 1), max(1.0, state.gain_db + 1))
         self.message.setText("   ".join(parts))
         if math.isfinite(state.loss) and state.loss > 0 and (not self._losses or self._losses[-1][0] < state.step):
             new = state.stage != self._stage
@@ -84,7 +90,9 @@ class ProgressPanel(QWidget):
             self._smooth = state.loss if new else 0.8 * self._smooth + 0.2 * state.loss
             gap = [(state.step - 0.5, math.nan)] if new and self._losses else []
             self._losses = [*self._losses, *gap, (state.step, self._smooth)][-MOST_POINTS:]
-            self.loss.setData(*_columns(self._losses))
+            if new or time.monotonic() - self._plotted > PLOT_EVERY:
+                self._plotted = time.monotonic()
+                self.loss.setData(*_columns(self._losses))
         self._stage = state.stage
 
     def show_share(self, done: int, of: int) -> None:

@@ -216,7 +216,7 @@ class QualityWidget(QWidget):
         self._add(layer, name, lambda field, grid: field.interpolated(name).on_grid(grid))
         for other in self._viewer.layers:
             other.visible = other == layer or other == self._viewer.layers[-1]
-        self._viewer.grid.enabled = True
+        self._viewer.canvas.grid.enabled = True
 
     def _add(self, layer: Any, word: str, make: Any) -> PreviewArray:
         old: PreviewArray = layer.data

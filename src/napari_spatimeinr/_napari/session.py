@@ -60,6 +60,7 @@ class Session:
             **style,
             **self.source.placed(self.array.grid),
         )
+        self._fill(self.array)
         if style["blending"] in ("additive", "minimum", "multiplicative") and original in viewer.layers:
             # Both would add up on the screen; channels still add to each other.
             original.visible = False
@@ -86,8 +87,10 @@ class Session:
         array = self._array()
         place = self.source.placed(array.grid)
         self.array = array
+        # Each of these makes napari look at the data, at planes it does not mean until the last one.
         self.layer.data = array
         self.layer.scale, self.layer.translate = place["scale"], place["translate"]
+        self._fill(array)
 
     def time_of(self, index: float) -> float:
         """World time of a fractional frame of the region."""
@@ -99,7 +102,8 @@ class Session:
         return round(min(max(index, 0.0), self.volume.shape[0] - 1.0) * PREVIEW_STEPS) / PREVIEW_STEPS
 
     def _array(self) -> PreviewArray:
-        array = PreviewArray(self.volume, self.scales.preview(self.volume.grid), self.source.axes, self._want)
+        return PreviewArray(self.volume, self.scales.preview(self.volume.grid), self.source.axes, self._want)
+
+    def _fill(self, array: PreviewArray) -> None:
         if self.field is not None:
             array.update(self.field, True)
-        return array

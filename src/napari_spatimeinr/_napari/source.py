@@ -140,19 +140,20 @@ def visible(source: Source) -> ROI:
     ranges = {}
     for axis, letter in enumerate(source.axes):
         if corners[1, axis] > corners[0, axis] and letter in "yx":
-            ranges[letter] = corners[:, axis] + np.array([0.0, 1.0])
+            ranges[letter] = corners[:, axis]
     return _box(source, ranges)
 
 
 def _box(source: Source, ranges: dict[str, Any]) -> ROI:
+    """The voxels whose centres lie inside ranges of indices; all along the other axes."""
     out = []
     for letter, n in zip("tzyx", source.volume.shape, strict=True):
         if letter not in ranges:
             out.append((0, n))
             continue
         values = ranges[letter]
-        low = max(0, int(np.floor(values.min() + 0.5)))
-        high = min(n, int(np.floor(values.max() + 0.5)))
+        low = max(0, int(np.ceil(values.min() - 1e-6)))
+        high = min(n, int(np.floor(values.max() + 1e-6)) + 1)
         if high <= low:
             raise InputError(f"The region lies beside the recording along {letter}; move it onto the layer.")
         out.append((low, high))

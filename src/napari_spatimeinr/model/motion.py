@@ -9,6 +9,7 @@ Times are in frames of the source (frame k is at time k), points ``(B, P, 3)`` i
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,17 @@ from .sampling import linear, resample
 
 MOST_NODES = 40_000
 """Control nodes per knot; more could not be told apart by the dense start nor by the points drawn."""
+
+
+REFINE = 2
+"""Nodes of a displacement per control node: trajectories curve a little more than the velocity they follow."""
+
+
+class Displaced(NamedTuple):
+    """Displacement on refined control nodes, ``(1, 3, z, y, x)`` in voxels; ``first`` is the number of the first along z."""
+
+    nodes: Tensor
+    first: int = 0
 
 
 class VelocityField(nn.Module):
@@ -37,7 +49,7 @@ class VelocityField(nn.Module):
         self.shape = shape
         self.nodes = nn.Parameter(torch.zeros(len(knots), 3, *nodes))
         self.register_buffer("knots", knots.float())
-        self.register_buffer("size", torch.tensor(self._nodes_per_voxel(self.nodes)))
+        self.register_buffer("size", torch.tensor([s / REFINE for s in self._per_voxel]))
 
     def at_time(self, t: Tensor) -> Tensor:
         """The control grids at times ``(B,)``: ``(B, 3, z, y, x)``, constant beyond the end knots."""
@@ -63,31 +75,44 @@ class VelocityField(nn.Module):
             points = points + h.view(-1, 1, 1) * self(t + 0.5 * h, half)
         return points
 
-    def displacement_nodes(self, start: float, end: float, refine: int = 2) -> Tensor:
-        """Displacement from ``start`` to ``end`` on the control grid refined ``refine`` times.
+    def displacement_nodes(self, start: float, end: float, z: tuple[float, float] | None = None) -> Displaced:
+        """Displacement from ``start`` to ``end`` on the control grid refined ``REFINE`` times.
 
-        Returns ``(1, 3, z', y', x')`` with ``(m - 1) * refine + 1`` nodes along an axis of m.
-        Interpolating it is what makes rendering cheap: trajectories are smooth.
+        Interpolating it is what makes rendering cheap: trajectories are smooth. ``z`` limits it to the
+        nodes that voxels from ``z[0]`` to ``z[1]`` need.
         """
         device = self.nodes.device
         axes = []
-        for n, m in zip(self.shape, self.nodes.shape[2:], strict=True):
-            axes.append(torch.linspace(0, n - 1, (m - 1) * refine + 1, device=device) if n > 1 else torch.zeros(1, device=device))
+        for n, m in zip(self.shape, self._refined, strict=True):
+            axes.append(torch.linspace(0, n - 1, m, device=device) if n > 1 else torch.zeros(1, device=device))
+        first = 0
+        if z is not None:
+            per_voxel = self._per_voxel[0]
+            first = max(0, min(math.floor(z[0] * per_voxel), len(axes[0]) - 2))
+            axes[0] = axes[0][first : math.ceil(z[1] * per_voxel) + 1 if z[1] > z[0] else first + 2]
         points = torch.stack(torch.meshgrid(*axes, indexing="ij"), -1).reshape(1, -1, 3)
         t0, t1 = (torch.tensor([t], device=device, dtype=torch.float32) for t in (start, end))
         moved = self.trajectory(points, t0, t1) - points
-        return moved.transpose(1, 2).reshape(1, 3, *(len(a) for a in axes))
+        return Displaced(moved.transpose(1, 2).reshape(1, 3, *(len(a) for a in axes)), first)
 
-    def displacement(self, nodes: Tensor, positions: tuple[Tensor, Tensor, Tensor]) -> Tensor:
-        """Displacement nodes on the regular grid of voxel positions: ``(1, 3, z, y, x)``."""
-        return resample(nodes, [p * s for p, s in zip(positions, self._nodes_per_voxel(nodes), strict=True)])
+    def displacement(self, displaced: Displaced, positions: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+        """Displacement on the regular grid of voxel positions: ``(1, 3, z, y, x)``."""
+        z, y, x = (p * s for p, s in zip(positions, self._per_voxel, strict=True))
+        return resample(displaced.nodes, [z - displaced.first, y, x])
 
-    def displacement_at(self, nodes: Tensor, points: Tensor) -> Tensor:
-        """Displacement nodes at points ``(1, P, 3)``: ``(1, P, 3)``."""
-        return linear(nodes, points * points.new_tensor(self._nodes_per_voxel(nodes))).transpose(1, 2)
+    def displacement_at(self, displaced: Displaced, points: Tensor) -> Tensor:
+        """Displacement at points ``(1, P, 3)``: ``(1, P, 3)``."""
+        at = points * points.new_tensor(self._per_voxel) - points.new_tensor([displaced.first, 0, 0])
+        return linear(displaced.nodes, at).transpose(1, 2)
 
-    def _nodes_per_voxel(self, nodes: Tensor) -> list[float]:
-        return [(m - 1) / (n - 1) if n > 1 else 0.0 for m, n in zip(nodes.shape[2:], self.shape, strict=True)]
+    @property
+    def _refined(self) -> list[int]:
+        return [(m - 1) * REFINE + 1 for m in self.nodes.shape[2:]]
+
+    @property
+    def _per_voxel(self) -> list[float]:
+        """Refined nodes per voxel along each axis."""
+        return [(m - 1) / (n - 1) if n > 1 else 0.0 for m, n in zip(self._refined, self.shape, strict=True)]
 
     @torch.no_grad()
     def set_from_dense(self, dense: Tensor) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 from .decoder import Decoder
 from .encoder import Encoder
 from .frames import Box, Frames, grown
-from .motion import VelocityField
+from .motion import Displaced, VelocityField
 from .sampling import PREFILTER_REACH, cubic, linear, prefilter
 
 OUTER_MOVING = 1
@@ -112,12 +112,12 @@ class Network:
         result: Tensor = self.decoder((a, b), (before, after), (la, lb), places.share, self.precision)
         return result
 
-    def moved(self, positions: tuple[Tensor, Tensor, Tensor], nodes: Tensor | None) -> Tensor:
-        """Points ``(1, P, 3)`` of a regular grid of voxel positions, displaced by ``nodes`` if there are any."""
+    def moved(self, positions: tuple[Tensor, Tensor, Tensor], displaced: Displaced | None) -> Tensor:
+        """Points ``(1, P, 3)`` of a regular grid of voxel positions, displaced if anything moves."""
         points = torch.stack(torch.meshgrid(*positions, indexing="ij"), -1).reshape(1, -1, 3)
-        if nodes is None or self.velocity is None:
+        if displaced is None or self.velocity is None:
             return points
-        return points + self.velocity.displacement(nodes, positions).flatten(2).transpose(1, 2)
+        return points + self.velocity.displacement(displaced, positions).flatten(2).transpose(1, 2)
 
 
 def needed_box(points: Tensor, shape: tuple[int, int, int], multiple: tuple[int, int, int] = (1, 1, 1)) -> tuple[Tensor, Box]:

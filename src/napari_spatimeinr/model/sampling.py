@@ -111,10 +111,12 @@ def _grid_sample(volume: Tensor, grid: Tensor) -> Tensor:
     # torch spreads this call over threads along the batch alone, so a lone batch is cut in pieces.
     batch, count = grid.shape[:2]
     parts = torch.get_num_threads() if batch == 1 and count >= 4096 and not grid.is_cuda else 1
-    if parts > 1 and count % parts == 0 and not volume.requires_grad:
-        pieces = grid.reshape(parts, 1, 1, count // parts, 3)
+    if parts > 1 and not volume.requires_grad:
+        missing = -count % parts
+        whole = torch.cat([grid, grid[:, :missing]], 1) if missing else grid
+        pieces = whole.reshape(parts, 1, 1, -1, 3)
         out = F.grid_sample(volume.expand(parts, -1, -1, -1, -1), pieces, padding_mode="border", align_corners=True)
-        return out[:, :, 0, 0].permute(1, 0, 2).reshape(1, volume.shape[1], count)
+        return out[:, :, 0, 0].permute(1, 0, 2).reshape(1, volume.shape[1], -1)[:, :, :count]
     return F.grid_sample(volume, grid[:, None, None], padding_mode="border", align_corners=True)[:, :, 0, 0]
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..config import Config
 from ..model.frames import Box, Frames, grown
+from ..model.motion import Displaced
 from ..model.network import Around, Network, around, needed_box, sample, sample_clean
 from ..model.sampling import PREFILTER_REACH, cubic, prefilter
 
@@ -42,15 +43,15 @@ def tasks_for(given: list[int], outer: int) -> list[Task]:
 
 
 class Displacements:
-    """Displacement nodes between frame times, computed once; None when nothing moves."""
+    """Displacements between frame times, computed once; None when nothing moves."""
 
     def __init__(self, network: Network) -> None:
         self.network = network
-        self.known: dict[tuple[float, float], Tensor] = {}
+        self.known: dict[tuple[float, float], Displaced] = {}
 
     @torch.no_grad()
-    def __call__(self, start: float, end: float) -> Tensor | None:
-        """Nodes for the displacement from one frame time to another."""
+    def __call__(self, start: float, end: float) -> Displaced | None:
+        """The displacement from one frame time to another."""
         if self.network.velocity is None or start == end:
             return None
         if (start, end) not in self.known:
@@ -208,7 +209,7 @@ def _target(frames: Frames, k: int, places: Tensor, whole: int) -> Tensor:
     return torch.cat([values, between])
 
 
-def _moved(network: Network, nodes: Tensor | None, points: Tensor) -> Tensor:
-    if nodes is None or network.velocity is None:
+def _moved(network: Network, displaced: Displaced | None, points: Tensor) -> Tensor:
+    if displaced is None or network.velocity is None:
         return points
-    return points + network.velocity.displacement_at(nodes, points[None])[0]
+    return points + network.velocity.displacement_at(displaced, points[None])[0]

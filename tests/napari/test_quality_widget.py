@@ -1,0 +1,107 @@
+"""The dock SpatimeINR Quality in a real window."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+
+from napari_spatimeinr import Volume, evaluate
+
+from .conftest import Wait, add, engine_threads
+
+PREVIEW = "cells [SpatimeINR preview]"
+
+
+@pytest.fixture
+def quality(viewer: Any) -> Any:
+    _, widget = viewer.window.add_plugin_dock_widget("napari-spatimeinr", "SpatimeINR Quality")
+    return widget
+
+
+def press(qtbot: Any, button: Any) -> None:
+    assert button.isEnabled()
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def test_the_table_is_what_evaluate_says(viewer: Any, quality: Any, qtbot: Any, wait: Wait, small: Volume) -> None:
+    press(qtbot, quality.measure)
+    assert "Open a recording" in quality.message.text()
+    add(viewer, small)
+    quality.preset.setCurrentText("fast")
+    quality.hold_out.setCurrentText("z")
+    press(qtbot, quality.measure)
+    assert not quality.measure.isEnabled()
+    wait(lambda: not quality.results.running, 120)
+    report = evaluate(small, "z", 2, "fast")
+    names = [quality.table.verticalHeaderItem(i).text() for i in range(quality.table.rowCount())]
+    assert names == list(report.methods) and {"spatimeinr", "linear", "cubic"} <= set(names)
+    for name in ("linear", "cubic"):
+        assert quality.table.item(names.index(name), 0).text() == f"{report.methods[name]['psnr']:.2f}"
+    assert "dB over linear" in quality.message.text() and quality.chart.getPlotItem().items
+
+
+def test_what_cannot_be_measured_is_told(viewer: Any, quality: Any, qtbot: Any, wait: Wait, small: Volume) -> None:
+    add(viewer, small.crop(((0, 2), (0, 6), (0, 20), (0, 24))))
+    press(qtbot, quality.measure)
+    wait(lambda: not quality.results.running)
+    assert "needs gap >= 2 and at least 3 frames" in quality.message.text()
+
+
+def test_a_measurement_can_be_stopped(viewer: Any, quality: Any, qtbot: Any, wait: Wait, small: Volume) -> None:
+    add(viewer, small)
+    press(qtbot, quality.measure)
+    press(qtbot, quality.stop_button)
+    wait(lambda: not quality.results.running)
+    assert "Stopped" in quality.message.text() and quality.table.rowCount() == 0
+
+
+def test_comparisons_of_a_preview(viewer: Any, dock: Any, quality: Any, qtbot: Any, wait: Wait, small: Volume) -> None:
+    add(viewer, small)
+    press(qtbot, quality.compare)
+    assert "Fit the recording" in quality.message.text()
+    dock.method_panel.form.editors[("gate",)].value = False
+    press(qtbot, dock.fit_button)
+    wait(lambda: not dock.fitter.running)
+    viewer.dims.set_point(0, 90.0)
+    press(qtbot, quality.compare)
+    swipe = viewer.layers["cells [SpatimeINR | linear]"]
+    wait(lambda: swipe.data.is_fresh())
+    field, grid = dock.session().field, swipe.data.grid
+    z = int(viewer.dims.current_step[1])
+    whole, linear = (np.asarray(f.on_grid(grid)[24, z]) for f in (field, field.interpolated()))
+    for value in (50, 100, 0):
+        quality.swipe.setValue(value)
+        wait(lambda: swipe.data.is_fresh())
+        picture, line = swipe.data[24, z], round(24 * value / 100)
+        assert np.allclose(picture[:, :line], whole[:, :line], atol=1e-5)
+        assert np.allclose(picture[:, line:], linear[:, line:], atol=1e-5)
+    press(qtbot, quality.motion)
+    wait(lambda: "cells [motion]" in viewer.layers)
+    arrows, cells = viewer.layers["cells [motion]"], viewer.layers["cells"]
+    assert arrows.data.shape[1:] == (2, 4) and np.allclose(arrows.scale, cells.scale)
+    press(qtbot, quality.side)
+    assert viewer.canvas.grid.enabled and "cells [linear]" in viewer.layers
+    viewer.canvas.grid.enabled = False
+    press(qtbot, dock.output_panel.disagreement)
+    wait(lambda: not dock.results.running)
+    layer = viewer.layers[-1]
+    assert layer.name.endswith("disagreement") and float(np.asarray(layer.data).min()) >= 0
+
+
+def test_no_motion_is_told(viewer: Any, dock: Any, quality: Any, qtbot: Any, wait: Wait, small: Volume) -> None:
+    add(viewer, small)
+    dock.method_panel.form.editors["motion", "enabled"].value = False
+    press(qtbot, dock.fit_button)
+    wait(lambda: not dock.fitter.running)
+    press(qtbot, quality.motion)
+    assert "no motion to show" in quality.message.text()
+
+
+def test_both_docks_share_one_thread_that_ends_with_them(viewer: Any, dock: Any, quality: Any, wait: Wait) -> None:
+    assert dock.engine is quality.engine
+    wait(lambda: len(engine_threads()) == 1)
+    viewer.close()
+    wait(lambda: not engine_threads())
