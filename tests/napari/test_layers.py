@@ -247,7 +247,7 @@ def test_what_cannot_be_written_is_told(tmp_path: Path) -> None:
     ):
         with pytest.raises(SaveError, match=words):
             write_image(str(tmp_path / "a.nii"), data, {**meta, **more})
-    with pytest.raises(SaveError, match="folder|directory"):
+    with pytest.raises(SaveError, match=r"folder|directory"):
         write_image(str(tmp_path / "no" / "a.nii"), CUBE, meta)
     assert not list(tmp_path.iterdir())
 

@@ -62,6 +62,23 @@ def test_before_there_is_a_field_it_shows_linear_interpolation(recording: Volume
     assert not want.keys
 
 
+def test_data_that_may_be_slow_is_not_read_in_the_main_thread(recording: Volume, field: Field) -> None:
+    class Slow:
+        shape, dtype, ndim = recording.shape, recording.dtype, 4
+
+        def __getitem__(self, key: Any) -> Any:
+            raise AssertionError("read")
+
+    want = Wanted()
+    array = PreviewArray(Volume(Slow(), recording.spacing), Scales().preview(recording.grid), "tzyx", want)
+    assert not array[24:25, 2:3].any()
+    array.update(field, True)
+    array[24:25, 2:3]
+    want.draw(array)
+    # Until the next plane is drawn, the last one stays.
+    assert np.array_equal(array[30:31, 3:4], array[24:25, 2:3])
+
+
 def test_indexing_asks_and_never_computes(recording: Volume, field: Field, monkeypatch: pytest.MonkeyPatch) -> None:
     from napari_spatimeinr.render import Renderer
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ..axes import Grid
 from ..errors import InputError
 from ..field import Field
+from ..io.lazy import LazyArray
 from ..rendered import RenderedArray
 from ..volume import Volume
 
@@ -157,20 +158,30 @@ class PreviewArray:
         return tuple(rows), dropped
 
     def _placeholder(self, rows: Rows) -> NDArray[np.float32]:
-        """The recording itself at the nearest voxels, linear in time, where that is quickly done; else zeros."""
+        """The recording itself at the nearest voxels, linear in time, where that is quickly done; else what was drawn last."""
         at = [self._index[a][slice(*r)] for a, r in enumerate(rows)]
         shape = tuple(len(i) for i in at)
-        if not isinstance(self.volume.data, np.ndarray) or math.prod(shape) > SMALL or not all(shape):
-            return np.zeros(shape, np.float32)
+        few = len(at[0]) == 1 and len(at[1]) == 1
+        quick = isinstance(self.volume.data, np.ndarray) or (isinstance(self.volume.data, LazyArray) and few)
+        if not quick or math.prod(shape) > SMALL or not all(shape):
+            with self._lock:
+                last = next((data for _, data in reversed(self._drawn.values()) if data.shape == shape), None)
+            return np.zeros(shape, np.float32) if last is None else last
         where = [np.rint(i).astype(int) for i in at[1:]]
         out = np.empty(shape, np.float32)
         for n, t in enumerate(at[0]):
             first = int(t)
             share = np.float32(t - first)
-            out[n] = self.volume.data[first][np.ix_(*where)]
+            out[n] = self._voxels(first, where)
             if share > 0:
-                out[n] += share * (self.volume.data[first + 1][np.ix_(*where)].astype(np.float32) - out[n])
+                out[n] += share * (self._voxels(first + 1, where) - out[n])
         return out
+
+    def _voxels(self, k: int, where: list[NDArray[np.intp]]) -> NDArray[np.float32]:
+        """Voxels of frame k at indices along z, y, x; only the planes they lie in are read."""
+        low, high = int(where[0][0]), int(where[0][-1]) + 1
+        planes = np.asarray(self.volume.data[k, low:high], np.float32)
+        return planes[np.ix_(where[0] - low, *where[1:])]
 
     # -- what the engine calls ----------------------------------------------------------
 
