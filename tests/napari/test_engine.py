@@ -42,6 +42,31 @@ def test_jobs_run_in_order_beside_the_main_thread(engine: Engine, wait: Wait) ->
     assert not engine.busy()
 
 
+def test_pictures_that_can_wait_do_not_give_way_to_each_other(engine: Engine, wait: Wait) -> None:
+    class Patient:
+        done = 0
+
+        def draw(self, key: Any, superseded: Any) -> None:
+            if superseded():
+                engine.want(self, key, later=True)
+            else:
+                self.done += 1
+
+    pictures = [Patient() for _ in range(3)]
+    hold, held = threading.Event(), threading.Event()
+
+    def work(tick: Any) -> None:
+        held.set()
+        hold.wait(10)
+
+    engine.submit(Job(work))
+    assert held.wait(10)
+    for picture in pictures:
+        engine.want(picture, 0)
+    hold.set()
+    wait(lambda: all(picture.done == 1 for picture in pictures))
+
+
 class Picture:
     def __init__(self) -> None:
         self.drawn: list[Any] = []

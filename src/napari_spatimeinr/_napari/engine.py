@@ -73,7 +73,8 @@ class Engine(QObject):
     def __init__(self) -> None:
         super().__init__()
         self._jobs: deque[Job] = deque()
-        self._wanted: list[tuple[Picture, Any]] = []
+        # (picture, key, whether it goes before what is being drawn); the most urgent last.
+        self._wanted: list[tuple[Picture, Any, bool]] = []
         self._there_is_work = threading.Condition()
         self._thread: threading.Thread | None = None
         self._closed = False
@@ -94,9 +95,8 @@ class Engine(QObject):
     def want(self, picture: Picture, key: Any, later: bool = False) -> None:
         """Draw soon; the newest wish comes first, or last if it can wait. Any thread may call this."""
         with self._there_is_work:
-            wish = (picture, key)
             self._wanted = [other for other in self._wanted if not (other[0] is picture and other[1] == key)]
-            self._wanted.insert(0 if later else len(self._wanted), wish)
+            self._wanted.insert(0 if later else len(self._wanted), (picture, key, not later))
             del self._wanted[:-MOST_WANTED]
             self._wake()
 
@@ -168,7 +168,7 @@ class Engine(QObject):
         with self._there_is_work:
             if self._closed or not self._wanted:
                 return
-            picture, key = self._wanted.pop()
+            picture, key, _ = self._wanted.pop()
         try:
             picture.draw(key, self._anything_newer)
         except BaseException as error:
@@ -178,7 +178,9 @@ class Engine(QObject):
             _emit(self.drawn, picture)
 
     def _anything_newer(self) -> bool:
-        return self._closed or bool(self._wanted)
+        # What can wait must not interrupt: two such pictures would give way to each other for ever.
+        with self._there_is_work:
+            return self._closed or any(urgent for *_, urgent in self._wanted)
 
 
 def _emit(signal: Any, *values: Any) -> None:
