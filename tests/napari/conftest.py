@@ -16,10 +16,18 @@ from napari_spatimeinr import Volume, phantom
 
 HERE = find_spec("napari") is not None and find_spec("pytestqt") is not None
 collect_ignore_glob = [] if HERE else ["test_*.py"]
-DISPLAY = not sys.platform.startswith("linux") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
-if not DISPLAY:
-    # Widgets can be tested without a display, windows of napari cannot.
-    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+
+def has_display() -> bool:
+    return not sys.platform.startswith("linux") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def widgets_without_a_display() -> None:
+    """Widgets can be tested without a display, windows of napari cannot."""
+    if not has_display():
+        os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
 
 Wait = Callable[..., None]
 
@@ -41,7 +49,7 @@ def small() -> Volume:
 
 @pytest.fixture
 def viewer(request: pytest.FixtureRequest) -> Any:
-    if not DISPLAY:
+    if not has_display():
         words = "There is no display and no Xvfb: see tools/system_packages.py."
         pytest.fail(words) if os.environ.get("CI") else pytest.skip(words)
     return request.getfixturevalue("make_napari_viewer_proxy")(show=True)
@@ -62,6 +70,7 @@ def dock(viewer: Any, wait: Wait) -> Iterator[Any]:
 
 def hurry(widget: Any, steps: int = 6) -> None:
     """Few steps, as entered by a user under 'more'."""
+    widget.method_panel.presets.button(1).click()
     editors = widget.method_panel.form.editors
     editors["motion", "steps"].value = steps
     editors["latents", "steps"].value = steps

@@ -71,8 +71,33 @@ class Picture:
     def __init__(self) -> None:
         self.drawn: list[Any] = []
 
-    def draw(self, key: Any, superseded: Any) -> None:
+    def draw(self, key: Any, superseded: Any) -> bool:
         self.drawn.append((key, threading.current_thread()))
+        return bool(key)
+
+
+def test_only_new_pictures_are_announced(engine: Engine, wait: Wait) -> None:
+    picture, told = Picture(), heard(engine.drawn)
+    for key in (0, 1):
+        engine.want(picture, key)
+        wait(lambda key=key: len(picture.drawn) == key + 1)
+    wait(lambda: bool(told))
+    assert len(told) == 1
+
+
+def test_a_waiting_job_is_cancelled_at_once(engine: Engine, wait: Wait) -> None:
+    go = threading.Event()
+    first = engine.submit(Job(lambda tick: go.wait(10)))
+    second = Job(lambda tick: "no")
+    stopped, finished = heard(second.stopped), heard(second.finished)
+    engine.submit(second)
+    wait(lambda: engine.runs(first))
+    engine.cancel(second)
+    wait(lambda: bool(stopped))
+    done = heard(first.finished)
+    go.set()
+    wait(lambda: bool(done))
+    assert not finished
 
 
 def test_pictures_are_drawn_between_the_ticks_of_a_job_the_newest_first(engine: Engine, wait: Wait) -> None:
@@ -118,7 +143,7 @@ def test_a_stopped_job_ends_at_its_next_tick_and_the_next_one_runs(engine: Engin
     after = Job(lambda tick: "next")
     done = heard(after.finished)
     engine.submit(after)
-    job.stop()
+    engine.cancel(job)
     wait(lambda: bool(done))
     assert stopped and not finished and done[0][0] == "next"
 

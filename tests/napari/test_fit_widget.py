@@ -263,14 +263,45 @@ def test_closing_the_window_in_the_middle_of_a_fit(viewer: Any, dock: Any, click
     wait(lambda: not engine_threads())
 
 
-def test_closing_the_dock_in_the_middle_of_a_fit(viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume) -> None:
+def reopened(viewer: Any) -> Any:
+    _, dock = viewer.window.add_plugin_dock_widget("napari-spatimeinr", "SpatimeINR")
+    return dock
+
+
+def test_a_closed_dock_comes_back_to_its_fits(viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume) -> None:
     add(viewer, small)
-    begun(dock, click, wait)
+    session = begun(dock, click, wait)
+    gone = []
+    dock.destroyed.connect(lambda: gone.append(True))
     viewer.window.remove_dock_widget(dock)
-    dock.close()
-    dock.deleteLater()
-    wait(lambda: not engine_threads())
-    viewer.layers.clear()
+    wait(lambda: bool(gone))
+    again = reopened(viewer)
+    assert again is not dock and again.fitter.running and again.session() is session
+    assert again.stop_button.isEnabled() and not again.fit_button.isEnabled()
+    click(again.stop_button)
+    wait(lambda: not again.fitter.running)
+    wait(lambda: drawn(viewer))
+    click(again.output_panel.render)
+    wait(lambda: len(viewer.layers) == 3)
+
+
+def test_a_refit_that_fails_or_is_stopped_keeps_what_there_was(
+    viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume
+) -> None:
+    add(viewer, small)
+    session = fitted(dock, click, wait)
+    field = session.field
+    dock.method_panel.device.setCurrentText("cuda:7")
+    assert "cuda:7" in dock.method_panel.estimate.text()
+    click(dock.fit_button)
+    assert "cuda:7" in dock.progress_panel.message.text() and not dock.fitter.running
+    dock.method_panel.device.setCurrentText("cpu")
+    dock.method_panel.seed.setValue(5)
+    click(dock.fit_button)
+    dock.stop()
+    wait(lambda: not dock.fitter.running)
+    assert dock.session() is session and session.field is field and PREVIEW in viewer.layers
+    wait(lambda: drawn(viewer))
 
 
 @pytest.mark.parametrize("which", ["cells", PREVIEW, "both"])
@@ -572,3 +603,195 @@ def test_the_layers_menu_fits_renders_and_stops(viewer: Any, dock: Any, wait: Wa
     assert len(viewer.layers) == 3
     commands.stop(viewer)
     commands.show_quality(viewer)
+
+
+# -- layers that change --------------------------------------------------------------------
+
+
+def test_calibration_entered_after_a_fit_moves_preview_and_renderings(
+    viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume
+) -> None:
+    viewer.add_image(np.asarray(small.data), name="cells")
+    click(dock.fit_button)
+    session = fitted(dock, click, wait)
+    panel = dock.source_panel
+    panel.interval.setText("60")
+    panel.voxel.setText("0.5, 0.25, 0.25")
+    panel.time_unit.setCurrentText("s")
+    panel.space_unit.setCurrentText("um")
+    panel.edit.setChecked(True)
+    click(panel.apply)
+    assert dock.session() is session and session.field.volume.spacing == (60, 0.5, 0.25, 0.25)
+    same_world(viewer, "cells", PREVIEW)
+    assert viewer.layers[PREVIEW].units == viewer.layers["cells"].units
+    dock.scales_panel.scrubber.setValue(24)
+    assert viewer.dims.point[0] == 90.0
+    wait(lambda: drawn(viewer))
+    click(dock.output_panel.render)
+    wait(lambda: len(viewer.layers) == 3)
+    assert np.allclose(viewer.layers[-1].scale, (30, 0.5, 0.25, 0.25)) and viewer.layers[-1].units == viewer.layers["cells"].units
+
+
+def test_changes_of_the_layer_are_noticed(viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume) -> None:
+    layer = add(viewer, small)
+    layer.scale = (30, 1, 0.5, 0.5)
+    assert "30 s" in dock.source_panel.summary.text()
+    layer.name = "other"
+    assert dock.source_panel.layer_choice.currentText() == "other"
+    layer.data = np.asarray(small.data)[:3, :4]
+    assert "3 x 4 x 20 x 24" in dock.source_panel.summary.text()
+    session = fitted(dock, click, wait)
+    assert session.field.grid.shape == (3, 4, 20, 24) and session.field.grid.spacing == (30, 1, 0.5, 0.5)
+    layer.data = np.asarray(small.data)
+    session = fitted(dock, click, wait)
+    assert session.field.grid.shape == small.shape
+    same_world(viewer, "other", "other [SpatimeINR preview]")
+
+
+def test_axes_that_were_chosen_stay_chosen_and_the_fit_resumes(
+    viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume
+) -> None:
+    viewer.add_image(np.asarray(small.data)[:, 3], name="movie", scale=(2, 1, 1))
+    assert dock.source_panel.source.axes == "zyx"
+    dock.source_panel.axes.setCurrentIndex(1)
+    session = fitted(dock, click, wait)
+    viewer.add_points(np.zeros((1, 3)))
+    assert session.source.axes == dock.source_panel.source.axes == "tyx"
+    assert "Go on from what was learned" in dock.fit_button.toolTip()
+    dock.scales_panel.scrubber.setValue(24)
+    assert viewer.dims.point[0] == 3.0
+
+
+def test_the_scrubber_speaks_the_units_and_the_transform_of_the_viewer(
+    viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume
+) -> None:
+    shift = np.eye(5)
+    shift[0, 4] = 600
+    layer = add(viewer, small, affine=shift)
+    fitted(dock, click, wait)
+    dock.scales_panel.scrubber.setValue(24)
+    assert np.isclose(layer.world_to_data(viewer.dims.point)[0], 1.5)
+    viewer.add_image(np.zeros((2, 2, 2, 2)), units=("ms", "um", "um", "um"), scale=(1000, 1, 1, 1))
+    dock.scales_panel.scrubber.setValue(8)
+    factor = 1000 if str(viewer.dims.units[0]) == "millisecond" else 1
+    assert np.isclose(viewer.dims.point[0], factor * (600 + 30))
+    assert dock.scales_panel.scrubber.value() == 8
+
+
+def test_a_hidden_source_comes_back_with_the_end_of_its_preview(
+    viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume
+) -> None:
+    layer = add(viewer, small, blending="additive")
+    fitted(dock, click, wait)
+    assert not layer.visible
+    dock.output_panel.preview.setChecked(False)
+    assert layer.visible
+    dock.output_panel.preview.setChecked(True)
+    assert not layer.visible
+    viewer.layers.remove(PREVIEW)
+    assert layer.visible
+
+
+def test_what_waits_behind_a_fit_goes_on_when_the_fit_is_stopped(
+    viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume
+) -> None:
+    add(viewer, small)
+    begun(dock, click, wait)
+    click(dock.output_panel.render)
+    assert "waits" in dock.progress_panel.message.text()
+    click(dock.stop_button)
+    wait(lambda: len(viewer.layers) == 3)
+    assert not dock.fitter.running
+
+
+def test_a_file_is_not_replaced_unasked(
+    viewer: Any, dock: Any, click: Any, wait: Wait, answer: Any, tmp_path: Path, small: Volume, monkeypatch: Any
+) -> None:
+    add(viewer, small)
+    fitted(dock, click, wait)
+    path = tmp_path / "m.spatimeinr"
+    path.write_text("precious")
+    answer(tmp_path / "m")
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.Cancel)
+    click(dock.output_panel.save_model)
+    assert path.read_text() == "precious" and not dock.results.running
+    answer(tmp_path / "raw.nii")
+    click(dock.output_panel.save_model)
+    wait(lambda: not dock.results.running)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["m.spatimeinr", "raw.nii.spatimeinr"]
+
+
+def test_a_folder_that_is_shown_is_not_written_over(
+    viewer: Any, dock: Any, click: Any, wait: Wait, answer: Any, tmp_path: Path, small: Volume
+) -> None:
+    add(viewer, small)
+    fitted(dock, click, wait)
+    small.save(tmp_path / "shown.ome.zarr")
+    viewer.open(str(tmp_path / "shown.ome.zarr"), plugin="napari-spatimeinr")
+    dock.source_panel.select(viewer.layers["cells"])
+    answer(tmp_path / "shown.ome.zarr")
+    save_as(dock, "OME-Zarr")
+    assert "is read from" in dock.progress_panel.message.text() and not dock.results.running
+
+
+def test_two_models_at_once(viewer: Any, dock: Any, wait: Wait, tmp_path: Path, small: Volume) -> None:
+    from napari_spatimeinr import fit
+
+    for name in ("a", "b"):
+        fit(small, "fast", {"motion": {"steps": 2}, "latents": {"enabled": False}, "gate": False}).save(
+            tmp_path / f"{name}.spatimeinr"
+        )
+    for name in ("a", "b"):
+        viewer.open(str(tmp_path / f"{name}.spatimeinr"), plugin="napari-spatimeinr")
+    wait(lambda: len(dock.fitter.sessions) == 2 and all(session.layer is not None for session in dock.fitter.sessions))
+
+
+def test_the_menu_acts_on_the_active_layer_alone(viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume) -> None:
+    from napari_spatimeinr._napari import commands
+
+    add(viewer, small)
+    viewer.add_shapes(name="drawing")
+    viewer.layers.selection.active = viewer.layers["drawing"]
+    commands.fit_layer(viewer)
+    assert "Shapes layer" in dock.progress_panel.message.text() and not dock.fitter.running
+    viewer.layers.selection.clear()
+    commands.fit_layer(viewer)
+    assert "Select a layer" in dock.progress_panel.message.text()
+    dock.source_panel.select(viewer.layers["cells"])
+    fitted(dock, click, wait)
+    viewer.layers.selection.active = viewer.layers[PREVIEW]
+    commands.render_layer(viewer)
+    wait(lambda: "cells [t x2, z x1, yx x1]" in viewer.layers)
+
+
+def test_a_rendering_that_cannot_be_shown_is_told(
+    viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume, monkeypatch: Any
+) -> None:
+    from napari_spatimeinr._napari import fit_widget
+
+    add(viewer, small)
+    fitted(dock, click, wait)
+
+    def broken(*_: Any, **__: Any) -> None:
+        raise ValueError("no room")
+
+    monkeypatch.setattr(fit_widget, "add_rendered", broken)
+    click(dock.output_panel.render)
+    wait(lambda: not dock.results.running)
+    assert "ValueError: no room" in dock.progress_panel.message.text() and dock.progress_panel.bar.isHidden()
+
+
+def test_two_previews_in_3d_are_both_drawn(
+    viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("napari_spatimeinr._napari.preview.COARSE", 500)
+    monkeypatch.setattr("napari_spatimeinr._napari.preview.SLAB", 1000)
+    add(viewer, small)
+    fitted(dock, click, wait)
+    other = add(viewer, small)
+    dock.source_panel.select(other)
+    fitted(dock, click, wait)
+    viewer.dims.ndisplay = 3
+    for index in (24, 8):
+        dock.scales_panel.scrubber.setValue(index)
+        wait(lambda: all(session.array.is_fresh() for session in dock.fitter.sessions))

@@ -103,6 +103,22 @@ def test_a_rectangle_is_a_region_whatever_the_scales() -> None:
         rectangle(source, Shapes())
 
 
+def test_a_rectangle_drawn_in_another_view_is_a_region_there() -> None:
+    source = understand(Image(CUBE))
+    corners = np.array([[0.0, 1, 9, 2], [0, 1, 9, 8], [0, 4, 9, 8], [0, 4, 9, 2]])
+    assert rectangle(source, Shapes([corners])) == ((0, 4), (1, 5), (0, 20), (2, 9))
+
+
+def test_the_visible_region_of_a_coarse_level_is_that_of_the_finest() -> None:
+    layer = Image([CUBE, CUBE[:, :, ::2, ::2]], multiscale=True, contrast_limits=(0, 1000))
+    layer._data_level = 1
+    layer.corner_pixels = np.array([[0, 0, 0, 0], [0, 0, 9, 11]])
+    assert visible(understand(layer)) == ((0, 4), (0, 6), (0, 20), (0, 24))
+    layer.corner_pixels = np.zeros((2, 4), int)
+    with pytest.raises(InputError, match="shows nothing"):
+        visible(understand(layer))
+
+
 def test_the_visible_region_lies_in_the_plane() -> None:
     viewer = ViewerModel()
     layer = viewer.add_image(CUBE)
@@ -128,7 +144,7 @@ def test_the_manifest_is_valid_and_everything_in_it_exists() -> None:
         "memory_gb": Settings().memory_gb,
     }
     assert tuple(properties["preset"].enum or ()) == PRESETS
-    assert settings() == Settings()
+    assert settings().preset in PRESETS
 
 
 def test_the_sample_is_calibrated() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from typing import Any
 
@@ -145,6 +146,42 @@ def test_a_fine_volume_gives_way_to_what_is_newer(recording: Volume, field: Fiel
     want.keys.clear()
     array.draw(key, lambda: True)
     assert want.keys == [(key, True)] and not array.is_fresh()
+
+
+@pytest.mark.usefixtures("coarse")
+def test_what_gave_way_goes_on_where_it_was(recording: Volume, field: Field, monkeypatch: pytest.MonkeyPatch) -> None:
+    array, want = preview(recording, Scales(z=4, yx=4))
+    array.update(field, True)
+    array[5:6]
+    key, _ = want.keys.pop(0)
+    array.draw(key, lambda: False)
+    for _ in range(20):
+        if not array.draw(key, lambda: True):
+            continue
+        break
+    # Interrupted after every slab of 2 planes, it is there after as many turns as it has slabs.
+    assert array.is_fresh() and np.allclose(array[5:6], field.on_grid(array.grid)[5:6], atol=1e-5)
+
+
+@pytest.mark.usefixtures("coarse")
+def test_a_movie_shown_as_a_volume_is_drawn_in_pieces(recording: Volume, field: Field) -> None:
+    array, want = preview(recording, Scales(yx=4))
+    array.update(field, True)
+    array[:, 2:3]
+    key, _ = want.keys.pop(0)
+    assert array.draw(key, lambda: True) and not array.is_fresh()
+    assert not array.draw(key, lambda: True)
+    want.draw(array)
+    assert array.is_fresh() and array[:, 2:3].shape == (49, 1, 80, 96)
+
+
+def test_a_copy_shows_the_same(recording: Volume, field: Field) -> None:
+    array, want = preview(recording)
+    array.update(field, True)
+    other = copy.deepcopy(array)
+    other[5:6, 2:3]
+    want.draw(other)
+    assert other is not array and other.is_fresh() and other.field is field
 
 
 @pytest.mark.usefixtures("coarse")

@@ -1,40 +1,114 @@
-"""What has to be undone when a dock is closed or the program ends."""
+"""What the docks of one viewer share, and what has to be undone when docks and windows are closed."""
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from qtpy.QtCore import QCoreApplication
+from qtpy.QtCore import QCoreApplication, QEvent, QObject
 from qtpy.QtWidgets import QWidget
 
-from .engine import Engine, acquire, release
+from .engine import acquire, release
+from .fitter import QUEUED, Fitter
+from .layers import refresh_showing
+from .results import Results
 
 QUIT_WAIT = 10.0
 """Seconds the program waits for the computing thread when it ends."""
 
 
-def engine_for(widget: QWidget) -> Engine:
-    """The shared engine, given back when the widget is destroyed or the program ends."""
-    user = object()
-    engine = acquire(user)
-    widget.destroyed.connect(partial(_release, user))
-    application = QCoreApplication.instance()
-    if application is not None:
-        application.aboutToQuit.connect(partial(release, user, QUIT_WAIT))
-    return engine
+class Workplace(QObject):
+    """Engine, fits and renderings of one viewer; they outlive a dock that is closed and end with the window."""
+
+    def __init__(self, viewer: Any) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self._user = object()
+        self.engine = acquire(self._user)
+        self.fitter = Fitter(viewer, self.engine, self)
+        self.results = Results(self.engine, self)
+        self.engine.drawn.connect(self._on_drawn, QUEUED)
+        # napari holds methods weakly and functions strongly: this one keeps the workplace as long as its viewer.
+        self._keeper: Callable[[Any], None] = lambda event, self=self: self.fitter.forget_missing()
+        viewer.layers.events.removed.connect(self._keeper)
+        self._finalizer = weakref.finalize(self, release, self._user)
+        self._windows: list[int] = []
+
+    def end_with(self, window: QWidget) -> None:
+        """Close when a window is destroyed."""
+        if id(window) not in self._windows:
+            self._windows.append(id(window))
+            window.destroyed.connect(partial(_end, id(_bare(self._viewer))))
+
+    def close(self, wait: float = 0.0) -> None:
+        """Stop everything."""
+        self._viewer.layers.events.removed.disconnect(self._keeper)
+        self._finalizer.detach()
+        release(self._user, wait)
+
+    def _on_drawn(self, picture: Any) -> None:
+        refresh_showing(self._viewer, picture)
 
 
-def listen(widget: QWidget, pairs: list[tuple[Any, Callable[..., Any]]]) -> None:
-    """Connect napari's events to callbacks until the widget is destroyed."""
-    for emitter, callback in pairs:
-        emitter.connect(callback)
-    widget.destroyed.connect(partial(_disconnect, pairs))
+_WORKPLACES: weakref.WeakValueDictionary[int, Workplace] = weakref.WeakValueDictionary()
 
 
-def _release(user: object, *_: object) -> None:
-    release(user)
+def workplace_of(viewer: Any) -> Workplace:
+    """What the docks of a viewer share."""
+    key = id(_bare(viewer))
+    workplace = _WORKPLACES.get(key)
+    if workplace is None:
+        workplace = _WORKPLACES[key] = Workplace(viewer)
+        application = QCoreApplication.instance()
+        if application is not None:
+            application.aboutToQuit.connect(partial(_end, key, wait=QUIT_WAIT))
+    return workplace
+
+
+def _bare(viewer: Any) -> Any:
+    """The viewer itself, where napari hands out a proxy."""
+    return getattr(viewer, "__wrapped__", viewer)
+
+
+def _end(key: int, *_: object, wait: float = 0.0) -> None:
+    workplace = _WORKPLACES.pop(key, None)
+    if workplace is not None:
+        workplace.close(wait)
+
+
+class Dock(QWidget):
+    """A dock's widget: deleted when napari lets go of it, deaf from then on.
+
+    Parameters
+    ----------
+    viewer : napari's viewer.
+    """
+
+    def __init__(self, viewer: Any) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self._docked = False
+        self.workplace = workplace_of(viewer)
+        self.engine, self.fitter = self.workplace.engine, self.workplace.fitter
+
+    def listen(self, pairs: list[tuple[Any, Callable[..., Any]]]) -> None:
+        """Connect napari's events to callbacks until the widget is deleted."""
+        for emitter, callback in pairs:
+            emitter.connect(callback)
+        self.destroyed.connect(partial(_disconnect, pairs))
+
+    def event(self, event: QEvent) -> bool:
+        """Notice being put into a dock, and being taken out of it: napari keeps a closed dock's widget alive."""
+        if event.type() == QEvent.Type.ParentChange:
+            if self.parent() is not None:
+                self._docked = True
+            elif self._docked:
+                self.deleteLater()
+        elif event.type() == QEvent.Type.Show:
+            self.workplace.end_with(self.window())
+        return bool(super().event(event))
 
 
 def _disconnect(pairs: list[tuple[Any, Callable[..., Any]]], *_: object) -> None:

@@ -18,22 +18,36 @@ def dock(viewer: Any) -> FitWidget:
     return widget  # type: ignore[no-any-return]
 
 
-def fit_layer(viewer: napari.Viewer) -> None:
-    """Fit the active layer."""
+def _for_active(viewer: Any) -> FitWidget | None:
+    """The dock with the active layer (or the recording of an active preview) chosen; None, with the reason shown, if it cannot be."""
+    from .source import why_not
+
     widget = dock(viewer)
     active = viewer.layers.selection.active
-    if active is not None:
-        widget.source_panel.select(active)
-    widget.start_fit()
+    session = widget.fitter.session_of(active)
+    layer = active if session is None else session.source.layer
+    reason = "Select a layer in the layer list first." if layer is None else why_not(layer)
+    if reason is not None:
+        widget.message(reason)
+        return None
+    widget.source_panel.select(layer)
+    return widget
+
+
+def fit_layer(viewer: napari.Viewer) -> None:
+    """Fit the active layer."""
+    widget = _for_active(viewer)
+    if widget is not None:
+        widget.start_fit()
 
 
 def render_layer(viewer: napari.Viewer) -> None:
     """Render what was fitted of the active layer at the dock's scales."""
-    widget = dock(viewer)
-    active = viewer.layers.selection.active
-    if active is not None:
-        widget.source_panel.select(active)
-    if widget.session() is None:
+    widget = _for_active(viewer)
+    if widget is None:
+        return
+    session = widget.session()
+    if session is None or session.field is None:
         widget.message("Nothing has been fitted of this layer yet; press 'Fit SpatimeINR' first.")
     widget.render_to_layer()
 

@@ -33,8 +33,8 @@ class Stopped(BaseException):
 class Picture(Protocol):
     """Something that can be drawn: see :class:`.preview.PreviewArray`."""
 
-    def draw(self, key: Any, superseded: Callable[[], bool]) -> None:
-        """Compute what ``key`` names and keep it."""
+    def draw(self, key: Any, superseded: Callable[[], bool]) -> bool:
+        """Compute what ``key`` names and keep it; whether there is something new to show."""
 
 
 class Job(QObject):
@@ -56,10 +56,6 @@ class Job(QObject):
         self.work = work
         self.cancelled = False
         self.told = 0.0
-
-    def stop(self) -> None:
-        """End the job at its next tick."""
-        self.cancelled = True
 
 
 class Engine(QObject):
@@ -105,6 +101,21 @@ class Engine(QObject):
         with self._there_is_work:
             return bool(self._jobs) or self._running is not None
 
+    def runs(self, job: Job | None) -> bool:
+        """Whether a job is being done now, not waiting for its turn."""
+        with self._there_is_work:
+            return job is not None and self._running is job
+
+    def cancel(self, job: Job) -> None:
+        """End a job: at once if it waits, at its next tick if it runs."""
+        job.cancelled = True
+        with self._there_is_work:
+            waiting = job in self._jobs
+            if waiting:
+                self._jobs.remove(job)
+        if waiting:
+            _emit(job, "stopped")
+
     def close(self, wait: float = 0.0) -> None:
         """Stop everything; the thread ends at its next tick, waited for at most ``wait`` seconds."""
         with self._there_is_work:
@@ -112,7 +123,7 @@ class Engine(QObject):
             self._jobs.clear()
             self._wanted.clear()
             if self._running is not None:
-                self._running.stop()
+                self._running.cancelled = True
             self._there_is_work.notify_all()
         if self._thread is not None and wait:
             self._thread.join(wait)
@@ -122,7 +133,8 @@ class Engine(QObject):
     def _wake(self) -> None:
         if self._closed:
             return
-        if self._thread is None:
+        if self._thread is None or not self._thread.is_alive():
+            self._running = None
             self._thread = threading.Thread(target=self._run, name="spatimeinr", daemon=True)
             self._thread.start()
         self._there_is_work.notify_all()
@@ -140,8 +152,6 @@ class Engine(QObject):
                 self._draw()
             else:
                 self._do(self._running)
-                with self._there_is_work:
-                    self._running = None
 
     def _do(self, job: Job) -> None:
         def tick(value: Any = None) -> None:
@@ -151,17 +161,20 @@ class Engine(QObject):
             now = time.monotonic()
             if value is not None and now - job.told >= TELL_EVERY:
                 job.told = now
-                _emit(job.progressed, value)
+                _emit(job, "progressed", value)
 
         try:
             result = job.work(tick)
         except Stopped:
-            _emit(job.stopped)
+            ending: tuple[Any, ...] = ("stopped",)
         except BaseException as error:  # whatever happens in there, the user gets a sentence and the next job runs
             LOG.exception("a job of SpatimeINR failed")
-            _emit(job.failed, sentence(error, WHERE))
+            ending = ("failed", sentence(error, WHERE))
         else:
-            _emit(job.finished, result)
+            ending = ("finished", result)
+        with self._there_is_work:
+            self._running = None
+        _emit(job, *ending)
 
     def _draw(self) -> None:
         """Draw the newest wanted picture, if there is one."""
@@ -170,12 +183,13 @@ class Engine(QObject):
                 return
             picture, key, _ = self._wanted.pop()
         try:
-            picture.draw(key, self._anything_newer)
+            new = picture.draw(key, self._anything_newer)
         except BaseException as error:
             LOG.exception("a picture of SpatimeINR could not be drawn")
-            _emit(self.trouble, sentence(error, WHERE))
+            _emit(self, "trouble", sentence(error, WHERE))
         else:
-            _emit(self.drawn, picture)
+            if new:
+                _emit(self, "drawn", picture)
 
     def _anything_newer(self) -> bool:
         # What can wait must not interrupt: two such pictures would give way to each other for ever.
@@ -183,9 +197,9 @@ class Engine(QObject):
             return self._closed or any(urgent for *_, urgent in self._wanted)
 
 
-def _emit(signal: Any, *values: Any) -> None:
+def _emit(sender: QObject, signal: str, *values: Any) -> None:
     try:
-        signal.emit(*values)
+        getattr(sender, signal).emit(*values)
     except RuntimeError:
         LOG.debug("a window was closed before it heard of a result")
 

@@ -8,20 +8,21 @@ from typing import Any
 
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
+from ..device import resolve_device
 from ..errors import SpatimeINRError
 from ..estimate import estimate, machine_speed
-from ..field import Field, load
+from ..field import Field
 from ..volume import Volume
-from .closing import engine_for, listen
+from .closing import Dock
 from .engine import Job
-from .fitter import QUEUED, Fitter, Order
+from .fitter import QUEUED, Order
 from .jobs import render_work, save_work
-from .keys import MODEL
-from .layers import add_rendered, refresh_showing
+from .keys import MODEL, RENDERED
+from .layers import add_rendered, reads_from
 from .method_panel import MethodPanel
 from .output_panel import OutputPanel
-from .progress_panel import ProgressPanel, result_sentence
-from .results import Results
+from .placement import time_factor
+from .progress_panel import ProgressPanel
 from .scales import Scales
 from .scales_panel import ScalesPanel
 from .session import Session
@@ -34,7 +35,7 @@ ASK = (
 )
 
 
-class FitWidget(QWidget):
+class FitWidget(Dock):
     """Everything from a layer to a rendering.
 
     Parameters
@@ -43,11 +44,8 @@ class FitWidget(QWidget):
     """
 
     def __init__(self, napari_viewer: Any) -> None:
-        super().__init__()
-        self._viewer = napari_viewer
-        self.engine = engine_for(self)
-        self.fitter = Fitter(napari_viewer, self.engine, self)
-        self.results = Results(self.engine, self)
+        super().__init__(napari_viewer)
+        self.results = self.workplace.results
         self._speed_known = False
         chosen = settings()
         self.source_panel = SourcePanel(napari_viewer)
@@ -61,6 +59,11 @@ class FitWidget(QWidget):
         self._connect()
         self.source_panel.refresh()
         self._probe()
+        for layer in napari_viewer.layers:
+            self._load_if_model(layer)
+        if self.fitter.running:
+            self.progress_panel.start("A fit is running")
+            self._refresh()
 
     def _lay_out(self) -> None:
         content = QWidget()
@@ -102,16 +105,15 @@ class FitWidget(QWidget):
             worker.ended.connect(self._on_ended)
         self.fitter.progressed.connect(self._on_fit_progress)
         self.results.progressed.connect(self.progress_panel.show_share)
-        self.engine.drawn.connect(self._on_drawn, QUEUED)
         self.engine.trouble.connect(self.message, QUEUED)
         layers = self._viewer.layers.events
-        listen(
-            self,
+        self.destroyed.connect(self.source_panel.close_ears)
+        self.listen(
             [
                 (layers.inserted, self._on_inserted),
                 (layers.removed, self._on_layers),
                 (self._viewer.dims.events.point, self._on_dims),
-            ],
+            ]
         )
 
     # -- state --------------------------------------------------------------------------
@@ -165,6 +167,7 @@ class FitWidget(QWidget):
         try:
             order = self.order()
             assert order is not None
+            resolve_device(order.device)
             new = self.session() is None
             session = self.fitter.start(order)
         except SpatimeINRError as error:
@@ -175,10 +178,12 @@ class FitWidget(QWidget):
         self._on_source()
 
     def stop(self) -> None:
-        """End what is running."""
-        self.fitter.stop()
-        self.results.stop()
-        self.stop_button.setEnabled(False)
+        """End what is running; what waits behind it goes on."""
+        if self.results.running and (self.engine.runs(self.results.job) or not self.fitter.running):
+            self.results.stop()
+        else:
+            self.fitter.stop()
+        self._refresh()
 
     def _on_began(self, words: str) -> None:
         self.progress_panel.start(words)
@@ -191,12 +196,9 @@ class FitWidget(QWidget):
 
     def _on_ended(self, words: str) -> None:
         self.progress_panel.end(words)
-        self._refresh()
+        self._on_source()
 
     # -- preview ------------------------------------------------------------------------
-
-    def _on_drawn(self, picture: Any) -> None:
-        refresh_showing(self._viewer, picture)
 
     def _on_scales(self, scales: Scales) -> None:
         session = self.session()
@@ -215,12 +217,14 @@ class FitWidget(QWidget):
         session, axis = self.session(), self._time_axis()
         source = self.source_panel.source
         if axis is not None and source is not None:
-            self._viewer.dims.set_point(axis, session.time_of(index) if session is not None else source.time_of(index))
+            time = session.time_of(index) if session is not None else source.time_of(index)
+            self._viewer.dims.set_point(axis, time * time_factor(source.placement, self._viewer.dims, axis))
 
     def _on_dims(self) -> None:
         session, axis = self.session(), self._time_axis()
         if axis is not None and session is not None:
-            self.scales_panel.set_index(session.index_of(float(self._viewer.dims.point[axis])))
+            time = float(self._viewer.dims.point[axis]) / time_factor(session.source.placement, self._viewer.dims, axis)
+            self.scales_panel.set_index(session.index_of(time))
 
     def _on_preview(self, on: bool) -> None:
         session = self.session()
@@ -257,13 +261,13 @@ class FitWidget(QWidget):
 
         if path is None:
             self._run(render_work(field, how), f"Rendering {name}", added)
-        elif path:
+        elif path and self._is_free(Path(path)):
             self._run(save_work(field, how, Path(path), name), f"Rendering {name}", lambda p: added(_reopened(p, field, how)))
 
     def save_rendering(self, path: Path) -> None:
         """Render at the chosen scales into a file, in the background."""
         session, scales = self.session(), self.scales_panel.scales()
-        if session is not None and session.field is not None:
+        if session is not None and session.field is not None and self._is_free(path):
             name = scales.name(session.source.name, session.field.grid)
             work = save_work(session.field, scales.rendering(session.field.grid), path, name)
             self._run(work, f"Saving {path.name}", lambda written: f"Saved {written}.")
@@ -271,7 +275,7 @@ class FitWidget(QWidget):
     def save_model(self) -> None:
         """Write the model to a file."""
         session, path = self.session(), self.output_panel.model_path(save=True)
-        if session is not None and session.field is not None and path is not None:
+        if session is not None and session.field is not None and path is not None and self._is_free(path):
             field = session.field
             self._run(lambda tick: field.save(path), f"Saving {path.name}", lambda written: f"Saved {written}.")
 
@@ -281,6 +285,13 @@ class FitWidget(QWidget):
         if path is not None:
             self._viewer.open(str(path), plugin="napari-spatimeinr")
 
+    def _is_free(self, path: Path) -> bool:
+        """Whether no layer is read from a file; says so if one is."""
+        name = reads_from(self._viewer, path)
+        if name is not None:
+            self.message(f"The layer '{name}' is read from {path}; choose another name, or remove that layer first.")
+        return name is None
+
     def _run(self, work: Callable[[Any], Any], words: str, then: Callable[[Any], str]) -> None:
         if not self.results.run(work, words, then):
             self.message("Something is being computed or saved; wait for it or press Stop.")
@@ -288,7 +299,10 @@ class FitWidget(QWidget):
     # -- layers come and go --------------------------------------------------------------
 
     def _on_source(self) -> None:
-        source, session = self.source_panel.source, self.session()
+        source = self.source_panel.source
+        if source is not None:
+            self.fitter.follow(source)
+        session = self.session()
         self.method_panel.set_channels(source, list(self._viewer.layers))
         volume = session.volume if session is not None else source.volume if source is not None else None
         self.scales_panel.set_recording(*((volume.grid, volume.units) if volume is not None else (None, ("frame", "voxel"))))
@@ -304,19 +318,13 @@ class FitWidget(QWidget):
 
     def _on_inserted(self, event: Any) -> None:
         self._on_layers()
-        layer = event.value
-        path = layer.metadata.get(MODEL)
-        if path is not None:
-            self.source_panel.select(layer)
-            self._run(lambda tick: load(path), f"Loading {Path(path).name}", lambda field: self._loaded(layer, field))
+        self._load_if_model(event.value)
 
-    def _loaded(self, layer: Any, field: Field) -> str:
-        source = self.source_panel.source
-        if source is None or source.layer != layer:
-            return "The layer of the model is gone; load it again."
-        self.fitter.adopt(source, field)
-        self._on_source()
-        return f"{layer.name}: {result_sentence(field.provenance, False)}"
+    def _load_if_model(self, layer: Any) -> None:
+        path = layer.metadata.get(MODEL)
+        if path is not None and self.fitter.session_of(layer) is None:
+            self.source_panel.select(layer)
+            self.fitter.load(layer, path)
 
     # -- estimate -----------------------------------------------------------------------
 
@@ -347,4 +355,6 @@ class FitWidget(QWidget):
 def _reopened(path: Path, field: Field, how: dict[str, Any]) -> Volume:
     """What was rendered into a file, lazily, with its provenance."""
     rendered = field.lazy(**how)
-    return field.wrap(Volume.open(path).data, rendered)
+    volume = field.wrap(Volume.open(path).data, rendered)
+    volume.metadata[RENDERED]["file"] = str(path)
+    return volume

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from qtpy.QtCore import QObject, Qt, Signal
@@ -9,7 +11,7 @@ from qtpy.QtCore import QObject, Qt, Signal
 from ..axes import ROI
 from ..config import Config
 from ..errors import SpatimeINRError
-from ..field import Field
+from ..field import Field, load
 from .engine import Engine, Job
 from .jobs import FitResult, FitState, fit_work
 from .progress_panel import result_sentence
@@ -45,15 +47,23 @@ class Fitter(QObject):
         self._job: Job | None = None
         self._session: Session | None = None
         self._order: Order | None = None
+        self._anew = False
+        self._taken: Field | None = None
+        self._loads: list[Job] = []
 
     @property
     def running(self) -> bool:
         """Whether a fit runs or waits for its turn."""
         return self._job is not None
 
+    @property
+    def job(self) -> Job | None:
+        """The fit that runs or waits."""
+        return self._job
+
     def session_of(self, layer: Any) -> Session | None:
-        """What was fitted of a layer, None if nothing was."""
-        return next((s for s in reversed(self.sessions) if layer is not None and s.source.layer == layer), None)
+        """What was fitted of a layer (or is shown by a preview layer), None if nothing was."""
+        return next((s for s in reversed(self.sessions) if layer is not None and layer in (s.source.layer, s.layer)), None)
 
     def can_resume(self, order: Order) -> bool:
         """Whether a fit would go on from an earlier one: same data, region and options."""
@@ -62,77 +72,94 @@ class Fitter(QObject):
             session is not None
             and session.field is not None
             and session.roi == order.roi
-            and session.fitted_with == (order.config, order.device, order.seed)
-            and session.source.volume.data is order.source.volume.data
-            and session.source.volume.grid == order.source.volume.grid
+            and session.fitted_with == (order.config, order.seed)
+            and session.source.is_same_data(order.source)
         )
 
     def start(self, order: Order) -> Session:
         """Fit, or go on with a fit; shows the preview at once."""
         session = self.session_of(order.source.layer)
         resume = session.field if session is not None and self.can_resume(order) else None
-        if session is None or resume is None:
-            session = self._replaced(order.source, order.roi, session)
-        session.fitted_with = (order.config, order.device, order.seed)
-        session.show(self._viewer)
+        if session is None:
+            session = self._new(order.source, order.roi)
+        elif session.field is None:
+            session.begin(order.source, order.roi)
         self._fit(session, order, resume, None)
         return session
 
-    def stop(self) -> None:
-        """End the running fit; it keeps what it has learned."""
-        if self._job is not None:
-            self._job.stop()
-            self._order = None if self._order is None else self._order._replace(channels=[])
+    def follow(self, source: Source) -> None:
+        """Go along when a layer was moved, scaled or renamed."""
+        session, order = self.session_of(source.layer), self._order
+        if session is not None and session.follow(source) and order is not None and session is self._session:
+            self._order = order._replace(source=source)
 
-    def adopt(self, source: Source, field: Field) -> Session:
-        """Show a Field that was read from a file, with the layer of its recording."""
-        session = self._replaced(source, None, self.session_of(source.layer))
-        session.volume, session.field = field.volume, field
-        session.show(self._viewer)
-        return session
+    def stop(self) -> None:
+        """End the fit; it keeps what it has learned."""
+        if self._order is not None:
+            self._order = self._order._replace(channels=[])
+        if self._job is not None:
+            self._engine.cancel(self._job)
+
+    def load(self, layer: Any, path: str) -> None:
+        """Show a model that was saved, with the layer of its recording."""
+        job = Job(lambda tick: (layer, load(path)))
+        self._loads = [*self._loads[-7:], job]
+        job.finished.connect(self._on_loaded, QUEUED)
+        job.failed.connect(self._on_not_loaded, QUEUED)
+        self._engine.submit(job)
+        self.began.emit(f"Loading {Path(path).name}")
 
     def forget_missing(self) -> None:
         """Let go of layers that were deleted; a running fit goes on."""
         layers = self._viewer.layers
         for session in self.sessions:
             if session.layer is not None and session.layer not in layers:
-                session.layer = session.array = None
+                session.lost(self._viewer)
         self.sessions = [s for s in self.sessions if s.source.layer in layers or s.layer is not None or s is self._session]
 
-    def _replaced(self, source: Source, roi: ROI | None, old: Session | None) -> Session:
+    def _new(self, source: Source, roi: ROI | None) -> Session:
         session = Session(source, roi, self._engine.want)
-        if old is not None:
-            session.scales = old.scales
-            old.hide(self._viewer)
-            self.sessions = [s for s in self.sessions if s is not old]
         self.sessions.append(session)
         return session
 
     def _fit(self, session: Session, order: Order, resume: Field | None, motion: Field | None) -> None:
-        work = fit_work(session.volume, order.config, order.device, order.seed, order.time_budget, resume, motion)
+        session.show(self._viewer)
+        volume = order.source.volume if order.roi is None else order.source.volume.crop(order.roi)
+        work = fit_work(volume, order.config, order.device, order.seed, order.time_budget, resume, motion)
         job = Job(work)
-        self._job, self._session, self._order = job, session, order
+        # An earlier result stays until there is something to put in its place.
+        self._job, self._session, self._order, self._anew = job, session, order, resume is None
         job.progressed.connect(self._on_progress, QUEUED)
         job.finished.connect(self._on_finished, QUEUED)
         job.failed.connect(self._on_failed, QUEUED)
-        job.stopped.connect(self._on_stopped, QUEUED)
+        job.stopped.connect(partial(self._on_failed, "Stopped before there was anything new to keep."), QUEUED)
         self._engine.submit(job)
         self.began.emit(f"{'Going on with' if resume is not None else 'Starting with'} {session.source.name}")
 
+    def _take(self, field: Field, final: bool) -> None:
+        session, order = self._session, self._order
+        assert session is not None and order is not None
+        if self._anew:
+            self._anew = False
+            if session.field is not None:
+                session.begin(order.source, order.roi)
+        session.fitted_with = (order.config, order.seed)
+        session.update(field, final)
+
     def _on_progress(self, state: FitState) -> None:
-        session = self._session
-        if session is None:
+        if self._session is None:
             return
-        if state.field is not None and state.field is not session.field:
-            session.update(state.field, False)
+        if state.field is not None and state.field is not self._taken:
+            self._taken = state.field
+            self._take(state.field, False)
         self.progressed.emit(state.progress)
 
     def _on_finished(self, result: FitResult) -> None:
-        session, order = self._end()
+        session, order = self._session, self._order
         if session is None or order is None:
             return
-        session.stopped = result.stopped
-        session.update(result.field, True)
+        self._take(result.field, True)
+        self._end()
         self.ended.emit(f"{session.source.name}: {result_sentence(result.field.provenance, result.stopped)}")
         if order.channels and not result.stopped:
             self._fit_channel(order, result.field)
@@ -145,21 +172,37 @@ class Fitter(QObject):
         except SpatimeINRError as error:
             self.ended.emit(str(error))
             return
-        session = self._replaced(source, order.roi, self.session_of(layer))
-        session.fitted_with = (order.config, order.device, order.seed)
-        session.show(self._viewer)
+        session = self.session_of(layer) or self._new(source, order.roi)
         self._fit(session, order._replace(source=source, channels=rest), None, motion)
 
     def _on_failed(self, words: str) -> None:
-        session, _ = self._end()
-        if session is not None and session.field is None:
-            session.hide(self._viewer)
+        session = self._session
+        self._end()
+        if session is not None:
+            if session.field is None:
+                session.hide(self._viewer)
+            else:
+                session.update(session.field, True)
         self.ended.emit(words)
 
-    def _on_stopped(self) -> None:
-        self._on_failed("Stopped before there was anything to keep.")
+    def _end(self) -> None:
+        self._job = self._session = self._order = self._taken = None
 
-    def _end(self) -> tuple[Session | None, Order | None]:
-        session, order = self._session, self._order
-        self._job = self._session = self._order = None
-        return session, order
+    def _on_loaded(self, loaded: tuple[Any, Field]) -> None:
+        layer, field = loaded
+        if layer not in self._viewer.layers:
+            self.ended.emit("The layer of the model is gone; load it again.")
+            return
+        try:
+            source = understand(layer)
+        except SpatimeINRError as error:
+            self.ended.emit(str(error))
+            return
+        session = self.session_of(layer) or self._new(source, None)
+        session.fitted_with = (field.config, int(field.provenance.get("seed", 0)))
+        session.update(field, True)
+        session.show(self._viewer)
+        self.ended.emit(f"{layer.name}: {result_sentence(field.provenance, False)}")
+
+    def _on_not_loaded(self, words: str) -> None:
+        self.ended.emit(words)

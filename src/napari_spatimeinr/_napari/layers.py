@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,16 @@ def refresh_showing(viewer: Any, picture: Any) -> None:
             layer.refresh(thumbnail=False, highlight=False, extent=False)
 
 
+def reads_from(viewer: Any, path: Path) -> str | None:
+    """The name of a layer whose voxels are read from a file or folder while they are looked at, None if there is none."""
+    for layer in viewer.layers:
+        said = {**dict(layer.metadata.get(SOURCE, {})), **dict(layer.metadata.get(RENDERED, {}))}
+        for key in ("source", "file"):
+            if said.get(key) and Path(str(said[key])).absolute() == path.absolute() and type(layer.data) is not np.ndarray:
+                return str(layer.name)
+    return None
+
+
 def add_rendered(viewer: Any, source: Source, volume: Volume, name: str, own_contrast: bool = False) -> Any:
     """Add a rendering of a recording as a layer that lies, looks and is called as the source's.
 
@@ -48,7 +59,7 @@ def add_rendered(viewer: Any, source: Source, volume: Volume, name: str, own_con
     return viewer.add_image(
         data,
         name=name,
-        metadata={RENDERED: volume.metadata.get(RENDERED, {}), SOURCE: source.layer.metadata.get(SOURCE, {})},
+        metadata={RENDERED: volume.metadata.get(RENDERED, {})},
         multiscale=False,
         rgb=False,
         **style,

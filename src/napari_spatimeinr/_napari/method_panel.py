@@ -94,6 +94,7 @@ class MethodPanel(QWidget):
         layout.addWidget(self.more)
         self.form.set_preset(self.preset())
         self.presets.idClicked.connect(self._on_preset)
+        self.device.currentTextChanged.connect(lambda _: self.changed.emit())
         for editor in self.form.editors.values():
             (editor.changed.connect if hasattr(editor, "changed") else editor.editingFinished.connect)(
                 lambda *_: self.changed.emit()

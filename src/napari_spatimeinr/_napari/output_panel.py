@@ -11,6 +11,7 @@ from ..device import free_memory
 from .settings import settings
 
 FORMATS = {"NIfTI": ".nii.gz", "OME-TIFF": ".ome.tif", "OME-Zarr": ".ome.zarr"}
+ENDINGS = {".nii.gz": (".nii", ".nii.gz"), ".ome.tif": (".tif", ".tiff"), ".ome.zarr": (".zarr",)}
 MODELS = "SpatimeINR models (*.spatimeinr)"
 
 
@@ -61,10 +62,9 @@ class OutputPanel(QWidget):
     def model_path(self, save: bool) -> Path | None:
         """Ask for a model file; None if the user changed their mind."""
         if save:
-            text, _ = QFileDialog.getSaveFileName(self, "Save model", str(Path(self._folder) / "model.spatimeinr"), MODELS)
-        else:
-            text, _ = QFileDialog.getOpenFileName(self, "Load model", self._folder, MODELS)
-        return self._path(text, ".spatimeinr") if text else None
+            return self._ask_where("Save model", "model", ".spatimeinr", MODELS)
+        text, _ = QFileDialog.getOpenFileName(self, "Load model", self._folder, MODELS)
+        return Path(text) if text else None
 
     def where_to(self, nbytes: int, name: str) -> Path | str | None:
         """Where a rendering goes: None for memory, a path to an OME-Zarr for a large one, "" for nowhere."""
@@ -74,23 +74,30 @@ class OutputPanel(QWidget):
             f"{name} takes {nbytes / 1e9:.1f} GB, {free_memory() / 1e9:.1f} GB of memory are free.\n"
             "Write it to an OME-Zarr on disk and open that as a layer?"
         )
-        yes = QMessageBox.StandardButton.Yes
-        if QMessageBox.question(self, "Large rendering", question, yes | QMessageBox.StandardButton.Cancel) != yes:
+        if not self._agreed("Large rendering", question):
             return ""
-        text, _ = QFileDialog.getSaveFileName(
-            self, "Render to", str(Path(self._folder) / "rendering.ome.zarr"), "OME-Zarr (*.zarr)"
-        )
-        return self._path(text, ".ome.zarr") if text else ""
+        return self._ask_where("Render to", "rendering", ".ome.zarr", "OME-Zarr (*.zarr)") or ""
 
     def _ask(self, name: str, ending: str) -> None:
-        text, _ = QFileDialog.getSaveFileName(
-            self, f"Save as {name}", str(Path(self._folder) / f"rendering{ending}"), f"{name} (*{ending})"
-        )
-        if text:
-            self.save.emit(self._path(text, ending))
+        path = self._ask_where(f"Save as {name}", "rendering", ending, f"{name} (*{ending})")
+        if path is not None:
+            self.save.emit(path)
 
-    def _path(self, text: str, ending: str) -> Path:
+    def _ask_where(self, title: str, stem: str, ending: str, kinds: str) -> Path | None:
+        """A path with an ending of this kind; None if the user changed their mind."""
+        proposed = next(p for n in range(10_000) if not (p := Path(self._folder) / f"{stem}{n or ''}{ending}").exists())
+        text, _ = QFileDialog.getSaveFileName(self, title, str(proposed), kinds)
+        if not text:
+            return None
         path = Path(text)
+        if not path.name.lower().endswith(ENDINGS.get(ending, (ending,))):
+            # The dialog has asked about the name without its ending only.
+            path = path.with_name(path.name + ending)
+            if path.exists() and not self._agreed(title, f"{path} is there already. Replace it?"):
+                return None
         self._folder = str(path.parent)
-        known = {".nii", ".gz", ".tif", ".tiff", ".zarr", ".spatimeinr"}
-        return path if path.suffix in known else path.with_name(path.name + ending)
+        return path
+
+    def _agreed(self, title: str, question: str) -> bool:
+        yes = QMessageBox.StandardButton.Yes
+        return bool(QMessageBox.question(self, title, question, yes | QMessageBox.StandardButton.Cancel) == yes)

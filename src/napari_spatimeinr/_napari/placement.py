@@ -187,6 +187,14 @@ def napari_unit(unit: str) -> str:
     return _NAPARI.get(unit, PIXEL)
 
 
+def time_factor(placement: Placement, dims: Any, axis: int) -> float:
+    """What a time in the layer's unit is multiplied with to be in the viewer's, whose axis this is."""
+    units = getattr(dims, "units", None)
+    if not units or PIXEL in (placement.units[0], str(units[axis])):
+        return 1.0
+    return _factor(placement.units[0], str(units[axis]))
+
+
 class _Expanded(LazyArray):
     """An array with axes of 1 put in where it has none; nothing is read before it is indexed."""
 

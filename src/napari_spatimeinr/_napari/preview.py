@@ -23,6 +23,8 @@ from ..volume import Volume
 MOST_CACHED = 256 * 2**20
 SMALL = 2_000_000
 """Voxels the placeholder may have: it is made in the main thread, in some 10 ms."""
+MOST_FINE = 128_000_000
+"""Voxels of a volume (or of a movie that is shown as one) that is drawn at all scales; a larger one stays coarse."""
 COARSE = 250_000
 """Voxels of the first pass over a volume."""
 UPDATE_SHARE = 4.0
@@ -73,6 +75,8 @@ class PreviewArray:
         self._drawn: OrderedDict[Rows, tuple[int, NDArray[np.float32]]] = OrderedDict()
         self._shown: Rows | None = None
         self._drawn_at, self._cost = -math.inf, 0.0
+        # A volume being drawn: key, generation, voxels, planes of a slab, slabs still to do. The engine's alone.
+        self._begun: tuple[Rows, int, NDArray[np.float32], int, list[tuple[int, int]]] | None = None
         self._lock = threading.Lock()
         # The source's indices of the preview's samples, for the placeholder.
         self._index = [np.clip(volume.grid.to_index(grid.coordinates(a), a), 0, volume.shape[a] - 1) for a in range(4)]
@@ -97,8 +101,15 @@ class PreviewArray:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         raise InputError(
-            "This layer is a preview that is computed while it is looked at; use 'Render to layer' or 'Save as...' in the SpatimeINR dock."
+            "This layer is a preview that is computed while it is looked at; use 'Render to layer' or 'Save as...' in the SpatimeINR dock, and deselect it to save other layers."
         )
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> PreviewArray:
+        """A duplicated layer shows the same, drawn by itself."""
+        other = PreviewArray(self.volume, self.grid, self.axes, self._want, self._make)
+        if self._field is not None:
+            other.update(self._field, self._final)
+        return other
 
     def update(self, field: Field, final: bool) -> None:
         """Draw this Field from now on; what was drawn before stays visible until it is replaced.
@@ -185,47 +196,65 @@ class PreviewArray:
 
     # -- what the engine calls ----------------------------------------------------------
 
-    def draw(self, key: Rows, superseded: Callable[[], bool]) -> None:
-        """Compute what was asked for: planes at once; volumes coarsely first, then slab by slab."""
+    def draw(self, key: Rows, superseded: Callable[[], bool]) -> bool:
+        """Compute what was asked for: planes at once; volumes coarsely first, then slab by slab.
+
+        What gives way to something newer goes on where it was when its turn comes again.
+
+        Returns
+        -------
+        Whether there is something new to show.
+        """
         began = time.monotonic()
-        self._draw(key, superseded)
+        new = self._draw(key, superseded)
         with self._lock:
             self._drawn_at = time.monotonic()
             self._cost = self._drawn_at - began
+        return new
 
-    def _draw(self, key: Rows, superseded: Callable[[], bool]) -> None:
+    def _draw(self, key: Rows, superseded: Callable[[], bool]) -> bool:
         with self._lock:
             array, generation, final = self._array, self._generation, self._final
             known = self._drawn.get(key)
         if array is None or (known is not None and known[0] == generation):
-            return
-        slices = tuple(slice(*r) for r in key)
+            return False
         shape = tuple(len(range(*r)) for r in key)
-        if math.prod(shape) <= COARSE or (final and 1 in shape[1:]):
-            self._keep(key, generation, np.asarray(array[slices]))
-            return
-        if known is None or not final:
-            step = math.ceil((math.prod(shape) / COARSE) ** (1 / 3))
-            thin = tuple(slice(r[0], r[1], r[2] * (1 if n == 1 else step)) for r, n in zip(key, shape, strict=True))
-            rough = np.asarray(array[thin])
-            for axis, n in enumerate(shape):
-                if n > 1:
-                    rough = np.repeat(rough, step, axis).take(range(n), axis) if axis else rough.repeat(step, 0)[:n]
-            # Kept as an older generation: it is shown, and the fine one is still wanted.
-            self._keep(key, generation if not final else generation - 1, rough)
-            if final:
+        size = math.prod(shape)
+        if size <= COARSE or (final and shape[0] == 1 and 1 in shape[1:] and size <= SLAB):
+            self._keep(key, generation, np.asarray(array[tuple(slice(*r) for r in key)]))
+            return True
+        fine = final and size <= MOST_FINE
+        if known is None or not fine:
+            # Kept as an older generation if the fine one follows: it is shown, and the fine one still wanted.
+            self._keep(key, generation - 1 if fine else generation, _thinned(array, key, shape))
+            if fine:
                 self._want(self, key, later=True)
-            return
-        out = np.empty(shape, np.float32)
-        thick = max(1, SLAB // math.prod(shape[2:]))
-        for t, z in itertools.product(range(shape[0]), range(0, shape[1], thick)):
-            if superseded():
-                self._want(self, key, later=True)
-                return
+            return True
+        out = self._slab_by_slab(array, key, shape, generation, superseded)
+        if out is None:
+            self._want(self, key, later=True)
+            return False
+        self._keep(key, generation, out)
+        return True
+
+    def _slab_by_slab(
+        self, array: Any, key: Rows, shape: tuple[int, ...], generation: int, superseded: Callable[[], bool]
+    ) -> NDArray[np.float32] | None:
+        """All of it, or None where something newer came in between."""
+        if self._begun is None or self._begun[:2] != (key, generation):
+            thick = max(1, SLAB // math.prod(shape[2:]))
+            slabs = list(itertools.product(range(shape[0]), range(0, shape[1], thick)))
+            self._begun = (key, generation, np.empty(shape, np.float32), thick, slabs)
+        _, _, out, thick, slabs = self._begun
+        while slabs:
+            t, z = slabs.pop(0)
             first, _, step = key[1]
             part = slice(first + z * step, first + min(z + thick, shape[1]) * step, step)
-            out[t, z : z + thick] = array[(key[0][0] + t * key[0][2], part, *slices[2:])]
-        self._keep(key, generation, out)
+            out[t, z : z + thick] = array[(key[0][0] + t * key[0][2], part, slice(*key[2]), slice(*key[3]))]
+            if slabs and superseded():
+                return None
+        self._begun = None
+        return out
 
     def _keep(self, key: Rows, generation: int, data: NDArray[np.float32]) -> None:
         with self._lock:
@@ -233,3 +262,14 @@ class PreviewArray:
             self._drawn.move_to_end(key)
             while sum(a.nbytes for _, a in self._drawn.values()) > MOST_CACHED and len(self._drawn) > 1:
                 self._drawn.popitem(last=False)
+
+
+def _thinned(array: Any, key: Rows, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Every few samples along each axis, repeated to the full size."""
+    step = math.ceil((math.prod(shape) / COARSE) ** (1 / sum(n > 1 for n in shape)))
+    thin = tuple(slice(r[0], r[1], r[2] * (1 if n == 1 else step)) for r, n in zip(key, shape, strict=True))
+    rough = np.asarray(array[thin])
+    for axis, n in enumerate(shape):
+        if n > 1:
+            rough = np.repeat(rough, step, axis)[tuple(slice(n) if a == axis else slice(None) for a in range(4))]
+    return rough

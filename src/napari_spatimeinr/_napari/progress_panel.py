@@ -97,6 +97,7 @@ class ProgressPanel(QWidget):
 
     def show_share(self, done: int, of: int) -> None:
         """Move the bar."""
+        self.bar.setVisible(True)
         self.bar.setRange(0, 1000)
         self.bar.setValue(round(1000 * done / max(of, 1)))
 

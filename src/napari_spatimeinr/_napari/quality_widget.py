@@ -27,16 +27,16 @@ from ..config import PRESETS
 from ..errors import SpatimeINRError
 from ..evaluate import Report, evaluate
 from ..fit import FitProgress
-from .closing import engine_for, listen
+from .closing import Dock
 from .compare import Swipe, arrows
-from .fitter import QUEUED
 from .jobs import Share
 from .keys import RENDERED
-from .layers import look, refresh_showing
+from .layers import look
 from .placement import Placement
 from .plots import make_plot
 from .preview import PreviewArray
 from .results import Results
+from .session import SUFFIX
 from .settings import settings
 from .source import understand, why_not
 
@@ -50,7 +50,7 @@ COLUMNS = {
 TIP = "Frames (or planes) are given to every method except those scored; PSNR of those, raw and after smoothing both with sigma 1"
 
 
-class QualityWidget(QWidget):
+class QualityWidget(Dock):
     """Measure on a recording; compare on its preview.
 
     Parameters
@@ -59,9 +59,7 @@ class QualityWidget(QWidget):
     """
 
     def __init__(self, napari_viewer: Any) -> None:
-        super().__init__()
-        self._viewer = napari_viewer
-        self.engine = engine_for(self)
+        super().__init__(napari_viewer)
         self.results = Results(self.engine, self)
         self._swipes: list[tuple[PreviewArray, Swipe]] = []
         self.recording, self.hold_out, self.gap, self.preset = QComboBox(), QComboBox(), QSpinBox(), QComboBox()
@@ -87,9 +85,8 @@ class QualityWidget(QWidget):
         self.results.began.connect(self._on_words)
         self.results.ended.connect(self._on_words)
         self.results.progressed.connect(self._on_progress)
-        self.engine.drawn.connect(self._on_drawn, QUEUED)
         layers = napari_viewer.layers.events
-        listen(self, [(layers.inserted, self._on_layers), (layers.removed, self._on_layers)])
+        self.listen([(layers.inserted, self._on_layers), (layers.removed, self._on_layers)])
         self._on_layers()
 
     def _tips(self) -> None:
@@ -224,7 +221,7 @@ class QualityWidget(QWidget):
         assert old.field is not None
         array.update(old.field, True)
         place = Placement.of(layer).moved(old.axes, old.grid, old.grid)
-        name = f"{layer.name.removesuffix(' [SpatimeINR preview]')} [{word}]"
+        name = f"{layer.name.split(f' {SUFFIX}')[0]} [{word}]"
         self._viewer.add_image(
             array, name=name, metadata={RENDERED: {"preview": True}}, multiscale=False, rgb=False, **look(layer), **place
         )
@@ -245,7 +242,7 @@ class QualityWidget(QWidget):
         place = Placement.of(layer).moved(array.axes, array.grid, array.volume.grid)
 
         def added(vectors: Any) -> str:
-            name = f"{layer.name.removesuffix(' [SpatimeINR preview]')} [motion]"
+            name = f"{layer.name.split(f' {SUFFIX}')[0]} [motion]"
             width = 0.15
             self._viewer.add_vectors(vectors, name=name, edge_width=width, vector_style="arrow", edge_color="orange", **place)
             return f"{len(vectors)} arrows from each frame to the next."
@@ -262,9 +259,6 @@ class QualityWidget(QWidget):
             swipe.share = self.swipe.value() / 100
             if array.field is not None:
                 array.update(array.field, True)
-
-    def _on_drawn(self, picture: Any) -> None:
-        refresh_showing(self._viewer, picture)
 
     def _on_progress(self, done: int, of: int) -> None:
         self.message.setText(f"Measuring: {100 * done // max(of, 1)} % of the fit")
@@ -291,7 +285,7 @@ def _is_recording(layer: Any) -> bool:
 
 
 def _is_preview(layer: Any) -> bool:
-    return isinstance(getattr(layer, "data", None), PreviewArray) and layer.name.endswith("[SpatimeINR preview]")
+    return isinstance(getattr(layer, "data", None), PreviewArray) and SUFFIX in layer.name
 
 
 def _row(*widgets: QWidget) -> QWidget:

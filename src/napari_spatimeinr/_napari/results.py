@@ -7,7 +7,8 @@ from typing import Any
 
 from qtpy.QtCore import QObject, Qt, Signal
 
-from .engine import Engine, Job
+from ..errors import sentence
+from .engine import LOG, WHERE, Engine, Job
 from .jobs import Share
 
 QUEUED = Qt.ConnectionType.QueuedConnection
@@ -49,10 +50,15 @@ class Results(QObject):
         self.began.emit(f"{words} (waits for what is running)" if waiting else words)
         return True
 
+    @property
+    def job(self) -> Job | None:
+        """The job that runs or waits."""
+        return self._job
+
     def stop(self) -> None:
         """End the job; nothing half-written is left."""
         if self._job is not None:
-            self._job.stop()
+            self._engine.cancel(self._job)
 
     def _on_progress(self, share: Any) -> None:
         if isinstance(share, Share):
@@ -60,7 +66,12 @@ class Results(QObject):
 
     def _on_finished(self, value: Any) -> None:
         then = self._end()
-        self.ended.emit(then(value) if then is not None else "")
+        try:
+            words = then(value) if then is not None else ""
+        except Exception as error:  # whatever napari or a file says against the result, the dock must not wait for ever
+            LOG.exception("a result of SpatimeINR could not be shown")
+            words = sentence(error, WHERE)
+        self.ended.emit(words)
 
     def _on_failed(self, words: str) -> None:
         self._end()

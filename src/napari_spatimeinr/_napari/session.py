@@ -15,6 +15,8 @@ from .scales import PREVIEW_STEPS, Scales
 from .source import Source
 
 SUFFIX = "[SpatimeINR preview]"
+ADDING = ("additive", "minimum", "multiplicative")
+"""Blendings that would mix the recording and its preview on the screen."""
 
 
 class Session:
@@ -28,21 +30,25 @@ class Session:
     """
 
     def __init__(self, source: Source, roi: ROI | None, want: Want) -> None:
-        self.source = source
-        self.roi = roi
-        self.volume: Volume = source.volume if roi is None else source.volume.crop(roi)
         self.scales = Scales()
         self.field: Field | None = None
-        self.fitted_with: tuple[Config, str, int] | None = None
-        self.stopped = False
+        self.fitted_with: tuple[Config, int] | None = None
         self.layer: Any = None
         self.array: PreviewArray | None = None
         self._want = want
+        self._hid = False
+        self._is_of(source, roi)
+
+    def _is_of(self, source: Source, roi: ROI | None) -> None:
+        self.source, self.roi = source, roi
+        self.volume: Volume = source.volume if roi is None else source.volume.crop(roi)
 
     @property
     def first_frame(self) -> int:
         """The frame of the layer that is frame 0 of the region."""
         return 0 if self.roi is None else self.roi[0][0]
+
+    # -- the preview layer --------------------------------------------------------------
 
     def show(self, viewer: Any) -> None:
         """Add the preview layer beside the source, if it is not there."""
@@ -61,45 +67,41 @@ class Session:
             **self.source.placed(self.array.grid),
         )
         self._fill(self.array)
-        if style["blending"] in ("additive", "minimum", "multiplicative") and original in viewer.layers:
+        if style["blending"] in ADDING and original in viewer.layers and original.visible:
             # Both would add up on the screen; channels still add to each other.
-            original.visible = False
+            original.visible, self._hid = False, True
 
     def hide(self, viewer: Any) -> None:
         """Remove the preview layer."""
-        if self.layer is not None and self.layer in viewer.layers:
-            viewer.layers.remove(self.layer)
-        self.layer = self.array = None
+        layer, self.layer = self.layer, None
+        if layer is not None and layer in viewer.layers:
+            viewer.layers.remove(layer)
+        self.lost(viewer)
 
-    def update(self, field: Field, final: bool) -> None:
-        """Show a newer Field."""
-        self.field = field
-        if self.array is not None:
-            self.array.update(field, final)
+    def lost(self, viewer: Any) -> None:
+        """The preview layer is gone: let go of it, and show what was hidden for it."""
+        self.layer = self.array = None
+        if self._hid and self.source.layer in viewer.layers:
+            self.source.layer.visible = True
+        self._hid = False
 
     def rescale(self, scales: Scales) -> None:
         """Show the preview on another grid."""
         self.scales = scales
+        if self.array is not None and scales.preview(self.volume.grid) != self.array.grid:
+            self._replace()
+
+    def _replace(self) -> None:
+        """Give the layer other data, at the place of their grid."""
         if self.layer is None:
             return
-        if self.array is not None and scales.preview(self.volume.grid) == self.array.grid:
-            return
         array = self._array()
-        place = self.source.placed(array.grid)
         self.array = array
         # Each of these makes napari look at the data, at planes it does not mean until the last one.
         self.layer.data = array
-        self.layer.scale, self.layer.translate = place["scale"], place["translate"]
+        for name, value in self.source.placed(array.grid).items():
+            setattr(self.layer, name, value)
         self._fill(array)
-
-    def time_of(self, index: float) -> float:
-        """World time of a fractional frame of the region."""
-        return self.source.time_of(index + self.first_frame)
-
-    def index_of(self, time: float) -> float:
-        """Inverse of :meth:`time_of`, to the preview's steps."""
-        index = self.source.index_of(time) - self.first_frame
-        return round(min(max(index, 0.0), self.volume.shape[0] - 1.0) * PREVIEW_STEPS) / PREVIEW_STEPS
 
     def _array(self) -> PreviewArray:
         return PreviewArray(self.volume, self.scales.preview(self.volume.grid), self.source.axes, self._want)
@@ -107,3 +109,54 @@ class Session:
     def _fill(self, array: PreviewArray) -> None:
         if self.field is not None:
             array.update(self.field, True)
+
+    # -- what was fitted ----------------------------------------------------------------
+
+    def begin(self, source: Source, roi: ROI | None) -> None:
+        """From now on the results of a fit of this region are shown."""
+        self._is_of(source, roi)
+        self.field = None
+        self._replace()
+
+    def update(self, field: Field, final: bool) -> None:
+        """Show a newer Field."""
+        self.field = self._calibrated(field)
+        if self.array is not None:
+            self.array.update(self.field, final)
+
+    def follow(self, source: Source) -> bool:
+        """Go along when the layer of the same voxels was moved, scaled or renamed; whether it was the same voxels."""
+        if not source.is_same_data(self.source):
+            return False
+        moved = any((a != b) if isinstance(a, tuple) else (a != b).any() for a, b in _pairs(source, self.source))
+        self._is_of(source, self.roi)
+        if moved:
+            if self.field is not None:
+                self.field = self._calibrated(self.field)
+            self._replace()
+        return True
+
+    def _calibrated(self, field: Field) -> Field:
+        """The Field with the calibration the layer has now: what was fitted is in voxels and frames."""
+        if field.grid == self.volume.grid and field.units == self.volume.units:
+            return field
+        return Field(self.volume, field.network, field.levels, field.config, field.device, field.interpolation, field.provenance)
+
+    # -- time ---------------------------------------------------------------------------
+
+    def time_of(self, index: float) -> float:
+        """Time of a fractional frame of the region, in the layer's unit."""
+        return self.source.time_of(index + self.first_frame)
+
+    def index_of(self, time: float) -> float:
+        """Inverse of :meth:`time_of`, to the preview's steps."""
+        index = self.source.index_of(time) - self.first_frame
+        return round(min(max(index, 0.0), self.volume.shape[0] - 1.0) * PREVIEW_STEPS) / PREVIEW_STEPS
+
+
+def _pairs(one: Source, other: Source) -> list[tuple[Any, Any]]:
+    a, b = one.placement, other.placement
+    return [
+        (getattr(a, name), getattr(b, name))
+        for name in ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
+    ]

@@ -23,12 +23,14 @@ class Source:
     volume : its data, calibrated, ``(T, Z, Y, X)``.
     axes : which of ``tzyx`` the layer's axes are.
     placement : where it lies in the world.
+    raw : its array as the layer holds it.
     """
 
     layer: Any
     volume: Volume
     axes: str
     placement: Placement
+    raw: Any
 
     @property
     def name(self) -> str:
@@ -40,12 +42,18 @@ class Source:
         return self.placement.moved(self.axes, self.volume.grid, grid)
 
     def time_of(self, index: float) -> float:
-        """World coordinate along the viewer's time axis of a (fractional) frame of this recording."""
-        return float(self.placement.translate[0] + self.placement.scale[0] * index) if "t" in self.axes else 0.0
+        """World coordinate along the time axis, in the layer's unit, of a (fractional) frame of this recording."""
+        world = self.placement.world
+        return float(world[0, 0] * index + world[0, -1]) if "t" in self.axes else 0.0
 
     def index_of(self, time: float) -> float:
         """Inverse of :meth:`time_of`."""
-        return (time - float(self.placement.translate[0])) / float(self.placement.scale[0]) if "t" in self.axes else 0.0
+        world = self.placement.world
+        return (time - float(world[0, -1])) / float(world[0, 0]) if "t" in self.axes else 0.0
+
+    def is_same_data(self, other: Source) -> bool:
+        """Whether another understanding is of the same voxels, read along the same axes."""
+        return self.raw is other.raw and self.axes == other.axes
 
 
 def candidate_axes(layer: Any) -> list[str]:
@@ -103,7 +111,8 @@ def understand(layer: Any, axes: str | None = None) -> Source:
     chosen = axes if axes is not None and len(axes) == layer.ndim else candidate_axes(layer)[0]
     placement = Placement.of(layer)
     metadata = {**dict(layer.metadata.get(SOURCE, {})), "name": str(layer.name)}
-    return Source(layer, to_volume(_data(layer), chosen, placement, metadata), chosen, placement)
+    raw = _data(layer)
+    return Source(layer, to_volume(raw, chosen, placement, metadata), chosen, placement, raw)
 
 
 def _data(layer: Any) -> Any:
@@ -130,17 +139,25 @@ def rectangle(source: Source, shapes: Any) -> ROI:
     k = min(n, world.shape[1])
     full[:, n - k :] = world[:, -k:]
     index = full @ inverse[:n, :n].T + inverse[:n, n]
-    # A rectangle says something about the two axes it was drawn in: the last ones.
-    return _box(source, {source.axes[-2]: index[:, -2], source.axes[-1]: index[:, -1]})
+    # A rectangle says something about the axes it was drawn in.
+    ranges = {a: index[:, i] for i, a in enumerate(source.axes) if a != "t" and np.ptp(index[:, i]) > 0.5}
+    if not ranges:
+        raise InputError("The selected shape is smaller than a voxel; draw a rectangle over the region to fit.")
+    return _box(source, ranges)
 
 
 def visible(source: Source) -> ROI:
     """The part of the recording inside the canvas, in indices of the recording."""
-    corners = np.asarray(source.layer.corner_pixels, float)
-    ranges = {}
-    for axis, letter in enumerate(source.axes):
-        if corners[1, axis] > corners[0, axis] and letter in "yx":
-            ranges[letter] = corners[:, axis]
+    layer = source.layer
+    corners = np.asarray(layer.corner_pixels, float)
+    shown = corners[1] > corners[0]
+    if getattr(layer, "multiscale", False):
+        # They are those of the level that is shown.
+        factors = np.asarray(layer.downsample_factors[layer.data_level], float)
+        corners = corners * factors + np.stack([np.zeros_like(factors), factors - 1])
+    ranges = {a: corners[:, i] for i, a in enumerate(source.axes) if a in "yx" and shown[i]}
+    if not ranges:
+        raise InputError("The canvas shows nothing of this layer in its y-x plane; move the view onto it.")
     return _box(source, ranges)
 
 

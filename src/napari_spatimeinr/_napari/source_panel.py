@@ -19,6 +19,10 @@ AXES_WORDS = {"tzyx": "time, z, y, x", "zyx": "z, y, x (one time point)", "tyx":
 REGIONS = ("whole recording", "rectangle in a Shapes layer", "what the canvas shows")
 
 
+WATCHED = ("name", "data", "scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
+"""What is listened to of the chosen layer."""
+
+
 class SourcePanel(QWidget):
     """Choice of the layer, its calibration, and the region to fit; ``changed`` when any of them did."""
 
@@ -29,6 +33,8 @@ class SourcePanel(QWidget):
         self._viewer = viewer
         self._filling = False
         self._asked: set[int] = set()
+        self._axes: dict[int, str] = {}
+        self._heard: Any = None
         self.source: Source | None = None
 
         self.layer_choice = QComboBox()
@@ -84,15 +90,21 @@ class SourcePanel(QWidget):
     # -- the layers of the viewer -------------------------------------------------------
 
     def refresh(self) -> None:
-        """Fill the choice anew after layers came, went or were renamed."""
+        """Fill the choice anew after layers came, went or were renamed; the chosen one stays chosen."""
         chosen = self.layer()
         self._filling = True
         self.layer_choice.clear()
         for layer in self._viewer.layers:
             if layer.__class__.__name__ in ("Image", "Labels") and RENDERED not in layer.metadata:
                 self.layer_choice.addItem(layer.name, layer)
+        for i in range(self.layer_choice.count()):
+            if self.layer_choice.itemData(i) == chosen:
+                self.layer_choice.setCurrentIndex(i)
         self._filling = False
-        self.select(chosen) if chosen is not None and chosen in self._viewer.layers else self._on_choice()
+        if self.layer() != chosen or chosen is None:
+            self._on_choice()
+        else:
+            self.changed.emit()
 
     def layer(self) -> Any:
         """The chosen layer, None if there is none."""
@@ -101,10 +113,27 @@ class SourcePanel(QWidget):
     def select(self, layer: Any) -> None:
         """Choose a layer of the list."""
         for i in range(self.layer_choice.count()):
-            if self.layer_choice.itemData(i) == layer and self.layer_choice.currentIndex() != i:
+            if self.layer_choice.itemData(i) == layer:
                 self.layer_choice.setCurrentIndex(i)
-                return
-        self._on_choice()
+
+    def close_ears(self) -> None:
+        """Hear no more of the layer."""
+        for event in WATCHED:
+            if self._heard is not None and hasattr(self._heard.events, event):
+                getattr(self._heard.events, event).disconnect(self._on_layer_changed)
+        self._heard = None
+
+    def _listen(self, layer: Any) -> None:
+        self.close_ears()
+        self._heard = layer
+        for event in WATCHED:
+            if layer is not None and hasattr(layer.events, event):
+                getattr(layer.events, event).connect(self._on_layer_changed)
+
+    def _on_layer_changed(self, event: Any = None) -> None:
+        if event is not None and event.type == "name":
+            self.refresh()
+        self._understand()
 
     def must_ask(self) -> bool:
         """Whether the layer says neither units nor scale, and nobody was asked yet; asks."""
@@ -144,11 +173,16 @@ class SourcePanel(QWidget):
         if layer is not None:
             for axes in candidate_axes(layer):
                 self.axes.addItem(AXES_WORDS[axes], axes)
+            if id(layer) in self._axes:
+                self.axes.setCurrentText(AXES_WORDS[self._axes[id(layer)]])
         self._filling = False
+        if layer != self._heard:
+            self._listen(layer)
         self._understand()
 
     def _on_axes(self) -> None:
-        if not self._filling:
+        if not self._filling and self.axes.currentData() is not None:
+            self._axes[id(self.layer())] = self.axes.currentData()
             self._understand()
 
     def _understand(self) -> None:
@@ -191,12 +225,14 @@ class SourcePanel(QWidget):
             )
             return
         layer = source.layer
+        self.close_ears()
         wanted = dict(zip("tzyx", (interval, *voxel), strict=True))
         signs = np.where(np.asarray(layer.scale) < 0, -1.0, 1.0)
         units = {a: self.time_unit.currentText() if a == "t" else self.space_unit.currentText() for a in "tzyx"}
         layer.units = tuple(napari_unit(units[a]) for a in source.axes)
         layer.axis_labels = tuple(source.axes)
         layer.scale = signs * np.array([wanted[a] for a in source.axes])
+        self._listen(layer)
         self._understand()
 
 
