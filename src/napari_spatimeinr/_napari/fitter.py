@@ -12,6 +12,7 @@ from ..axes import ROI
 from ..config import Config
 from ..errors import SpatimeINRError
 from ..field import Field, load
+from ..fit import fit_steps
 from .engine import Engine, Job
 from .jobs import FitResult, FitState, fit_work
 from .progress_panel import result_sentence
@@ -71,6 +72,7 @@ class Fitter(QObject):
         return (
             session is not None
             and session.field is not None
+            and (session.left is not None or bool(session.field.provenance.get("decided")))
             and session.roi == order.roi
             and session.fitted_with == (order.config, order.seed)
             and session.source.is_same_data(order.source)
@@ -79,7 +81,7 @@ class Fitter(QObject):
     def start(self, order: Order) -> Session:
         """Fit, or go on with a fit; shows the preview at once."""
         session = self.session_of(order.source.layer)
-        resume = session.field if session is not None and self.can_resume(order) else None
+        resume = self.can_resume(order)
         if session is None:
             session = self._new(order.source, order.roi)
         elif session.field is None:
@@ -122,19 +124,24 @@ class Fitter(QObject):
         self.sessions.append(session)
         return session
 
-    def _fit(self, session: Session, order: Order, resume: Field | None, motion: Field | None) -> None:
+    def _fit(self, session: Session, order: Order, resume: bool, motion: Field | None) -> None:
         session.show(self._viewer)
-        volume = order.source.volume if order.roi is None else order.source.volume.crop(order.roi)
-        work = fit_work(volume, order.config, order.device, order.seed, order.time_budget, resume, motion)
-        job = Job(work)
+        known = session.field if resume else None
+        steps = session.left if resume else None
+        if steps is None:
+            volume = order.source.volume if order.roi is None else order.source.volume.crop(order.roi)
+            config, budget = order.config, order.time_budget
+            steps = fit_steps(volume, config.preset, config, order.device, order.seed, budget, known, motion)
+        session.left = None
+        job = Job(fit_work(steps, known))
         # An earlier result stays until there is something to put in its place.
-        self._job, self._session, self._order, self._anew = job, session, order, resume is None
+        self._job, self._session, self._order, self._anew = job, session, order, not resume
         job.progressed.connect(self._on_progress, QUEUED)
         job.finished.connect(self._on_finished, QUEUED)
         job.failed.connect(self._on_failed, QUEUED)
         job.stopped.connect(partial(self._on_failed, "Stopped before there was anything new to keep."), QUEUED)
         self._engine.submit(job)
-        self.began.emit(f"{'Going on with' if resume is not None else 'Starting with'} {session.source.name}")
+        self.began.emit(f"{'Going on with' if resume else 'Starting with'} {session.source.name}")
 
     def _take(self, field: Field, final: bool) -> None:
         session, order = self._session, self._order
@@ -159,9 +166,10 @@ class Fitter(QObject):
         if session is None or order is None:
             return
         self._take(result.field, True)
+        session.left = result.left
         self._end()
-        self.ended.emit(f"{session.source.name}: {result_sentence(result.field.provenance, result.stopped)}")
-        if order.channels and not result.stopped:
+        self.ended.emit(f"{session.source.name}: {result_sentence(result.field.provenance, result.left is not None)}")
+        if order.channels and result.left is None:
             self._fit_channel(order, result.field)
 
     def _fit_channel(self, order: Order, motion: Field) -> None:
@@ -173,16 +181,15 @@ class Fitter(QObject):
             self.ended.emit(str(error))
             return
         session = self.session_of(layer) or self._new(source, order.roi)
-        self._fit(session, order._replace(source=source, channels=rest), None, motion)
+        self._fit(session, order._replace(source=source, channels=rest), False, motion)
 
     def _on_failed(self, words: str) -> None:
         session = self._session
         self._end()
-        if session is not None:
-            if session.field is None:
-                session.hide(self._viewer)
-            else:
-                session.update(session.field, True)
+        if session is not None and session.field is not None:
+            session.update(session.field, True)
+        elif session is not None:
+            session.hide(self._viewer)
         self.ended.emit(words)
 
     def _end(self) -> None:

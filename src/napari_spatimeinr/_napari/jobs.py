@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..config import Config
 from ..errors import OutOfMemoryError
 from ..field import Field
-from ..fit import FitProgress, fit_steps
+from ..fit import FitProgress
 from ..rendered import RenderedArray
 from ..volume import Volume
 from .engine import Stopped
@@ -26,11 +25,14 @@ class FitState(NamedTuple):
     field: Field | None
 
 
+Steps = Generator[FitProgress, None, Field]
+
+
 class FitResult(NamedTuple):
-    """A Field, and whether the fit was stopped before its end."""
+    """A Field, and the steps that are left if the fit was stopped before its end."""
 
     field: Field
-    stopped: bool
+    left: Steps | None
 
 
 class Share(NamedTuple):
@@ -40,32 +42,28 @@ class Share(NamedTuple):
     of: int
 
 
-def fit_work(
-    volume: Volume,
-    config: Config,
-    device: str,
-    seed: int,
-    time_budget: float | None,
-    resume: Field | None,
-    motion: Field | None,
-) -> Callable[[Tick], FitResult]:
-    """Fit a recording; stopping it keeps what was learned, if there is anything yet."""
+def fit_work(steps: Steps, latest: Field | None) -> Callable[[Tick], FitResult]:
+    """Do the steps of a fit; stopped, it keeps what was learned, if there is anything yet, and can go on later.
+
+    Parameters
+    ----------
+    steps : of :func:`.fit_steps`, begun or not.
+    latest : what there is already.
+    """
 
     def work(tick: Tick) -> FitResult:
-        steps = fit_steps(volume, config.preset, config, device, seed, time_budget, resume, motion)
-        latest = resume
+        newest = latest
         try:
             while True:
                 state = next(steps)
-                latest = state.field or latest
-                tick(FitState(state, latest))
+                newest = state.field or newest
+                tick(FitState(state, newest))
         except StopIteration as end:
-            return FitResult(end.value, False)
+            return FitResult(end.value, None)
         except Stopped:
-            steps.close()
-            if latest is None:
+            if newest is None:
                 raise
-            return FitResult(latest, True)
+            return FitResult(newest, steps)
 
     return work
 

@@ -8,6 +8,7 @@ from ..axes import ROI
 from ..config import Config
 from ..field import Field
 from ..volume import Volume
+from .jobs import Steps
 from .keys import RENDERED
 from .layers import look
 from .preview import PreviewArray, Want
@@ -33,6 +34,7 @@ class Session:
         self.scales = Scales()
         self.field: Field | None = None
         self.fitted_with: tuple[Config, int] | None = None
+        self.left: Steps | None = None
         self.layer: Any = None
         self.array: PreviewArray | None = None
         self._want = want
@@ -115,7 +117,7 @@ class Session:
     def begin(self, source: Source, roi: ROI | None) -> None:
         """From now on the results of a fit of this region are shown."""
         self._is_of(source, roi)
-        self.field = None
+        self.field = self.left = None
         self._replace()
 
     def update(self, field: Field, final: bool) -> None:
