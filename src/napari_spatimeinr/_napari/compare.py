@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..axes import Grid
 from ..field import Field
 
-MOST_ARROWS = 4000
+MOST_ARROWS = 20_000
 """Arrows per frame."""
 LEAST_VOXELS = 0.25
 """Shorter arrows are left out."""
@@ -63,8 +63,10 @@ def arrows(field: Field, axes: str) -> Callable[[Callable[[Any], None]], NDArray
     def work(tick: Callable[[Any], None]) -> NDArray[np.float64]:
         grid = field.grid
         frames, *size = grid.shape
-        step = max(1.0, (np.prod(size) / MOST_ARROWS) ** (1 / sum(n > 1 for n in size) if max(size) > 1 else 1))
-        at = np.meshgrid(*(np.arange(min(step / 2, n - 1) if n > 1 else 0, n, step) for n in size), indexing="ij")
+        # Every plane has some: napari shows the arrows of the plane that is looked at.
+        step = max(4.0, (np.prod(size) / MOST_ARROWS) ** 0.5)
+        steps = (1.0, *(step if n > step else 1.0 for n in size[1:]))
+        at = np.meshgrid(*(np.arange((s - 1) / 2, n, s) for n, s in zip(size, steps, strict=True)), indexing="ij")
         index = np.stack(at, -1).reshape(-1, 3)
         nearest = np.minimum(np.rint(index).astype(int), np.array(size) - 1)
         spacing = np.asarray(grid.spacing[1:])

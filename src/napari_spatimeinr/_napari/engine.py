@@ -8,6 +8,7 @@ job that was stopped ends there. Nothing is computed in the main thread.
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 import time
 from collections import deque
@@ -21,6 +22,8 @@ from ..errors import sentence
 LOG = logging.getLogger(__name__)
 TELL_EVERY = 0.1
 """Seconds between two words on progress: the main thread has a picture to show as well."""
+SWITCH = 0.001
+"""Seconds after which this thread lets the main one run: it waits so long at each of its calls of Qt."""
 MOST_WANTED = 8
 """Pictures waiting to be drawn; older wishes are forgotten."""
 WHERE = "the log of napari says where"
@@ -140,6 +143,14 @@ class Engine(QObject):
         self._there_is_work.notify_all()
 
     def _run(self) -> None:
+        before = sys.getswitchinterval()
+        sys.setswitchinterval(min(before, SWITCH))
+        try:
+            self._work()
+        finally:
+            sys.setswitchinterval(before)
+
+    def _work(self) -> None:
         while True:
             with self._there_is_work:
                 while not (self._closed or self._wanted or self._jobs):

@@ -66,13 +66,13 @@ class ProgressPanel(QWidget):
 
     def clear(self) -> None:
         """Forget the curves: a new fit begins."""
+        self.plot.setVisible(True)
         self._losses, self._gains = [], []
         self.loss.setData([], [])
         self.gain.setData([], [])
 
     def show_fit(self, state: FitProgress) -> None:
         """The state of a fit."""
-        self.plot.setVisible(True)
         self.show_share(state.step, state.of)
         parts = [state.stage]
         if state.seconds_left is not None:
@@ -98,8 +98,11 @@ class ProgressPanel(QWidget):
     def show_share(self, done: int, of: int) -> None:
         """Move the bar."""
         self.bar.setVisible(True)
+        # Qt would paint the bar, and with it napari's canvas, before it returns from setValue.
+        self.bar.setUpdatesEnabled(False)
         self.bar.setRange(0, 1000)
         self.bar.setValue(round(1000 * done / max(of, 1)))
+        self.bar.setUpdatesEnabled(True)
 
     def end(self, words: str) -> None:
         """The job is over; say what came of it."""
