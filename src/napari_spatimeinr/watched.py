@@ -23,6 +23,9 @@ class Watched:
         self._read, self._of = 0, math.prod(array.shape)
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__array"):
+            # NumPy would take the array past this one.
+            raise AttributeError(name)
         return getattr(self._array, name)
 
     def __getitem__(self, key: Any) -> Any:

@@ -770,7 +770,7 @@ def test_the_menu_acts_on_the_active_layer_alone(viewer: Any, dock: Any, click: 
 def test_a_rendering_that_cannot_be_shown_is_told(
     viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume, monkeypatch: Any
 ) -> None:
-    from napari_spatimeinr._napari import fit_widget
+    from napari_spatimeinr._napari import output
 
     add(viewer, small)
     fitted(dock, click, wait)
@@ -778,7 +778,7 @@ def test_a_rendering_that_cannot_be_shown_is_told(
     def broken(*_: Any, **__: Any) -> None:
         raise ValueError("no room")
 
-    monkeypatch.setattr(fit_widget, "add_rendered", broken)
+    monkeypatch.setattr(output, "add_rendered", broken)
     click(dock.output_panel.render)
     wait(lambda: not dock.results.running)
     assert "ValueError: no room" in dock.progress_panel.message.text() and dock.progress_panel.bar.isHidden()

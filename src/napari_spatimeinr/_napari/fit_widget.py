@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +10,12 @@ from qtpy.QtWidgets import QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, Q
 from ..device import resolve_device
 from ..errors import SpatimeINRError
 from ..estimate import estimate, machine_speed
-from ..field import Field
-from ..volume import Volume
 from .closing import Dock
 from .engine import Job
 from .fitter import QUEUED, Order
-from .jobs import render_work, save_work
-from .keys import MODEL, RENDERED
-from .layers import add_rendered, reads_from
+from .keys import MODEL
 from .method_panel import MethodPanel
+from .output import Output
 from .output_panel import OutputPanel
 from .placement import time_factor
 from .progress_panel import ProgressPanel
@@ -53,6 +49,7 @@ class FitWidget(Dock):
         self.progress_panel = ProgressPanel()
         self.scales_panel = ScalesPanel()
         self.output_panel = OutputPanel()
+        self.output = Output(napari_viewer, self.results, self.output_panel, self)
         self.fit_button, self.stop_button = QPushButton("Fit SpatimeINR"), QPushButton("Stop")
         self.stop_button.setToolTip("End what is running; a fit keeps what it has learned so far")
         self._lay_out()
@@ -96,13 +93,14 @@ class FitWidget(Dock):
         output.render.clicked.connect(self.render_to_layer)
         output.save.connect(self.save_rendering)
         output.save_model.clicked.connect(self.save_model)
-        output.load_model.clicked.connect(self.load_model)
+        output.load_model.clicked.connect(self.output.open_model)
         output.preview.toggled.connect(self._on_preview)
         output.disagreement.clicked.connect(self.add_disagreement)
         self.fitter.began.connect(self.progress_panel.clear)
         for worker in (self.fitter, self.results):
             worker.began.connect(self._on_began)
             worker.ended.connect(self._on_ended)
+        self.output.told.connect(self.message)
         self.fitter.progressed.connect(self._on_fit_progress)
         self.results.progressed.connect(self.progress_panel.show_share)
         self.engine.trouble.connect(self.message, QUEUED)
@@ -236,65 +234,19 @@ class FitWidget(Dock):
 
     def render_to_layer(self) -> None:
         """Render at the chosen scales into a new layer, in the background."""
-        self._render({}, "")
+        self.output.to_layer(self.session(), self.scales_panel.scales())
 
     def add_disagreement(self) -> None:
         """Render how far the aligned neighbouring frames differ into a new layer."""
-        self._render({"what": "disagreement"}, " disagreement")
-
-    def _render(self, more: dict[str, Any], word: str) -> None:
-        session, scales = self.session(), self.scales_panel.scales()
-        if session is None or session.field is None:
-            return
-        field, source = session.field, session.source
-        how = {**scales.rendering(field.grid), **more}
-        name = scales.name(source.name, field.grid) + word
-        try:
-            path = self.output_panel.where_to(field.lazy(**how).nbytes, name)
-        except SpatimeINRError as error:
-            self.message(str(error))
-            return
-
-        def added(volume: Volume) -> str:
-            add_rendered(self._viewer, source, volume, name, own_contrast=bool(word))
-            return f"{name} is a layer now."
-
-        if path is None:
-            self._run(render_work(field, how), f"Rendering {name}", added)
-        elif path and self._is_free(Path(path)):
-            self._run(save_work(field, how, Path(path), name), f"Rendering {name}", lambda p: added(_reopened(p, field, how)))
+        self.output.to_layer(self.session(), self.scales_panel.scales(), "disagreement")
 
     def save_rendering(self, path: Path) -> None:
         """Render at the chosen scales into a file, in the background."""
-        session, scales = self.session(), self.scales_panel.scales()
-        if session is not None and session.field is not None and self._is_free(path):
-            name = scales.name(session.source.name, session.field.grid)
-            work = save_work(session.field, scales.rendering(session.field.grid), path, name)
-            self._run(work, f"Saving {path.name}", lambda written: f"Saved {written}.")
+        self.output.to_file(self.session(), self.scales_panel.scales(), path)
 
     def save_model(self) -> None:
         """Write the model to a file."""
-        session, path = self.session(), self.output_panel.model_path(save=True)
-        if session is not None and session.field is not None and path is not None and self._is_free(path):
-            field = session.field
-            self._run(lambda tick: field.save(path), f"Saving {path.name}", lambda written: f"Saved {written}.")
-
-    def load_model(self) -> None:
-        """Open a model file: the recording as a layer, and its preview."""
-        path = self.output_panel.model_path(save=False)
-        if path is not None:
-            self._viewer.open(str(path), plugin="napari-spatimeinr")
-
-    def _is_free(self, path: Path) -> bool:
-        """Whether no layer is read from a file; says so if one is."""
-        name = reads_from(self._viewer, path)
-        if name is not None:
-            self.message(f"The layer '{name}' is read from {path}; choose another name, or remove that layer first.")
-        return name is None
-
-    def _run(self, work: Callable[[Any], Any], words: str, then: Callable[[Any], str]) -> None:
-        if not self.results.run(work, words, then):
-            self.message("Something is being computed or saved; wait for it or press Stop.")
+        self.output.model(self.session())
 
     # -- layers come and go --------------------------------------------------------------
 
@@ -350,11 +302,3 @@ class FitWidget(Dock):
             words = str(error)
         self.method_panel.estimate.setText(words)
         self._refresh()
-
-
-def _reopened(path: Path, field: Field, how: dict[str, Any]) -> Volume:
-    """What was rendered into a file, lazily, with its provenance."""
-    rendered = field.lazy(**how)
-    volume = field.wrap(Volume.open(path).data, rendered)
-    volume.metadata[RENDERED]["file"] = str(path)
-    return volume

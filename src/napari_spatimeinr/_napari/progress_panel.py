@@ -29,17 +29,14 @@ class ProgressPanel(QWidget):
         self.message.setWordWrap(True)
         self.message.setToolTip("What is being done, and what came of it")
         self.plot = make_plot(
-            150, "Loss of the running stage (logarithmic, left) and gain over linear interpolation on held-out frames (right)"
+            150, "Loss of the running stage (its logarithm, left) and gain over linear interpolation on held-out frames (right)"
         )
         item = self.plot.getPlotItem()
-        item.setLogMode(y=True)
-        item.setLabel("left", "loss")
+        item.setLabel("left", "log10 loss")
         item.showAxis("right")
         right = item.getAxis("right")
-        right.setLogMode(False)
         right.setLabel("gain, dB")
         right.enableAutoSIPrefix(False)
-        item.getAxis("left").setStyle(maxTickLevel=0)
         self.loss = self.plot.plot(pen=pyqtgraph.mkPen("#4fc3f7", width=1.5), connect="finite")
         self._right = pyqtgraph.ViewBox(enableMenu=False)
         item.scene().addItem(self._right)
@@ -89,7 +86,7 @@ class ProgressPanel(QWidget):
             # Single steps jump, because each sees other points.
             self._smooth = state.loss if new else 0.8 * self._smooth + 0.2 * state.loss
             gap = [(state.step - 0.5, math.nan)] if new and self._losses else []
-            self._losses = [*self._losses, *gap, (state.step, self._smooth)][-MOST_POINTS:]
+            self._losses = [*self._losses, *gap, (state.step, math.log10(self._smooth))][-MOST_POINTS:]
             if new or time.monotonic() - self._plotted > PLOT_EVERY:
                 self._plotted = time.monotonic()
                 self.loss.setData(*_columns(self._losses))

@@ -242,7 +242,7 @@ def describe(volume: Volume) -> str:
     dt, dz, dy, dx = volume.spacing
     time = "frame interval unknown" if volume.units[0] == "frame" else f"frame every {dt:g} {volume.units[0]}"
     voxel = "voxel size unknown" if volume.units[1] == "voxel" else f"voxel {dz:.3g} x {dy:.3g} x {dx:.3g} {volume.units[1]}"
-    return f"{t} x {z} x {y} x {x} {volume.dtype}   {time if t > 1 else 'one time point'}   {voxel}"
+    return f"{t} x {z} x {y} x {x} {volume.dtype.name}   {time if t > 1 else 'one time point'}   {voxel}"
 
 
 def _units(names: tuple[str, ...]) -> QComboBox:

@@ -1,0 +1,100 @@
+"""What is made of a fit: layers, files, models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtCore import QObject, Signal
+
+from ..errors import SpatimeINRError
+from ..field import Field
+from ..volume import Volume
+from .jobs import render_work, save_work
+from .keys import RENDERED
+from .layers import add_rendered, reads_from
+from .output_panel import OutputPanel
+from .results import Results
+from .scales import Scales
+from .session import Session
+
+
+class Output(QObject):
+    """Renders and saves in the background; ``told`` with a sentence where it does not.
+
+    Parameters
+    ----------
+    viewer : napari's viewer.
+    results : what runs the jobs.
+    panel : asks for names of files.
+    parent : the dock.
+    """
+
+    told = Signal(str)
+
+    def __init__(self, viewer: Any, results: Results, panel: OutputPanel, parent: QObject) -> None:
+        super().__init__(parent)
+        self._viewer, self._results, self._panel = viewer, results, panel
+
+    def to_layer(self, session: Session | None, scales: Scales, what: str = "intensity") -> None:
+        """Render a quantity into a new layer, in memory or, if it is large and the user agrees, on disk."""
+        if session is None or session.field is None:
+            return
+        field, source = session.field, session.source
+        how = {**scales.rendering(field.grid), "what": what}
+        name = scales.name(source.name, field.grid) + ("" if what == "intensity" else f" {what}")
+        try:
+            path = self._panel.where_to(field.lazy(**how).nbytes, name)
+        except SpatimeINRError as error:
+            self.told.emit(str(error))
+            return
+
+        def added(volume: Volume) -> str:
+            add_rendered(self._viewer, source, volume, name, own_contrast=what != "intensity")
+            return f"{name} is a layer now."
+
+        if path is None:
+            self._run(render_work(field, how), f"Rendering {name}", added)
+        elif path and self._is_free(Path(path)):
+            self._run(save_work(field, how, Path(path), name), f"Rendering {name}", lambda p: added(_reopened(p, field, how)))
+
+    def to_file(self, session: Session | None, scales: Scales, path: Path) -> None:
+        """Render into a file."""
+        if session is not None and session.field is not None and self._is_free(path):
+            name = scales.name(session.source.name, session.field.grid)
+            work = save_work(session.field, scales.rendering(session.field.grid), path, name)
+            self._run(work, f"Saving {path.name}", lambda written: f"Saved {written}.")
+
+    def model(self, session: Session | None) -> None:
+        """Ask for a file and write the model to it."""
+        if session is None or session.field is None:
+            return
+        field, path = session.field, self._panel.model_path(save=True)
+        if path is not None and self._is_free(path):
+            self._run(lambda tick: field.save(path), f"Saving {path.name}", lambda written: f"Saved {written}.")
+
+    def open_model(self) -> None:
+        """Ask for a model file and open it: the recording as a layer, and its preview."""
+        path = self._panel.model_path(save=False)
+        if path is not None:
+            self._viewer.open(str(path), plugin="napari-spatimeinr")
+
+    def _is_free(self, path: Path) -> bool:
+        """Whether no layer is read from a file; says so if one is."""
+        name = reads_from(self._viewer, path)
+        if name is not None:
+            self.told.emit(f"The layer '{name}' is read from {path}; choose another name, or remove that layer first.")
+        return name is None
+
+    def _run(self, work: Callable[[Any], Any], words: str, then: Callable[[Any], str]) -> None:
+        if not self._results.run(work, words, then):
+            self.told.emit("Something is being computed or saved; wait for it or press Stop.")
+
+
+def _reopened(path: Path, field: Field, how: dict[str, Any]) -> Volume:
+    """What was rendered into a file, lazily, with its provenance."""
+    rendered = field.lazy(**how)
+    volume = field.wrap(Volume.open(path).data, rendered)
+    volume.metadata[RENDERED]["file"] = str(path)
+    return volume
