@@ -16,6 +16,7 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from .axes import Grid
+    from .carry import carry_labels, carry_points
     from .config import Config, make_config
     from .errors import SpatimeINRError
     from .evaluate import Report, evaluate
@@ -35,6 +36,8 @@ __all__ = [
     "SpatimeINRError",
     "Volume",
     "__version__",
+    "carry_labels",
+    "carry_points",
     "evaluate",
     "fit",
     "fit_steps",
@@ -52,6 +55,8 @@ _HOMES = {
     "Report": "evaluate",
     "SpatimeINRError": "errors",
     "Volume": "volume",
+    "carry_labels": "carry",
+    "carry_points": "carry",
     "evaluate": "evaluate",
     "fit": "fit",
     "fit_steps": "fit",

@@ -1,0 +1,116 @@
+"""Annotations carried through time by the motion of a Field: labels, points."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from .errors import GridError, InputError
+from .field import Field
+from .render import SAME
+
+SLAB = 1_000_000
+"""Voxels followed at once."""
+
+
+def carry_labels(
+    field: Field, labels: Any, times: Sequence[float] | NDArray[Any], annotated: Sequence[int] | None = None
+) -> NDArray[Any]:
+    """Labels of acquired frames at other times: each voxel takes the label its trajectory meets.
+
+    Parameters
+    ----------
+    field : of the recording the labels belong to; where motion was rejected, nothing moves.
+    labels : ``(T, Z, Y, X)`` whole numbers on the recording's own voxels.
+    times : physical times within the recording.
+    annotated : frames that carry labels; None for those with any label that is not 0. The one nearest
+        in time is taken, of two equally near ones the earlier.
+
+    Returns
+    -------
+    ``(len(times), Z, Y, X)``, of the type of ``labels``; at an annotated frame's own time they are unchanged.
+
+    Raises
+    ------
+    InputError
+        If the labels do not fit the recording, are no whole numbers, or no frame carries any.
+    GridError
+        If a time lies outside the recording.
+    """
+    shape = field.grid.shape
+    if tuple(labels.shape) != shape or np.dtype(labels.dtype).kind not in "biu":
+        raise InputError(
+            f"Labels need whole numbers on the voxels of the recording, {' x '.join(map(str, shape))} (t, z, y, x), "
+            f"got {np.dtype(labels.dtype)} of shape {tuple(labels.shape)}."
+        )
+    frames = [k for k in range(shape[0]) if np.any(labels[k])] if annotated is None else sorted({int(k) for k in annotated})
+    if not frames or not 0 <= frames[0] <= frames[-1] < shape[0]:
+        raise InputError("No frame carries labels; annotate at least one acquired frame of the recording.")
+    at = _frames(field, times)
+    out = np.empty((len(at), *shape[1:]), labels.dtype)
+    for n, t in enumerate(at):
+        k = min(frames, key=lambda frame, t=t: (abs(frame - t), frame))  # type: ignore[misc]
+        frame = np.asarray(labels[k])
+        out[n] = frame if abs(t - k) < SAME or field.network.velocity is None else _followed(field, frame, float(t), k)
+    return out
+
+
+def carry_points(field: Field, points: Any, time: float) -> NDArray[np.float64]:
+    """Where points, each at its own time, are at another time.
+
+    Parameters
+    ----------
+    points : ``(N, 4)`` physical (t, z, y, x), for example the rows of a track.
+    time : physical time within the recording.
+
+    Returns
+    -------
+    ``(N, 4)`` with ``time`` in the first column.
+
+    Raises
+    ------
+    GridError
+        If the points are of another shape, or a time lies outside the recording.
+    """
+    points = np.array(points, dtype=np.float64)
+    if points.ndim != 2 or points.shape[1] != 4:
+        raise GridError(f"Points are (N, 4) in (t, z, y, x), got shape {points.shape}.")
+    _frames(field, [*points[:, 0], time])
+    out = points.copy()
+    for start in np.unique(points[:, 0]):
+        some = points[:, 0] == start
+        out[some, 1:] += field.motion(points[some, 1:], float(start), float(time))
+    out[:, 0] = time
+    return out
+
+
+def _frames(field: Field, times: Any) -> NDArray[np.float64]:
+    """Times as fractional frames."""
+    at = field.grid.to_index(np.atleast_1d(np.asarray(times, dtype=np.float64)), 0)
+    last = field.grid.shape[0] - 1
+    if at.size and not (np.isfinite(at).all() and at.min() >= -SAME and at.max() <= last + SAME):
+        low, high = field.grid.coordinates(0)[[0, -1]]
+        raise GridError(f"Times must lie within the recording, {low:g} to {high:g} {field.units[0]}; nothing is extrapolated.")
+    return np.clip(at, 0, last)
+
+
+@torch.no_grad()
+def _followed(field: Field, frame: NDArray[Any], t: float, k: int) -> NDArray[Any]:
+    """Labels ``(Z, Y, X)`` of frame k at time t: nearest voxel at the end of each trajectory."""
+    network = field.network
+    assert network.velocity is not None
+    z, y, x = frame.shape
+    axes = [torch.arange(n, dtype=torch.float32, device=field.device) for n in frame.shape]
+    out = np.empty_like(frame)
+    thick = max(1, SLAB // (y * x))
+    for first in range(0, z, thick):
+        planes = axes[0][first : first + thick]
+        displaced = network.velocity.displacement_nodes(t, float(k), (float(planes[0]), float(planes[-1])))
+        ends = network.moved((planes, axes[1], axes[2]), displaced)[0].round().long().cpu().numpy()
+        index = [np.clip(ends[:, axis], 0, n - 1) for axis, n in enumerate(frame.shape)]
+        out[first : first + len(planes)] = frame[tuple(index)].reshape(len(planes), y, x)
+    return out

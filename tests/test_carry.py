@@ -1,0 +1,92 @@
+"""Labels and points carried through time."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_spatimeinr import Field, Volume, carry_labels, carry_points, fit, phantom
+from napari_spatimeinr.errors import GridError, InputError
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+MOTION = {"motion": {"steps": 40}, "latents": {"enabled": False}, "gate": False, "normalise_frames": False}
+
+
+@pytest.fixture(scope="module")
+def sliding() -> Field:
+    """A textured scene that slides by 3 voxels along x per frame."""
+    rng = np.random.default_rng(0)
+    z, y, x = np.meshgrid(np.arange(8), np.arange(24), np.arange(40), indexing="ij")
+    bumps = [(*rng.uniform((0, 0, -10), (8, 24, 40)), rng.uniform(0.5, 1)) for _ in range(60)]
+    frames = [
+        sum(a * np.exp(-((z - c) ** 2 + (y - b) ** 2 + (x - d - 3 * k) ** 2) / 10) for c, b, d, a in bumps) for k in range(4)
+    ]
+    return fit(Volume(np.stack(frames).astype(np.float32), (10, 1, 0.5, 0.5), (0, 0, 5, 7)), "fast", MOTION)
+
+
+def test_labels_slide_with_the_scene(sliding: Field) -> None:
+    labels = np.zeros(sliding.grid.shape, np.uint16)
+    labels[1, 2:6, 8:16, 12:20] = 7
+    carried = carry_labels(sliding, labels, [10.0, 15.0, 20.0])
+    assert carried.dtype == labels.dtype and np.array_equal(carried[0], labels[1])
+    for n, shift in ((1, 1.5), (2, 3.0)):
+        there = np.nonzero(carried[n])
+        assert abs(there[2].mean() - (15.5 + shift)) < 0.6 and abs(there[1].mean() - 11.5) < 0.6
+        assert 0.8 < len(there[0]) / np.count_nonzero(labels) < 1.25
+    assert set(np.unique(carried)) == {0, 7}
+
+
+def test_the_nearest_annotated_frame_is_taken(sliding: Field) -> None:
+    labels = np.zeros(sliding.grid.shape, np.int32)
+    labels[0], labels[3] = 1, 2
+    carried = carry_labels(sliding, labels, [0, 10, 14, 15, 16, 30])
+    assert [int(np.unique(frame)[0]) for frame in carried] == [1, 1, 1, 1, 2, 2]
+    assert np.unique(carry_labels(sliding, labels, [16], annotated=[0])).tolist() == [1]
+
+
+def test_points_move_as_the_scene_and_back(sliding: Field) -> None:
+    points = np.array([[10, 4, 10, 14], [10, 3, 11, 15], [20, 4, 11, 15.5]], float)
+    carried = carry_points(sliding, points, 20.0)
+    assert np.allclose(carried[:, 0], 20) and np.allclose(carried[:2, 1:] - points[:2, 1:], (0, 0, 1.5), atol=0.25)
+    assert np.allclose(carried[2], points[2])
+    back = carry_points(sliding, carried[:2], 10.0)
+    assert np.allclose(back, points[:2], atol=0.05)
+
+
+def test_where_nothing_moves_labels_and_points_stay() -> None:
+    still = fit(Volume(np.ones((3, 4, 6, 6), np.float32)), "fast")
+    labels = np.random.default_rng(0).integers(0, 5, (3, 4, 6, 6))
+    assert np.array_equal(carry_labels(still, labels, [0.4, 1.0, 1.6]), labels[[0, 1, 2]])
+    assert carry_points(still, [[0, 1, 2, 3]], 2).tolist() == [[2, 1, 2, 3]]
+    assert carry_points(still, np.empty((0, 4)), 1).shape == (0, 4)
+
+
+def test_cells_of_the_phantom_are_carried_better_than_by_standing_still() -> None:
+    volume, truth = phantom((5, 16, 48, 48), motion=4.5, seed=1)
+    field = fit(volume, "fast", MOTION)
+    grid = volume.grid
+    places = (grid.coordinates(1)[:, None, None], grid.coordinates(2)[:, None], grid.coordinates(3))
+    labels = np.stack([truth.labels(float(t), *places) for t in grid.coordinates(0)])
+    middle = [float(t) for t in grid.coordinates(0)[:-1] + grid.spacing[0] / 2]
+    true = np.stack([truth.labels(t, *places) for t in middle])
+    carried = carry_labels(field, labels, middle)
+    wrong, wrong_still = (float(np.mean(guess != true)) for guess in (carried, labels[:-1]))
+    assert wrong < 0.6 * wrong_still
+
+
+def test_what_does_not_fit_is_told(sliding: Field) -> None:
+    labels = np.zeros(sliding.grid.shape, np.int32)
+    with pytest.raises(InputError, match="No frame carries labels"):
+        carry_labels(sliding, labels, [10])
+    with pytest.raises(InputError, match="No frame carries labels"):
+        carry_labels(sliding, labels, [10], annotated=[9])
+    with pytest.raises(InputError, match="4 x 8 x 24 x 40"):
+        carry_labels(sliding, labels[:2], [10])
+    with pytest.raises(InputError, match="whole numbers"):
+        carry_labels(sliding, labels + 0.5, [10])
+    with pytest.raises(GridError, match="0 to 30"):
+        carry_labels(sliding, labels + 1, [31])
+    with pytest.raises(GridError, match="within the recording"):
+        carry_points(sliding, [[0, 1, 1, 1]], np.nan)
+    with pytest.raises(GridError, match=r"\(N, 4\)"):
+        carry_points(sliding, [[1, 1, 1]], 10)
