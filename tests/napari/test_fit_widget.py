@@ -14,6 +14,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_spatimeinr import Volume, load
+from napari_spatimeinr._napari.engine import Job
 from napari_spatimeinr._napari.preview import PreviewArray
 from napari_spatimeinr._napari.scales import PREVIEW_STEPS
 from napari_spatimeinr.config import PRESETS
@@ -300,9 +301,14 @@ def test_a_refit_that_fails_or_is_stopped_keeps_what_there_was(
     assert "cuda:7" in dock.progress_panel.message.text() and not dock.fitter.running
     dock.method_panel.device.setCurrentText("cpu")
     dock.method_panel.seed.setValue(5)
+    # Stopped while it waits for its turn, it has nothing to put in the place of the first.
+    go = threading.Event()
+    before = dock.engine.submit(Job(lambda tick: go.wait(30)))
+    wait(lambda: dock.engine.runs(before))
     click(dock.fit_button)
-    dock.stop()
+    click(dock.stop_button)
     wait(lambda: not dock.fitter.running)
+    go.set()
     assert dock.session() is session and session.field is field and PREVIEW in viewer.layers
     wait(lambda: drawn(viewer))
 
