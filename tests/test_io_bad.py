@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from napari_spatimeinr.errors import FormatError, GridError, InputError, SaveError, SpatimeINRError
 from napari_spatimeinr.io import describe, read, replacing, write
 from napari_spatimeinr.volume import Volume
+from refusal import refused
 
 DATA = np.random.default_rng(0).integers(0, 60000, (3, 4, 5, 6)).astype("u2")
 NAMES = ("a.nii", "a.nii.gz", "a.tif", "a.ome.tif")
@@ -47,18 +48,6 @@ def nifti(path: Path, **fields: object) -> Path:
     """That header with the voxels of the unchanged one."""
     path.write_bytes(header(**fields) + bytes(128))
     return path
-
-
-def refused(kind: type[SpatimeINRError], path: Path, **how: object) -> str:
-    """The one sentence with which ``read`` and ``describe`` refuse a file."""
-    for function in (read, describe):
-        with pytest.raises(kind) as caught:
-            function(path, **how)  # type: ignore[operator]
-    text = str(caught.value)
-    assert text.endswith(".")
-    assert "\n" not in text
-    assert "Traceback" not in text
-    return text
 
 
 def test_no_such_file_or_kind(tmp_path: Path) -> None:

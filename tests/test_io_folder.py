@@ -14,9 +14,10 @@ import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_spatimeinr.errors import FormatError, InputError, SpatimeINRError
+from napari_spatimeinr.errors import FormatError, InputError
 from napari_spatimeinr.io import describe, folder, read, tiff, write
 from napari_spatimeinr.volume import Volume
+from refusal import refused
 
 DATA = np.random.default_rng(0).integers(0, 60000, (3, 4, 5, 6)).astype("u2")
 UM = {"axes": "ZYX", "unit": "um", "spacing": 0.5}
@@ -28,17 +29,6 @@ def frames(path: Path, *names: str, data: Any = DATA, **how: Any) -> Path:
     for k, name in enumerate(names):
         tifffile.imwrite(path / name, data[k % len(data)], **{"photometric": "minisblack", **how})
     return path
-
-
-def refused(kind: type[SpatimeINRError], path: Path, **how: Any) -> str:
-    """The one sentence with which ``read`` and ``describe`` refuse a folder."""
-    for function in (read, describe):
-        with pytest.raises(kind) as caught:
-            function(path, **how)  # type: ignore[operator]
-    text = str(caught.value)
-    assert text.endswith(".")
-    assert "\n" not in text
-    return text
 
 
 @settings(max_examples=30, deadline=None)

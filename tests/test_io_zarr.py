@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from napari_spatimeinr.errors import FormatError, GridError, InputError, SaveError, SpatimeINRError
 from napari_spatimeinr.io import describe, read, write
 from napari_spatimeinr.volume import Volume
+from refusal import refused
 
 zarr = pytest.importorskip("zarr")
 from napari_spatimeinr.io import zarr_write  # noqa: E402
@@ -51,17 +52,6 @@ def store(path: Path, axes: Any = "tzyx", data: Any = DATA, version: str = "0.4"
         {"multiscales": [{"version": "0.4", **image}], **more} if version == "0.4" else {"ome": {"version": version, **meta}}
     )
     return path
-
-
-def refused(kind: type[SpatimeINRError], path: Path, **how: Any) -> str:
-    """The one sentence with which ``read`` and ``describe`` refuse a store."""
-    for function in (read, describe):
-        with pytest.raises(kind) as caught:
-            function(path, **how)  # type: ignore[operator]
-    text = str(caught.value)
-    assert text.endswith((".", "[zarr]."))
-    assert "\n" not in text
-    return text
 
 
 @pytest.fixture

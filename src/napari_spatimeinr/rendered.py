@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .axes import Grid
+from .duck import DuckArray
 from .errors import OutOfMemoryError
 from .io.cast import convert_dtype, resolve_dtype
 from .render import SAME, Renderer
@@ -19,7 +19,7 @@ from .render import SAME, Renderer
 MOST_CACHED = 64 * 2**20
 
 
-class RenderedArray:
+class RenderedArray(DuckArray):
     """A rendering on a grid as a lazy ``(T, Z, Y, X)`` array.
 
     Only what is indexed is computed; recent results are kept. Several threads may index it.
@@ -46,7 +46,6 @@ class RenderedArray:
         self._keep = keep_acquired
         self.grid = grid
         self.shape: tuple[int, int, int, int] = grid.shape
-        self.ndim = 4
         self.dtype = resolve_dtype(dtype, self._source_dtype)
         # Index positions of the output samples in the source, per axis.
         self._times = source.to_index(grid.coordinates(0), 0)
@@ -57,22 +56,6 @@ class RenderedArray:
         self._cache: OrderedDict[tuple[Any, ...], NDArray[Any]] = OrderedDict()
         self._lock = threading.Lock()
         self.watch: Callable[[int], None] | None = None
-
-    @property
-    def size(self) -> int:
-        """Number of voxels."""
-        return math.prod(self.shape)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes it would take in memory."""
-        return self.size * self.dtype.itemsize
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __repr__(self) -> str:
-        return f"<RenderedArray {self.shape} {self.dtype}>"
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:

@@ -29,6 +29,20 @@ def widgets_without_a_display() -> None:
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def programs_stay(widgets_without_a_display: None) -> Iterator[None]:
+    """Mesa's software OpenGL (seen with 22.3) crashes some draws after vispy deleted another layer's program.
+
+    Plain napari does so too, without this plugin: add two layers, remove the first, draw the second.
+    So OpenGL programs of removed layers are kept until the tests end; nothing of ours is touched.
+    """
+    from vispy.gloo.glir import GlirProgram
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(GlirProgram, "delete", lambda self: None)
+        yield
+
+
 Wait = Callable[..., None]
 
 
@@ -36,7 +50,7 @@ Wait = Callable[..., None]
 def wait(qtbot: Any) -> Wait:
     """Let the window live until something holds."""
 
-    def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    def until(condition: Callable[[], bool], seconds: float = 120.0) -> None:
         qtbot.waitUntil(condition, timeout=int(1000 * seconds))
 
     return until

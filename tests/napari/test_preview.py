@@ -53,6 +53,15 @@ def preview(recording: Volume, scales: Scales | None = None, axes: str = "tzyx",
     return PreviewArray(recording, grid, axes, want, **more), want
 
 
+def asked(recording: Volume, field: Field) -> tuple[PreviewArray, Wanted, Any]:
+    """A preview four times finer in space, of which a volume was asked for, and the key of that."""
+    array, want = preview(recording, Scales(z=4, yx=4))
+    array.update(field, True)
+    array[5:6]
+    key, _ = want.keys.pop(0)
+    return array, want, key
+
+
 def test_before_there_is_a_field_it_shows_linear_interpolation(recording: Volume) -> None:
     array, want = preview(recording)
     assert array.shape == (3 * PREVIEW_STEPS + 1, 6, 20, 24) and array.ndim == 4
@@ -120,10 +129,7 @@ def test_what_was_drawn_stays_until_the_newer_field_is_drawn(recording: Volume, 
 
 @pytest.mark.usefixtures("coarse")
 def test_a_volume_is_drawn_coarsely_first_then_finely(recording: Volume, field: Field) -> None:
-    array, want = preview(recording, Scales(z=4, yx=4))
-    array.update(field, True)
-    array[5:6]
-    key, _ = want.keys.pop(0)
+    array, want, key = asked(recording, field)
     array.draw(key, lambda: False)
     assert want.keys == [(key, True)]
     rough = array[5:6].copy()
@@ -138,10 +144,7 @@ def test_a_volume_is_drawn_coarsely_first_then_finely(recording: Volume, field: 
 
 @pytest.mark.usefixtures("coarse")
 def test_a_fine_volume_gives_way_to_what_is_newer(recording: Volume, field: Field) -> None:
-    array, want = preview(recording, Scales(z=4, yx=4))
-    array.update(field, True)
-    array[5:6]
-    key, _ = want.keys.pop(0)
+    array, want, key = asked(recording, field)
     array.draw(key, lambda: False)
     want.keys.clear()
     array.draw(key, lambda: True)
@@ -150,10 +153,7 @@ def test_a_fine_volume_gives_way_to_what_is_newer(recording: Volume, field: Fiel
 
 @pytest.mark.usefixtures("coarse")
 def test_what_gave_way_goes_on_where_it_was(recording: Volume, field: Field, monkeypatch: pytest.MonkeyPatch) -> None:
-    array, want = preview(recording, Scales(z=4, yx=4))
-    array.update(field, True)
-    array[5:6]
-    key, _ = want.keys.pop(0)
+    array, want, key = asked(recording, field)
     array.draw(key, lambda: False)
     for _ in range(20):
         if not array.draw(key, lambda: True):

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..axes import Grid
+from ..duck import DuckArray
 from ..errors import InputError
 from ..field import Field
 from ..io.lazy import LazyArray
@@ -42,7 +43,7 @@ class Want(Protocol):
     def __call__(self, picture: PreviewArray, key: Any, later: bool = False) -> None: ...
 
 
-class PreviewArray:
+class PreviewArray(DuckArray):
     """A rendering of a Field as napari wants its data, without ever computing in ``__getitem__``.
 
     Parameters
@@ -66,7 +67,6 @@ class PreviewArray:
         self._want, self._make = want, make
         self._kept = ["tzyx".index(a) for a in axes]
         self.shape = tuple(grid.shape[i] for i in self._kept)
-        self.ndim = len(axes)
         self.dtype = np.dtype(np.float32)
         self._field: Field | None = None
         self._array: RenderedArray | None = None
@@ -82,22 +82,9 @@ class PreviewArray:
         self._index = [np.clip(volume.grid.to_index(grid.coordinates(a), a), 0, volume.shape[a] - 1) for a in range(4)]
 
     @property
-    def size(self) -> int:
-        """Number of voxels."""
-        return math.prod(self.shape)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes it would take in memory."""
-        return self.size * self.dtype.itemsize
-
-    @property
     def field(self) -> Field | None:
         """What is drawn, None before there is anything."""
         return self._field
-
-    def __len__(self) -> int:
-        return self.shape[0]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         raise InputError(

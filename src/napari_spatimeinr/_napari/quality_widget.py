@@ -11,7 +11,6 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
-    QHBoxLayout,
     QHeaderView,
     QLabel,
     QPushButton,
@@ -20,7 +19,6 @@ from qtpy.QtWidgets import (
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
-    QWidget,
 )
 
 from ..config import PRESETS
@@ -36,6 +34,7 @@ from .placement import Placement
 from .plots import make_plot
 from .preview import PreviewArray
 from .results import Results
+from .rows import beside
 from .session import SUFFIX
 from .settings import settings
 from .source import understand, why_not
@@ -117,12 +116,12 @@ class QualityWidget(Dock):
         self.swipe.setValue(50)
         layout = QVBoxLayout(self)
         layout.addLayout(form)
-        layout.addWidget(_row(self.measure, self.stop_button))
+        layout.addWidget(beside(self.measure, self.stop_button))
         for widget in (self.message, self.table, self.chart):
             layout.addWidget(widget)
         compare = QFormLayout()
         compare.addRow("Preview", self.preview)
-        compare.addRow("against", _row(self.baseline, self.compare, self.side))
+        compare.addRow("against", beside(self.baseline, self.compare, self.side))
         compare.addRow("line at", self.swipe)
         compare.addRow("", self.motion)
         layout.addLayout(compare)
@@ -286,12 +285,3 @@ def _is_recording(layer: Any) -> bool:
 
 def _is_preview(layer: Any) -> bool:
     return isinstance(getattr(layer, "data", None), PreviewArray) and SUFFIX in layer.name
-
-
-def _row(*widgets: QWidget) -> QWidget:
-    box = QWidget()
-    row = QHBoxLayout(box)
-    row.setContentsMargins(0, 0, 0, 0)
-    for widget in widgets:
-        row.addWidget(widget)
-    return box

@@ -13,6 +13,7 @@ from ..errors import InputError, SpatimeINRError
 from ..volume import SPACE_UNITS, TIME_UNITS, Volume
 from .keys import RENDERED
 from .placement import napari_unit
+from .rows import beside
 from .source import Source, candidate_axes, is_calibrated, rectangle, understand, visible, why_not
 
 AXES_WORDS = {"tzyx": "time, z, y, x", "zyx": "z, y, x (one time point)", "tyx": "time, y, x (one plane)"}
@@ -80,8 +81,8 @@ class SourcePanel(QWidget):
         self.region.setToolTip("Fit all of it, or only the part inside a rectangle or inside the canvas")
         self.region.currentIndexChanged.connect(lambda _: self.changed.emit())
         form.addRow("Axes", self.axes)
-        form.addRow("Frame every", _beside(self.interval, self.time_unit))
-        form.addRow("Voxel z, y, x", _beside(self.voxel, self.space_unit))
+        form.addRow("Frame every", beside(self.interval, self.time_unit))
+        form.addRow("Voxel z, y, x", beside(self.voxel, self.space_unit))
         form.addRow("", self.apply)
         form.addRow("Fit", self.region)
         box.setVisible(False)
@@ -249,13 +250,4 @@ def _units(names: tuple[str, ...]) -> QComboBox:
     box = QComboBox()
     box.addItems(names)
     box.setToolTip("Unit")
-    return box
-
-
-def _beside(*widgets: QWidget) -> QWidget:
-    box = QWidget()
-    row = QHBoxLayout(box)
-    row.setContentsMargins(0, 0, 0, 0)
-    for widget in widgets:
-        row.addWidget(widget)
     return box

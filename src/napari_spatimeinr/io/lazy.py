@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import operator
 import threading
 from abc import ABC, abstractmethod
@@ -13,10 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..duck import DuckArray
 from ..errors import FormatError, SpatimeINRError
 
 
-class LazyArray(ABC):
+class LazyArray(DuckArray, ABC):
     """A read-only duck array ``(T, Z, Y, X)`` that reads when indexed.
 
     Integers and slices (any step) are understood on each axis; the result is a numpy array.
@@ -27,8 +27,6 @@ class LazyArray(ABC):
     dtype : of the values.
     """
 
-    ndim = 4
-
     def __init__(self, shape: tuple[int, ...], dtype: Any) -> None:
         self.shape = tuple(int(n) for n in shape)
         self.dtype = np.dtype(dtype)
@@ -36,23 +34,6 @@ class LazyArray(ABC):
     @abstractmethod
     def _block(self, ranges: tuple[range, ...]) -> NDArray[Any]:
         """What lies in non-empty ranges of indices, one for each axis; their steps may be negative."""
-
-    @property
-    def size(self) -> int:
-        """Number of values."""
-        size: int = math.prod(self.shape)
-        return size
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the whole array, were it in memory."""
-        return self.size * int(self.dtype.itemsize)
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {' x '.join(map(str, self.shape))} {self.dtype}>"
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return np.asarray(self[:], dtype=dtype)
