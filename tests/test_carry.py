@@ -9,7 +9,13 @@ from napari_spatimeinr import Field, Volume, carry_labels, carry_points, fit, ph
 from napari_spatimeinr.errors import GridError, InputError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-MOTION = {"motion": {"steps": 40}, "latents": {"enabled": False}, "gate": False, "normalise_frames": False}
+MOTION = {
+    "motion": {"steps": 40},
+    "latents": {"enabled": False},
+    "axial": {"enabled": False},
+    "gate": False,
+    "normalise_frames": False,
+}
 
 
 @pytest.fixture(scope="module")

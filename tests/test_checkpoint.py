@@ -21,6 +21,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 CONFIG = {
     "motion": {"steps": 3, "points": 300, "warps": 1, "levels": 2},
     "latents": {"steps": 2, "channels": 4, "layers": 2, "width": 8, "crop": [4, 8, 8]},
+    "axial": {"steps": 4, "channels": 4, "layers": 2},
     "precision": "float32",
     "gate": False,
 }

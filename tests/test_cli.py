@@ -24,7 +24,7 @@ from napari_spatimeinr.cli_output import explain, guarded, plain
 from napari_spatimeinr.config import load_yaml
 from napari_spatimeinr.errors import MEMORY, ConfigError, DeviceError, FormatError, GridError, InputError
 
-QUICK = ("--preset", "fast", "--set", "motion.steps=5", "--set", "latents.steps=5", "--device", "cpu")
+QUICK = ("--preset", "fast", "--set", "motion.steps=5", "--set", "latents.steps=5", "--set", "axial.steps=4", "--device", "cpu")
 """Options of a fit that takes seconds."""
 
 

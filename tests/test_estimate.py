@@ -11,7 +11,13 @@ from napari_spatimeinr.estimate import Estimate, estimate, machine_speed
 from napari_spatimeinr.watched import Watched
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-PLAIN = {"motion": {"enabled": False}, "latents": {"enabled": False}, "gate": False, "normalise_frames": False}
+PLAIN = {
+    "motion": {"enabled": False},
+    "latents": {"enabled": False},
+    "axial": {"enabled": False},
+    "gate": False,
+    "normalise_frames": False,
+}
 
 
 def test_more_work_takes_more_time_and_memory() -> None:
@@ -36,7 +42,9 @@ def test_an_estimate_is_words() -> None:
 
 
 def test_plain_interpolation_is_a_field(recording: Volume) -> None:
-    field = fit(recording, "fast", {"motion": {"steps": 4}, "latents": {"enabled": False}, "gate": False})
+    field = fit(
+        recording, "fast", {"motion": {"steps": 4}, "latents": {"enabled": False}, "axial": {"enabled": False}, "gate": False}
+    )
     linear = field.interpolated()
     between = np.asarray(linear.lazy(time_scale=2)[1])
     assert np.allclose(between, (recording.data[0] + recording.data[1]) / 2, atol=1e-3 * float(np.ptp(recording.data)))

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 TINY = {
     "motion": {"steps": 12, "points": 600, "warps": 2, "levels": 2, "smoothness": [0.01]},
     "latents": {"steps": 8, "channels": 4, "layers": 2, "width": 8, "crop": [6, 12, 12]},
+    "axial": {"steps": 4, "channels": 4, "layers": 2},
     "precision": "float32",
 }
 ALL = {**TINY, "gate": False}
@@ -34,7 +35,7 @@ def field(volume) -> Field:
 
 def parts(field: Field) -> dict[str, torch.Tensor]:
     out = {}
-    for name in ("velocity", "encoder", "decoder"):
+    for name in ("velocity", "encoder", "decoder", "axial"):
         module = getattr(field.network, name)
         if module is not None:
             out |= {f"{name}.{k}": v for k, v in module.state_dict().items()}
@@ -94,14 +95,14 @@ def test_frames_all_equal_give_that_frame_between(volume):
 
 
 def test_every_part_is_there_without_gates(field):
-    assert field.provenance["chosen"] == {"motion": True, "latents": True, "interpolation": "linear"}
-    assert {k.split(".")[0] for k in parts(field)} == {"velocity", "encoder", "decoder"}
+    assert field.provenance["chosen"] == {"motion": True, "latents": True, "axial": True, "interpolation": "linear"}
+    assert {k.split(".")[0] for k in parts(field)} == {"velocity", "encoder", "decoder", "axial"}
 
 
 def test_provenance_says_what_was_done(field, volume):
     p = field.provenance
     assert p["seed"] == 3 and p["complete"] is True and p["device"] == "cpu" and p["warnings"] == []
-    assert p["steps"] == 12 + 8 and p["seconds"] > 0 and p["peak_memory_bytes"] > 1e7
+    assert p["steps"] == 12 + 8 + 4 and p["seconds"] > 0 and p["peak_memory_bytes"] > 1e7
     assert len(p["input"]["sha256"]) == 64 and p["input"]["name"] == "phantom membranes"
     other = Volume(volume.data + 1, volume.spacing)
     assert (
@@ -146,7 +147,7 @@ def test_progress_goes_up_and_ends_with_a_field(volume):
 def test_the_callback_of_fit_sees_the_same(volume):
     seen = []
     fit(volume, config=ALL, device="cpu", progress=seen.append)
-    assert seen[-1].step == 20 and seen[-1].loss == seen[-1].loss
+    assert seen[-1].step == 24 and seen[-1].loss == seen[-1].loss
 
 
 def test_closing_early_leaves_the_last_snapshot_usable(volume, tmp_path):

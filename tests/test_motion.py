@@ -15,10 +15,15 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 SHAPE = (16, 32, 32)
 SIGMA = np.array([1.6, 2.0, 2.0])
-NO_LATENTS = {"motion": {"steps": 20, "points": 1500, "levels": 3, "smoothness": [0.01]}, "latents": {"enabled": False}}
+NO_LATENTS = {
+    "motion": {"steps": 20, "points": 1500, "levels": 3, "smoothness": [0.01]},
+    "latents": {"enabled": False},
+    "axial": {"enabled": False},
+}
 SMALL = {
     "motion": {"steps": 20, "points": 1500, "levels": 3, "smoothness": [0.01]},
     "latents": {"steps": 40, "channels": 4, "layers": 2, "width": 8, "crop": [8, 16, 16]},
+    "axial": {"steps": 4, "channels": 4, "layers": 2},
 }
 
 
@@ -106,7 +111,11 @@ def test_integrated_intensity_does_not_drift():
 
 def test_bleaching_is_found():
     volume, _ = phantom((5, 12, 40, 40), motion=2.0, bleach=0.1, seed=2)
-    gains = np.array(fit(volume, config={"motion": {"steps": 5}, "latents": {"enabled": False}}, device="cpu").levels.gains)
+    gains = np.array(
+        fit(
+            volume, config={"motion": {"steps": 5}, "latents": {"enabled": False}, "axial": {"enabled": False}}, device="cpu"
+        ).levels.gains
+    )
     # The background is not known exactly, so the last frames are off by a little more than each step.
     np.testing.assert_allclose(gains[1:] / gains[:-1], 0.9, rtol=0.05)
     np.testing.assert_allclose(gains / gains[0], 0.9 ** np.arange(5), rtol=0.08)
@@ -114,7 +123,7 @@ def test_bleaching_is_found():
 
 def test_brightness_without_bleaching_is_left_alone():
     volume, _ = phantom((4, 8, 32, 32), motion=2.0, seed=3)
-    off = {"motion": {"steps": 2}, "latents": {"enabled": False}}
+    off = {"motion": {"steps": 2}, "latents": {"enabled": False}, "axial": {"enabled": False}}
     np.testing.assert_allclose(fit(volume, config=off, device="cpu").levels.gains, 1.0, rtol=0.02)
     bleached, _ = phantom((4, 8, 32, 32), motion=2.0, bleach=0.2, seed=3)
     assert fit(bleached, config={**off, "normalise_frames": False}, device="cpu").levels.gains == (1.0,) * 4

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 CONFIG = {
     "motion": {"steps": 12, "points": 600, "warps": 2, "levels": 2, "smoothness": [0.01]},
     "latents": {"steps": 8, "channels": 4, "layers": 2, "width": 8, "crop": [6, 12, 12]},
+    "axial": {"steps": 4, "channels": 4, "layers": 2},
     "precision": "float32",
     "gate": False,
 }

@@ -9,14 +9,14 @@ from __future__ import annotations
 import time
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from . import cli_options as options
 from ._version import __version__
 from .axes import parse_roi
-from .cli_jobs import read, run_fit
+from .cli_jobs import Interrupt, read, run_fit
 from .cli_output import Output, guarded
 from .config import Config, apply_settings, make_config
 from .errors import ConfigError
@@ -215,10 +215,15 @@ def evaluate(
     volume = read(recording, how, output)
     from .evaluate import evaluate as score
 
-    with output.progress() as progress:
+    with Interrupt(at_once=True) as interrupt, output.progress() as progress:
+
+        def shown(state: Any) -> None:
+            interrupt.check()
+            progress.fit(state)
+
         report = score(
             volume, hold_out=hold_out, gap=gap, preset=config.preset, config=config, device=device, seed=seed,
-            baselines=chosen, ablate=ablate, progress=progress.fit,
+            baselines=chosen, ablate=ablate, progress=shown,
         )  # fmt: skip
     output.say(report.table())
     output.result({**report.to_json(), "input": str(recording)})

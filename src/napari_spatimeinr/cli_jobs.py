@@ -70,10 +70,20 @@ def run_fit(steps: Generator[FitProgress, None, Field], output: Output) -> tuple
 
 
 class Interrupt:
-    """While entered, the first Ctrl-C sets ``asked`` and the second one raises KeyboardInterrupt."""
+    """While entered, Ctrl-C sets ``asked``; the second one, or with ``at_once`` the first, raises KeyboardInterrupt.
 
-    def __init__(self) -> None:
+    Python loses a KeyboardInterrupt that is raised while an object is being destroyed, so who goes by
+    ``at_once`` calls :meth:`check` now and then.
+    """
+
+    def __init__(self, at_once: bool = False) -> None:
         self.asked = self.told = False
+        self.at_once = at_once
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt if Ctrl-C was pressed."""
+        if self.asked:
+            raise KeyboardInterrupt
 
     def __enter__(self) -> Interrupt:
         self._main = threading.current_thread() is threading.main_thread()
@@ -86,6 +96,7 @@ class Interrupt:
             signal.signal(signal.SIGINT, self._before)
 
     def _pressed(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:
+        if self.asked or self.at_once:
+            self.asked = True
             raise KeyboardInterrupt
         self.asked = True

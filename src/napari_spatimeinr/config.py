@@ -54,6 +54,18 @@ class LatentOptions(_Options):
     learning_rate: float = Field(3e-3, gt=0, le=1)
 
 
+class AxialOptions(_Options):
+    """Finer planes: what the lateral planes teach about what lies between planes."""
+
+    enabled: bool = Field(True, description="Learn from the lateral planes; off means planes are interpolated.")
+    factor: int = Field(0, ge=0, le=16, description="Planes made of one; 0 chooses by the voxel size.")
+    channels: int = Field(32, ge=2, le=256, description="Channels of the network.")
+    layers: int = Field(5, ge=2, le=12, description="3 x 3 convolutions of the network.")
+    steps: int = Field(500, ge=1, le=1_000_000, description="Training steps.")
+    learning_rate: float = Field(2e-3, gt=0, le=1)
+    sharpen: bool = Field(False, description="Undo the extra blur along z too; its width is that of the PSF, or estimated.")
+
+
 class CycleOptions(_Options):
     """Cycle consistency in time and in space."""
 
@@ -76,13 +88,14 @@ class Config(_Options):
     preset: str = Field("balanced", description="The preset these options came from.")
     motion: MotionOptions = MotionOptions()  # type: ignore[call-arg]
     latents: LatentOptions = LatentOptions()  # type: ignore[call-arg]
+    axial: AxialOptions = AxialOptions()  # type: ignore[call-arg]
     cycle: CycleOptions = CycleOptions()  # type: ignore[call-arg]
     render: RenderOptions = RenderOptions()  # type: ignore[call-arg]
     gate: bool = Field(True, description="Keep a component only where it beats interpolation on held-out data.")
     normalise_frames: bool = Field(True, description="Level out bleaching and flicker between frames while fitting.")
     precision: Literal["auto", "float32", "bfloat16"] = Field("auto", description="Arithmetic of the networks.")
     psf: tuple[NotNegative, NotNegative, NotNegative] | None = Field(
-        None, description="Standard deviations (z, y, x) of the PSF, spatial units."
+        None, description="Standard deviations (z, y, x) of the PSF, spatial units; given, the blur along z is undone."
     )
 
     def to_yaml(self) -> str:
@@ -94,11 +107,13 @@ _CHANGES: dict[str, dict[str, Any]] = {
     "fast": {
         "motion": {"steps": 40, "smoothness": [0.01]},
         "latents": {"steps": 200, "channels": 8, "width": 24},
+        "axial": {"steps": 150, "channels": 24},
     },
     "balanced": {},
     "best": {
         "motion": {"steps": 300, "points": 20_000, "smoothness": [0.0005, 0.005, 0.05, 0.3]},
         "latents": {"steps": 1500, "blocks": 2, "channels": 24, "layers": 3, "features": 8, "width": 48},
+        "axial": {"steps": 1500, "channels": 48},
     },
 }
 

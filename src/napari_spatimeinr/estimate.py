@@ -12,6 +12,7 @@ import torch
 
 from .config import Config
 from .device import resolve_device
+from .training.planes import LEAST_RATIO
 
 REFERENCE_PROBE = 0.036
 """Seconds of the probe on the machine of docs/benchmarks.md, where the figures below were measured."""
@@ -21,6 +22,8 @@ MOTION_STEP = 0.045
 """Seconds of an optimisation step of the velocity field with 12,000 points."""
 PER_MEGAVOXEL = 0.9
 """Seconds for reading, the start of motion and the gates."""
+PLANES_STEP = 0.015
+"""Seconds of a training step of the network that makes planes finer, 5 layers of 32 channels."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ def machine_speed() -> float:
     return REFERENCE_PROBE / best
 
 
-def estimate(shape: Sequence[int], config: Config, device: str = "auto") -> Estimate:
+def estimate(shape: Sequence[int], config: Config, device: str = "auto", spacing: Sequence[float] | None = None) -> Estimate:
     """What fitting a recording will take, to within a factor of about two.
 
     Parameters
@@ -62,6 +65,7 @@ def estimate(shape: Sequence[int], config: Config, device: str = "auto") -> Esti
     shape : (T, Z, Y, X) of the recording.
     config : the options of the fit.
     device : as in :func:`.fit`.
+    spacing : (dt, dz, dy, dx); without it nothing is counted for finer planes.
 
     Raises
     ------
@@ -81,6 +85,10 @@ def estimate(shape: Sequence[int], config: Config, device: str = "auto") -> Esti
             decoding = 0.5 + 0.5 * latents.width / 32
             share = latents.blocks * math.prod(latents.crop) / 25_600
             seconds += LATENT_STEP * latents.steps * share * convolutions * decoding
+    axial = config.axial
+    if spacing is not None and axial.enabled and shape[1] > 1 and spacing[1] >= LEAST_RATIO * min(spacing[2:]):
+        steps = axial.steps * (1.5 if config.gate else 1.0)
+        seconds += PLANES_STEP * steps * (0.4 + 0.6 * (axial.channels / 32) ** 2 * axial.layers / 5)
     # Torch itself, one frame with its smoothed copies, and the binned frames motion is estimated on.
     memory = 500_000_000 + 24 * frame + 16 * min(voxels, motion.max_voxels)
     return Estimate(seconds / machine_speed() if where.type == "cpu" else None, memory, str(where))

@@ -15,6 +15,7 @@ from .axes import ROI, Grid, check_roi
 from .config import Config, make_config
 from .device import free_memory, resolve_device, resolve_precision
 from .errors import FormatError, GridError, OutOfMemoryError
+from .model.axial import Axial
 from .model.decoder import Decoder
 from .model.encoder import Encoder
 from .model.frames import Frames, Levels
@@ -189,7 +190,7 @@ class Field:
     def save(self, path: str | Path) -> Path:
         """Write the model (frames included) to one file, completely or not at all."""
         weights: dict[str, NDArray[Any]] = {}
-        for part in ("velocity", "encoder", "decoder"):
+        for part in ("velocity", "encoder", "decoder", "axial"):
             module = getattr(self.network, part)
             if module is not None:
                 weights |= {f"{part}.{name}": tensor.detach().cpu().numpy() for name, tensor in module.state_dict().items()}
@@ -197,7 +198,7 @@ class Field:
 
 
 def _header(field: Field) -> dict[str, Any]:
-    grid = field.grid
+    grid, axial = field.grid, field.network.axial
     orientation = field.volume.orientation
     return {
         "grid": {"shape": list(grid.shape), "spacing": list(grid.spacing), "origin": list(grid.origin)},
@@ -206,6 +207,7 @@ def _header(field: Field) -> dict[str, Any]:
         "metadata": _plain(field.volume.metadata),
         "levels": asdict(field.levels),
         "interpolation": field.interpolation,
+        "axial": None if axial is None else {"factor": axial.factor, "sharpen": axial.sharpen},
         "config": field.config.model_dump(mode="json"),
         "provenance": _plain(field.provenance),
     }
@@ -252,15 +254,21 @@ def load(path: str | Path, device: str = "auto") -> Field:
             raise ValueError("its intensity levels do not fit its frames")
         if header["interpolation"] not in ("linear", "cubic"):
             raise ValueError("its interpolation in time is unknown")
-        network = build_network(weights, volume.grid.shape[1:], config, where)
+        network = build_network(weights, volume.grid.shape[1:], config, where, header.get("axial"))
         return Field(volume, network, levels, config, where, header["interpolation"], header["provenance"])
     except (LookupError, ValueError, TypeError, ArithmeticError, AttributeError, RuntimeError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".: ")
         raise FormatError(f"The model {path} is damaged ({reason}); copy it again or fit it again.") from error
 
 
-def build_network(weights: dict[str, NDArray[Any]], shape: tuple[int, int, int], config: Config, device: torch.device) -> Network:
-    """A network from named arrays; parts without arrays are missing."""
+def build_network(
+    weights: dict[str, NDArray[Any]],
+    shape: tuple[int, int, int],
+    config: Config,
+    device: torch.device,
+    axial: dict[str, Any] | None = None,
+) -> Network:
+    """A network from named arrays; parts without arrays are missing. ``axial`` says how planes are made finer."""
 
     def part(name: str) -> dict[str, torch.Tensor]:
         return {k.removeprefix(f"{name}."): torch.from_numpy(v) for k, v in weights.items() if k.startswith(f"{name}.")}
@@ -278,4 +286,9 @@ def build_network(weights: dict[str, NDArray[Any]], shape: tuple[int, int, int],
         network.encoder.load_state_dict(encoder)
         network.decoder = Decoder(options.features, options.width).to(device)
         network.decoder.load_state_dict(decoder)
+    if axial is not None:
+        size = config.axial.channels, config.axial.layers
+        network.axial = Axial(int(axial["factor"]), *size, bool(axial["sharpen"])).to(device)
+        network.axial.load_state_dict(part("axial"))
+        network.axial.requires_grad_(False)
     return network

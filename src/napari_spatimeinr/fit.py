@@ -13,9 +13,10 @@ from .config import Config, make_config
 from .device import free_memory, peak_memory, resolve_device
 from .errors import FitError, InputError, OutOfMemoryError, SpatimeINRError
 from .field import Field, load
+from .training.job import FitProgress, Job
 from .training.levels import estimate_levels, fingerprint
 from .training.schedule import Schedule
-from .training.stages import FitProgress, Job, run
+from .training.stages import run
 from .volume import Volume
 
 __all__ = ["FitProgress", "fit", "fit_steps"]
@@ -102,8 +103,6 @@ def fit_steps(
     if motion is not None and tuple(motion.grid.shape) != tuple(volume.shape):
         raise InputError(f"The motion to share is of a recording of shape {motion.grid.shape}, this one has {volume.shape}.")
     levels, notes, constant = estimate_levels(volume.data)
-    if options.psf is not None:
-        notes.append("The PSF is recorded with the model but not used yet: z is interpolated, not deblurred.")
     provenance: dict[str, Any] = {
         "method": "SpatimeINR, motion-aligned latents",
         "version": __version__,

@@ -53,7 +53,7 @@ class Renderer:
         z, y, x = frames.shape
         chosen = options.cache_bytes or max(SMALLEST_CACHE, min(4 * frames.count * z * y * x, 2 * 2**30))
         self._tiles = Tiles(network, frames, chosen * 4 // 5)
-        self._splines: Cache[tuple[int, Box]] = Cache(chosen // 5)
+        self._splines: Cache[tuple[int, Box, bool]] = Cache(chosen // 5)
         self._displaced: OrderedDict[tuple[float, int, float, float], Displaced] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -68,12 +68,14 @@ class Renderer:
         ``cell`` is the extent of an output cell in frames and source voxels, (t, z, y, x). Cells
         larger than a voxel are integrated by quadrature over the hypercube.
         """
+        axial = self.network.axial
+        finer = axial is not None and (axial.sharpen or cell[1] < 1 - SAME)
         times, time_weights = self._times(t, cell[0])
         subs = [cell_offsets(c) if self.options.hypercube else ([0.0], [1.0]) for c in cell[1:]]
         fine = [(p[:, None] + np.asarray(o)[None, :]).ravel() for p, (o, _) in zip(positions, subs, strict=True)]
         total: Tensor | None = None
         for time, share in zip(times, time_weights, strict=True):
-            value = self._points(time, fine) * share
+            value = self._points(time, fine, finer) * share
             total = value if total is None else total + value
         assert total is not None
         factors = tuple(len(o) for o, _ in subs)
@@ -89,49 +91,59 @@ class Renderer:
         inside = np.clip(t + offsets, 0, self.frames.count - 1)
         return inside.tolist(), [1 / n] * n
 
-    def _points(self, t: float, fine: list[NDArray[np.float64]]) -> Tensor:
+    def _points(self, t: float, fine: list[NDArray[np.float64]], finer: bool) -> Tensor:
         positions = tuple(
             torch.from_numpy(p.astype(np.float32)).to(self.frames.device).clamp(0, n - 1)
             for p, n in zip(fine, self.frames.shape, strict=True)
         )
         shape = tuple(len(p) for p in positions)
-        value = self._value(t, (positions[0], positions[1], positions[2])).reshape(shape)
+        value = self._value(t, (positions[0], positions[1], positions[2]), finer).reshape(shape)
         return self._raw(value, t)
 
     def _raw(self, value: Tensor, t: float) -> Tensor:
         levels = self.frames.levels
         return value * (levels.scale * levels.gain(t)) + levels.offset
 
-    def _value(self, t: float, positions: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+    def _value(self, t: float, positions: tuple[Tensor, Tensor, Tensor], finer: bool) -> Tensor:
         count = self.frames.count
         t = min(max(t, 0.0), count - 1.0)
         nearest = round(t)
         if abs(t - nearest) < SAME:
-            return self._one(nearest, None, positions)[0]
+            return self._one(nearest, None, positions, finer)[0]
         network = self.network
         if network.velocity is None and network.encoder is None and self.interpolation == "cubic":
             weights = temporal_weights(t, np.arange(count, dtype=np.float64), "cubic")
-            terms = [float(w) * self._one(k, None, positions)[0] for k, w in enumerate(weights) if abs(w) > 1e-3]
+            terms = [float(w) * self._one(k, None, positions, finer)[0] for k, w in enumerate(weights) if abs(w) > 1e-3]
             return torch.stack(terms).sum(0) / float(weights[np.abs(weights) > 1e-3].sum())
         return network.between(
             around(t, range(count), network.outer),
-            lambda k: self._one(k, self._displacement(t, k, positions), positions),
-            lambda k: self._outer(k, self._displacement(t, k, positions), positions),
+            lambda k: self._one(k, self._displacement(t, k, positions), positions, finer),
+            lambda k: self._outer(k, self._displacement(t, k, positions), positions, finer),
         )
 
-    def _one(self, k: int, displaced: Displaced | None, positions: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor | None]:
-        shape, reach = self.frames.shape, self.network.reach
-        points, box = needed_box(self.network.moved(positions, displaced), shape, ROUND)
-        (coefficients,) = self._splines.get((k, box), lambda: (prefilter(self._tiles.clean(k, grown(box, reach)), reach),))
+    def _one(
+        self, k: int, displaced: Displaced | None, positions: tuple[Tensor, Tensor, Tensor], finer: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        moved, reach = self.network.moved(positions, displaced), self.network.reach
+        points, box = self._on_planes(moved, finer, ROUND)
+        read = self._tiles.fine if finer else self._tiles.clean
+        (coefficients,) = self._splines.get((k, box, finer), lambda: (prefilter(read(k, grown(box, reach)), reach),))
         values, _ = sample(Encoded(coefficients), points, box)
         if self.network.encoder is None:
             return values, None
-        _, tight = needed_box(points, shape)
+        points, tight = needed_box(moved, self.frames.shape)
         return values, linear(self._tiles.latents(k, tight), points - points.new_tensor([a for a, _ in tight]))[0]
 
-    def _outer(self, k: int, displaced: Displaced | None, positions: tuple[Tensor, Tensor, Tensor]) -> Tensor:
-        points, box = needed_box(self.network.moved(positions, displaced), self.frames.shape)
-        return sample_clean(self._tiles.clean(k, box), points, box)
+    def _outer(self, k: int, displaced: Displaced | None, positions: tuple[Tensor, Tensor, Tensor], finer: bool) -> Tensor:
+        points, box = self._on_planes(self.network.moved(positions, displaced), finer)
+        return sample_clean((self._tiles.fine if finer else self._tiles.clean)(k, box), points, box)
+
+    def _on_planes(self, points: Tensor, finer: bool, multiple: tuple[int, int, int] = (1, 1, 1)) -> tuple[Tensor, Box]:
+        """Points and the box they need, in voxels of the acquired planes or of the finer ones."""
+        if not finer:
+            return needed_box(points, self.frames.shape, multiple)
+        assert self.network.axial is not None
+        return needed_box(points * points.new_tensor([self.network.axial.factor, 1, 1]), self._tiles.fine_shape(), multiple)
 
     def _displacement(self, t: float, k: int, positions: tuple[Tensor, Tensor, Tensor]) -> Displaced | None:
         if self.network.velocity is None:
@@ -184,14 +196,16 @@ class Disagreement(Renderer):
         levels = self.frames.levels
         return value * (levels.scale * levels.gain(t))
 
-    def _value(self, t: float, positions: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+    def _value(self, t: float, positions: tuple[Tensor, Tensor, Tensor], finer: bool) -> Tensor:
         count = self.frames.count
         if count == 1:
             return torch.zeros(math.prod(len(p) for p in positions), device=self.frames.device)
         t = min(max(t, 0.0), count - 1.0)
         inside = min(max(t, SAME), count - 1 - SAME)
         places = around(inside, range(count), 0)
-        before, after = (self._one(k, self._displacement(t, k, positions), positions)[0] for k in (places.before, places.after))
+        before, after = (
+            self._one(k, self._displacement(t, k, positions), positions, finer)[0] for k in (places.before, places.after)
+        )
         return (before - after).abs()
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from .model.frames import Box, Frames, inside
 from .model.network import Network
 
+FINE = 2
 TILE = (16, 128, 128)
 """Voxels (z, y, x) encoded at once; thin, because a plane is what is asked for most."""
 
@@ -59,7 +60,7 @@ class Tiles:
     def __init__(self, network: Network, frames: Frames, most_bytes: int) -> None:
         self.network = network
         self.frames = frames
-        self.cache: Cache[tuple[int, Box]] = Cache(most_bytes)
+        self.cache: Cache[tuple[int, Box, bool]] = Cache(most_bytes)
 
     def clean(self, k: int, box: Box) -> Tensor:
         """``(1, 1, z, y, x)``."""
@@ -71,14 +72,25 @@ class Tiles:
         """``(1, F, z, y, x)``."""
         return self._assembled(k, box, 1)
 
+    def fine(self, k: int, box: Box) -> Tensor:
+        """``(1, 1, z, y, x)`` of a box on the finer planes of the network's ``axial``."""
+        return self._assembled(k, box, FINE)
+
+    def fine_shape(self) -> tuple[int, int, int]:
+        """Voxels (z, y, x) of a frame on the finer planes."""
+        assert self.network.axial is not None
+        z, y, x = self.frames.shape
+        return (z - 1) * self.network.axial.factor + 1, y, x
+
     def _assembled(self, k: int, box: Box, which: int) -> Tensor:
-        ranges, rows = inside(box, self.frames.shape)
+        shape = self.fine_shape() if which == FINE else self.frames.shape
+        ranges, rows = inside(box, shape)
         out: Tensor | None = None
-        for tile in itertools.product(
-            *(_tiles(a, b, n, t) for (a, b), n, t in zip(ranges, self.frames.shape, TILE, strict=True))
-        ):
+        size = (max(TILE[0], 4 * self.network.axial.factor), *TILE[1:]) if which == FINE and self.network.axial else TILE
+        for tile in itertools.product(*(_tiles(a, b, n, t) for (a, b), n, t in zip(ranges, shape, size, strict=True))):
             where = (tile[0], tile[1], tile[2])
-            part = self.cache.get((k, where), partial(self._encoded, k, where))[which]
+            make = self._refined if which == FINE else self._encoded
+            part = self.cache.get((k, where, which == FINE), partial(make, k, where))[0 if which == FINE else which]
             if out is None:
                 out = part.new_empty(1, part.shape[1], *(b - a for a, b in ranges), dtype=torch.float32)
             # The overlap of tile and range, counted from the start of each.
@@ -95,6 +107,18 @@ class Tiles:
     def _encoded(self, k: int, where: Box) -> tuple[Tensor, ...]:
         clean, latents = self.network.cleaned(self.frames, k, where)
         return clean.contiguous(), latents.half()
+
+    @torch.no_grad()
+    def _refined(self, k: int, where: Box) -> tuple[Tensor, ...]:
+        axial = self.network.axial
+        assert axial is not None
+        (a, b), y, x = where
+        first, last = a // axial.factor, -(-(b - 1) // axial.factor)
+        (z0, z1), (y0, y1), (x0, x1) = (first, last + 1), y, x
+        r, s, u = axial.reach
+        planes = axial(self.clean(k, ((z0 - r, z1 + r), (y0 - s, y1 + s), (x0 - u, x1 + u))), self.network.precision)
+        start = a - first * axial.factor
+        return (planes[:, :, start : start + b - a].contiguous(),)
 
 
 def _tiles(a: int, b: int, n: int, size: int) -> list[tuple[int, int]]:

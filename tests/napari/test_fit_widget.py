@@ -747,9 +747,9 @@ def test_two_models_at_once(viewer: Any, dock: Any, wait: Wait, tmp_path: Path, 
     from napari_spatimeinr import fit
 
     for name in ("a", "b"):
-        fit(small, "fast", {"motion": {"steps": 2}, "latents": {"enabled": False}, "gate": False}).save(
-            tmp_path / f"{name}.spatimeinr"
-        )
+        fit(
+            small, "fast", {"motion": {"steps": 2}, "latents": {"enabled": False}, "axial": {"enabled": False}, "gate": False}
+        ).save(tmp_path / f"{name}.spatimeinr")
     for name in ("a", "b"):
         viewer.open(str(tmp_path / f"{name}.spatimeinr"), plugin="napari-spatimeinr")
     wait(lambda: len(dock.fitter.sessions) == 2 and all(session.layer is not None for session in dock.fitter.sessions))

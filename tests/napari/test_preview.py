@@ -25,7 +25,9 @@ def recording() -> Volume:
 
 @pytest.fixture(scope="module")
 def field(recording: Volume) -> Field:
-    return fit(recording, "fast", {"motion": {"steps": 4}, "latents": {"enabled": False}, "gate": False})
+    return fit(
+        recording, "fast", {"motion": {"steps": 4}, "latents": {"enabled": False}, "axial": {"enabled": False}, "gate": False}
+    )
 
 
 class Wanted:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from .axial import Axial
 from .decoder import Decoder
 from .encoder import Encoder
 from .frames import Box, Frames, grown
@@ -53,12 +54,13 @@ def around(t: float, numbers: Sequence[int], outer: int) -> Around:
 
 @dataclass
 class Network:
-    """Velocity field, encoder and decoder; any of them may be missing (switched off or rejected)."""
+    """Velocity field, encoder and decoder, and what makes planes finer; any of them may be missing (switched off or rejected)."""
 
     velocity: VelocityField | None = None
     encoder: Encoder | None = None
     decoder: Decoder | None = None
     precision: torch.dtype = torch.float32
+    axial: Axial | None = None
 
     @property
     def outer(self) -> int:
@@ -67,8 +69,7 @@ class Network:
 
     def copy(self) -> Network:
         """The same values, independent of further training."""
-        parts = (copy.deepcopy(self.velocity), copy.deepcopy(self.encoder), copy.deepcopy(self.decoder))
-        return Network(*parts, self.precision)
+        return copy.deepcopy(self)
 
     def without_latents(self) -> Network:
         """The same motion, frames sampled as they are."""

@@ -83,7 +83,8 @@ def gaussian(volume: Tensor, sigma: Sequence[float]) -> Tensor:
     return along_axes(volume, [_smoothing_matrix(n, s, volume) for n, s in zip(volume.shape[2:], sigma, strict=True)])
 
 
-def _prefilter_matrix(n: int, reach: int, like: Tensor) -> Tensor:
+def prefilter_matrix(n: int, reach: int, like: Tensor) -> Tensor:
+    """Samples of an axis to its cubic B-spline coefficients, ``reach`` fewer on each side: ``(n - 2 reach, n)``."""
     taps = POLE ** torch.arange(-reach, reach + 1, device=like.device).abs().to(torch.float64)
     taps = (taps / taps.sum()).to(like.dtype)
     out = n - 2 * reach
@@ -99,7 +100,16 @@ def prefilter(volume: Tensor, reach: int = PREFILTER_REACH) -> Tensor:
     The recursive filter's response ``6 p / (p^2 - 1) p^|k|`` is cut and scaled to sum to one: a
     constant stays constant, and what a voxel gets does not depend on the block it is computed in.
     """
-    return along_axes(volume, [_prefilter_matrix(n, reach, volume) for n in volume.shape[2:]])
+    return along_axes(volume, [prefilter_matrix(n, reach, volume) for n in volume.shape[2:]])
+
+
+def cubic_matrix(positions: Tensor, n: int) -> Tensor:
+    """Cubic B-spline coefficients of an axis to values: ``(P, n)`` for positions ``(P,)`` in [1, n - 2]."""
+    base = positions.floor().clamp(1, n - 3)
+    f = positions - base
+    weights = torch.stack([(1 - f) ** 3, 4 - 6 * f**2 + 3 * f**3, 1 + 3 * f + 3 * f**2 - 3 * f**3, f**3], -1) / 6
+    columns = base.long()[:, None] + torch.arange(-1, 3, device=positions.device)
+    return torch.zeros(len(positions), n, dtype=positions.dtype, device=positions.device).scatter_(1, columns, weights)
 
 
 def linear(volume: Tensor, points: Tensor) -> Tensor:

@@ -4,119 +4,28 @@ from __future__ import annotations
 
 import copy
 import math
-import time
-from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Generator
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..config import Config
 from ..device import resolve_precision
-from ..errors import FitError
 from ..field import Field
 from ..model.decoder import Decoder
 from ..model.encoder import Encoder
-from ..model.frames import Frames, Levels
 from ..model.network import Network
-from ..volume import Volume
-from . import gate
+from . import gate, planes
+from .job import FitProgress, Job, Steps
 from .latents import train
 from .levels import estimate_gains
 from .motion import MotionData, block_mask, misalignment, motion_data, refine, start
-from .schedule import Plateau, Schedule
 
-SNAPSHOT_EVERY = 0.5
 GAIN_VOXELS = 512
 """Frames are compared in brightness on the coarsest level with at least this many voxels; smaller recordings say too little."""
 HELD_OUT_SHARE = 0.6
 """Share of the latents' steps spent on the hold-out fit; the final fit goes on from there."""
-
-
-@dataclass(frozen=True)
-class FitProgress:
-    """Where a fit stands.
-
-    stage : what is being done, in words.
-    step, of : steps done and planned in the whole fit.
-    loss : of the last step.
-    gain_db : gain over linear interpolation on frames it had not seen, once known.
-    seconds_left : estimate, None at first.
-    field : a usable snapshot, at most every half second; else None.
-    """
-
-    stage: str
-    step: int
-    of: int
-    loss: float
-    gain_db: float | None
-    seconds_left: float | None
-    field: Field | None
-
-
-Steps = Generator[FitProgress, None, None]
-
-
-@dataclass
-class Job:
-    """Everything the stages share."""
-
-    volume: Volume
-    config: Config
-    device: torch.device
-    seed: int
-    levels: Levels
-    constant: bool
-    provenance: dict[str, Any]
-    schedule: Schedule
-    resume: Field | None
-    shared_motion: Field | None
-    network: Network = field(default_factory=Network)
-    interpolation: str = "linear"
-    gain: float | None = None
-    loss: float = math.nan
-    shown: float = -math.inf
-
-    @property
-    def frames(self) -> Frames:
-        """The recording, normalised."""
-        return Frames(self.volume.data, self.levels, self.device)
-
-    def snapshot(self) -> Field:
-        """A Field of what there is by now, independent of further training."""
-        network = self.network.copy()
-        provenance = copy.deepcopy(self.provenance) | {"steps": self.schedule.steps, "seconds": round(self.schedule.elapsed(), 2)}
-        provenance.setdefault("chosen", {"motion": network.velocity is not None, "latents": network.encoder is not None})
-        return Field(self.volume, network, self.levels, self.config, self.device, self.interpolation, provenance)
-
-    def progress(self, stage: str) -> FitProgress:
-        """The state, with a snapshot when half a second has passed since the last."""
-        now = time.monotonic()
-        snapshot = None
-        if now - self.shown >= SNAPSHOT_EVERY:
-            snapshot, self.shown = self.snapshot(), now
-        s = self.schedule
-        return FitProgress(stage, s.steps, s.total, self.loss, self.gain, s.left(), snapshot)
-
-    def drive(self, stage: str, kind: str, steps: Iterator[tuple[int, float]], until: float) -> Steps:
-        """Run optimisation steps until they end, stop improving, or the share ``until`` of the budget is used."""
-        plateau = Plateau()
-        before = time.monotonic()
-        for _, loss in steps:
-            now = time.monotonic()
-            self.schedule.tick(kind, now - before)
-            before = now
-            if not math.isfinite(loss):
-                raise FitError(
-                    "The fit diverged (the loss is not a number); check the recording for extreme values or lower latents.learning_rate."
-                )
-            self.loss = loss
-            yield self.progress(stage)
-            before = time.monotonic()
-            if self.schedule.late(until) or plateau.reached(loss):
-                self.schedule.planned[kind] = self.schedule.done.get(kind, 0)
-                break
 
 
 def run(job: Job) -> Generator[FitProgress, None, Field]:
@@ -124,6 +33,9 @@ def run(job: Job) -> Generator[FitProgress, None, Field]:
     chosen: dict[str, Any] = {"motion": False, "latents": False, "interpolation": "linear"}
     job.provenance["chosen"] = chosen
     job.provenance["reasons"] = {}
+    learn_planes = not job.constant and planes.wanted(job) and not (job.resume and "axial" in job.resume.provenance)
+    if learn_planes:
+        planes.plan(job)
     yield job.progress("reading")
     if job.volume.shape[0] > 1 and not job.constant:
         data = motion_data(job.frames, job.volume.spacing[1:], job.config.motion)
@@ -134,10 +46,16 @@ def run(job: Job) -> Generator[FitProgress, None, Field]:
             data.levels = [level / scale for level in data.levels]
         yield from _fit(job, data)
     elif job.volume.shape[0] == 1:
-        job.provenance["reasons"]["motion"] = "one time point: nothing moves, space is interpolated by cubic splines"
+        job.provenance["reasons"]["motion"] = "one time point: nothing moves"
+    if job.resume is not None and "axial" in job.resume.provenance:
+        job.provenance["axial"] = copy.deepcopy(job.resume.provenance["axial"])
+        job.network.axial = copy.deepcopy(job.resume.network.axial)
+    if learn_planes:
+        yield from planes.fit_planes(job)
     chosen |= {
         "motion": job.network.velocity is not None,
         "latents": job.network.encoder is not None,
+        "axial": job.network.axial is not None,
         "interpolation": job.interpolation,
     }
     return job.snapshot()

@@ -1,0 +1,100 @@
+"""Finer planes than were acquired, by what the lateral planes of the same recording teach.
+
+A plane along z looks like a lateral plane that was blurred and sampled coarsely along one axis. A small
+network that undoes this on lateral planes is run on the xz and on the yz planes of a frame, and the two
+results are averaged (the idea of Weigert et al. 2018, 'Content-aware image restoration', here with the
+recording as its own and only training set).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .sampling import cubic_matrix, mirrored, prefilter_matrix
+
+VOXELS_AT_ONCE = 400_000
+SPLINE_REACH = 4
+"""Reach of the spline prefilter along z, planes; what is cut off is 0.5 % of a contrast."""
+
+
+class Axial(nn.Module):
+    """Frames on ``factor`` times finer planes: cubic splines along z plus a correction that starts at zero.
+
+    Plane ``factor * k`` of the result lies where plane ``k`` was acquired. Convolutions have no padding: a
+    block with ``reach`` voxels around it gives the same values as the whole frame.
+
+    Parameters
+    ----------
+    factor : planes per acquired plane.
+    channels, layers : of the network's 3 x 3 convolutions.
+    sharpen : whether the acquired planes themselves are corrected (deblurred) too.
+    """
+
+    def __init__(self, factor: int, channels: int, layers: int, sharpen: bool = False) -> None:
+        super().__init__()
+        self.factor, self.sharpen = factor, sharpen
+        widths = [1] + [channels] * (layers - 1) + [factor if sharpen else factor - 1]
+        self.convolutions = nn.ModuleList(nn.Conv2d(a, b, 3) for a, b in zip(widths[:-1], widths[1:], strict=True))
+        last = self.convolutions[-1]
+        assert isinstance(last, nn.Conv2d) and last.bias is not None
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+
+    @property
+    def reach(self) -> tuple[int, int, int]:
+        """Voxels (z, y, x) around a block that its values depend on."""
+        n = len(self.convolutions)
+        return max(n, SPLINE_REACH + 2), n, n
+
+    def forward(self, frames: Tensor, precision: torch.dtype = torch.float32) -> Tensor:
+        """``(1, 1, Z + 2 reach, Y + 2 reach, X + 2 reach)`` to ``(1, 1, (Z - 1) factor + 1, Y, X)``."""
+        _, n, _ = self.reach
+        block = frames[0, 0]
+        z, y, x = block.shape
+        lateral = slice(n, y - n), slice(n, x - n)
+        of_xz = self._slices(block[:, lateral[0]].transpose(0, 1), precision).transpose(0, 1)
+        of_yz = self._slices(block[:, :, lateral[1]].permute(2, 0, 1), precision).permute(1, 2, 0)
+        return ((of_xz + of_yz) / 2)[None, None]
+
+    def frame(self, frame: Tensor) -> Tensor:
+        """A whole frame ``(Z, Y, X)``, mirrored at its borders: ``((Z - 1) factor + 1, Y, X)``."""
+        index = [mirrored(torch.arange(-r, n + r, device=frame.device), n) for r, n in zip(self.reach, frame.shape, strict=True)]
+        out: Tensor = self(frame[index[0]][:, index[1]][:, :, index[2]][None, None])[0, 0]
+        return out
+
+    def _slices(self, slices: Tensor, precision: torch.dtype) -> Tensor:
+        if torch.is_grad_enabled():
+            return self.upright(slices, precision)
+        at_once = max(1, VOXELS_AT_ONCE // (slices.shape[1] * slices.shape[2]))
+        return torch.cat([self.upright(some, precision) for some in slices.split(at_once)])
+
+    def upright(self, slices: Tensor, precision: torch.dtype = torch.float32) -> Tensor:
+        """Slices with z upright, ``(N, Z + 2 reach, L + 2 reach)``, to ``(N, (Z - 1) factor + 1, L)``."""
+        r, n, _ = self.reach
+        depth, width = slices.shape[1] - 2 * r, slices.shape[2]
+        out = self._interpolation(depth, slices) @ slices[:, :, n : width - n]
+        h = slices[:, None, r - n : r + depth + n].to(precision)
+        for i, layer in enumerate(self.convolutions):
+            assert isinstance(layer, nn.Conv2d) and layer.bias is not None
+            g = F.conv2d(h, layer.weight.to(precision), layer.bias.to(precision))
+            if i < len(self.convolutions) - 1:
+                g = F.leaky_relu(g, 0.1)
+                if i > 0:
+                    g = g + h[:, :, 1:-1, 1:-1]
+            h = g
+        correction = h.float()
+        if not self.sharpen:
+            correction = F.pad(correction, (0, 0, 0, 0, 1, 0))
+        # Phases become planes; after the last acquired plane there is none.
+        phases = correction.transpose(1, 2).flatten(1, 2)[:, : out.shape[1]]
+        return out + phases
+
+    def _interpolation(self, depth: int, like: Tensor) -> Tensor:
+        """``((depth - 1) factor + 1, depth + 2 reach)``: acquired planes to finer ones."""
+        r = self.reach[0]
+        positions = torch.arange((depth - 1) * self.factor + 1, device=like.device, dtype=like.dtype) / self.factor
+        inner = depth + 2 * (r - SPLINE_REACH)
+        coefficients = prefilter_matrix(depth + 2 * r, SPLINE_REACH, like)
+        return cubic_matrix(positions + (r - SPLINE_REACH), inner) @ coefficients

@@ -1,0 +1,179 @@
+"""Learn on lateral planes how structure goes on between planes; decide on held-out planes whether that helps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..model.axial import Axial
+from ..model.sampling import mirrored
+
+MOST_PLANES = 64
+LARGEST_CROP = 192
+PLANES_OF_A_SAMPLE = 12
+"""Coarse planes of a training sample, and its width in voxels."""
+WIDTH_OF_A_SAMPLE = 48
+BATCH = 16
+MOST_BLUR = 1.5
+"""The extra blur along z is looked for up to this many distances between planes."""
+
+
+@dataclass(frozen=True)
+class Lateral:
+    """Lateral planes to learn from.
+
+    planes : ``(N, Y, X)``, normalised.
+    above : the planes that follow them along z, ``(N, Y, X)``.
+    """
+
+    planes: Tensor
+    above: Tensor
+
+    def subset(self, keep: Tensor) -> Lateral:
+        """Some of them."""
+        return Lateral(self.planes[keep], self.above[keep])
+
+
+def lateral_planes(
+    read: Callable[[int, int, int, int, int], Tensor], count: int, shape: tuple[int, int, int], seed: int, every: int = 1
+) -> Lateral:
+    """Random crops of planes that hold something.
+
+    ``read(k, z, y, x, size)`` gives two planes ``(2, h, w)`` from ``z`` and ``z + every`` of frame ``k``; only
+    every ``every``-th plane is used.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    pairs = [(k, z) for k in range(count) for z in range(0, shape[0] - every, every)]
+    order = torch.randperm(len(pairs), generator=generator).tolist()
+    found = []
+    for n in range(2 * MOST_PLANES):
+        k, z = pairs[order[n % len(order)]]
+        y, x = (int(torch.randint(0, max(1, m - LARGEST_CROP + 1), (1,), generator=generator)) for m in shape[1:])
+        if n >= len(order) and max(shape[1:]) <= LARGEST_CROP:
+            break
+        found.append(read(k, z, y, x, LARGEST_CROP))
+    both = torch.stack(found)
+    # Half of them, those with the most in them: background teaches nothing.
+    best = both[:, 0].flatten(1).std(1).argsort(descending=True)[: max(1, -(-len(both) // 2), min(len(both), MOST_PLANES // 2))]
+    return Lateral(both[best, 0], both[best, 1])
+
+
+def noise_of(planes: Tensor) -> float:
+    """Standard deviation of pixelwise noise (Immerkaer 1996, 'Fast noise variance estimation', with a median)."""
+    kernel = planes.new_tensor([[1.0, -2.0, 1.0], [-2.0, 4.0, -2.0], [1.0, -2.0, 1.0]])
+    if min(planes.shape[1:]) < 3:
+        return 0.0
+    response = F.conv2d(planes[:, None], kernel[None, None]).abs()
+    return float(response.flatten()[:: max(1, response.numel() // 500_000)].median()) / (6 * 0.6745)
+
+
+def _kernel(sigma: float, like: Tensor) -> Tensor:
+    radius = math.ceil(3 * sigma)
+    taps = torch.exp(-0.5 * (torch.arange(-radius, radius + 1, device=like.device) / max(sigma, 1e-6)) ** 2)
+    return taps / taps.sum()
+
+
+def blurred(planes: Tensor, sigma: float) -> Tensor:
+    """Planes ``(N, A, B)`` blurred along A, ends mirrored."""
+    if sigma <= 0:
+        return planes
+    taps = _kernel(sigma, planes)
+    radius = len(taps) // 2
+    index = mirrored(torch.arange(-radius, planes.shape[1] + radius, device=planes.device), planes.shape[1])
+    return F.conv2d(planes[:, None, index], taps.view(1, 1, -1, 1))[:, 0]
+
+
+def _kept(sigma: float, like: Tensor) -> float:
+    """Share of the variance of white noise that is left after blur along one axis."""
+    return float((_kernel(sigma, like) ** 2).sum()) if sigma > 0 else 1.0
+
+
+def _correlation(a: Tensor, b: Tensor) -> float:
+    a, b = a - a.mean(), b - b.mean()
+    return float((a * b).sum() / (a.square().sum() * b.square().sum()).sqrt().clamp(min=1e-12))
+
+
+def axial_blur(lateral: Lateral, step: int) -> float:
+    """Blur along one lateral axis, as a standard deviation in voxels, that makes it as smooth as z is.
+
+    Fine detail (what a Gaussian of ``step / 2`` voxels along the other lateral axis takes away) of two planes ``step``
+    voxels apart is correlated to some degree; so is that of two lines ``step`` apart within a plane, the more so the
+    more the plane is blurred across them. Correlation does not depend on how bright or deep a plane is.
+    """
+    if min(lateral.planes.shape[1:]) <= step:
+        return 0.0
+
+    def detail(planes: Tensor) -> Tensor:
+        return planes - blurred(planes.transpose(1, 2), max(1.0, step / 2)).transpose(1, 2)
+
+    def turned(planes: Tensor) -> tuple[Tensor, Tensor]:
+        return planes, planes.transpose(1, 2)
+
+    pairs = zip(turned(lateral.planes), turned(lateral.above), strict=True)
+    wanted = sum(_correlation(detail(a), detail(b)) for a, b in pairs) / 2
+    candidates: list[float] = torch.linspace(0, MOST_BLUR * step, 31).tolist()
+    for sigma in candidates:
+        fine = [detail(blurred(planes, sigma)) for planes in turned(lateral.planes)]
+        if sum(_correlation(f[:, step:], f[:, :-step]) for f in fine) / 2 >= wanted:
+            return sigma
+    return candidates[-1]
+
+
+def blurs_to_learn(estimate: float) -> list[float]:
+    """Blurs to train with: the estimate is coarse, and errs to the wide side; less than 0.7 voxels leaves pixel noise."""
+    least = max(estimate / 2, min(estimate, 0.7))
+    return [least, (least + estimate) / 2, estimate] if estimate > least else [estimate]
+
+
+def train_axial(
+    network: Axial, lateral: Lateral, step: int, blurs: Sequence[float], steps: int, learning_rate: float, seed: int
+) -> Iterator[tuple[int, float]]:
+    """Train in place; yields (step, loss).
+
+    Lateral planes are blurred along one axis as z is and sampled every ``step`` voxels; the target are lines
+    ``step / factor`` apart: blurred too, or as they are where the network sharpens.
+    """
+    planes = lateral.planes
+    device = planes.device
+    generator = torch.Generator().manual_seed(seed)
+    reach, fine = network.reach, step // network.factor
+    bank = []
+    # Blur along one axis takes noise away that planes along z have.
+    noise = noise_of(planes) if network.sharpen else 0.0
+    for blur in blurs:
+        for turned in (planes, planes.transpose(1, 2)):
+            soft = blurred(turned, blur)
+            bank.append((soft, turned if network.sharpen else soft, math.sqrt(1 - _kept(blur, planes)) * noise))
+    optimiser = torch.optim.AdamW(network.parameters(), lr=learning_rate)
+    for number in range(steps):
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate * min(1.0, (number + 1) / 30) * (0.02 + 0.98 * (1 - number / steps))
+        soft, sharp, lost = bank[number % len(bank)]
+        count = min(PLANES_OF_A_SAMPLE, (soft.shape[1] - 1) // step + 1)
+        length, width = (count - 1) * step + 1, min(WIDTH_OF_A_SAMPLE, soft.shape[2])
+        n = torch.randint(0, len(soft), (BATCH,), generator=generator)
+        a = torch.randint(0, soft.shape[1] - length + 1, (BATCH,), generator=generator)
+        b = torch.randint(0, soft.shape[2] - width + 1, (BATCH,), generator=generator)
+        flips = torch.rand(BATCH, 2, generator=generator) < 0.5
+        rows = torch.arange(length) + a[:, None]
+        rows = torch.where(flips[:, :1], rows.flip(1), rows)
+        columns = torch.arange(width) + b[:, None]
+        columns = torch.where(flips[:, 1:], columns.flip(1), columns)
+        where = (n[:, None, None].to(device), rows[:, :, None].to(device), columns[:, None, :].to(device))
+        given = soft[where][:, ::step]
+        if lost > 0:
+            given = given + lost * torch.randn(given.shape, generator=generator).to(device)
+        z = mirrored(torch.arange(-reach[0], count + reach[0], device=device), count)
+        x = mirrored(torch.arange(-reach[2], width + reach[2], device=device), width)
+        out = network.upright(given[:, z][:, :, x])
+        loss = ((out - sharp[where][:, ::fine]) ** 2).mean()
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimiser.step()
+        yield number + 1, float(loss.detach())

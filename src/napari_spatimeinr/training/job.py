@@ -1,0 +1,114 @@
+"""What the stages of a fit share: the state, its progress and its snapshots."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from ..config import Config
+from ..errors import FitError
+from ..field import Field
+from ..model.frames import Frames, Levels
+from ..model.network import Network
+from ..volume import Volume
+from .schedule import Plateau, Schedule
+
+SNAPSHOT_EVERY = 0.5
+BEFORE_PLANES = 0.75
+"""Share of a time budget for what comes before finer planes are learned."""
+
+
+@dataclass(frozen=True)
+class FitProgress:
+    """Where a fit stands.
+
+    stage : what is being done, in words.
+    step, of : steps done and planned in the whole fit.
+    loss : of the last step.
+    gain_db : gain over linear interpolation on frames it had not seen, once known.
+    seconds_left : estimate, None at first.
+    field : a usable snapshot, at most every half second; else None.
+    """
+
+    stage: str
+    step: int
+    of: int
+    loss: float
+    gain_db: float | None
+    seconds_left: float | None
+    field: Field | None
+
+
+Steps = Generator[FitProgress, None, None]
+
+
+@dataclass
+class Job:
+    """Everything the stages share."""
+
+    volume: Volume
+    config: Config
+    device: torch.device
+    seed: int
+    levels: Levels
+    constant: bool
+    provenance: dict[str, Any]
+    schedule: Schedule
+    resume: Field | None
+    shared_motion: Field | None
+    network: Network = field(default_factory=Network)
+    interpolation: str = "linear"
+    gain: float | None = None
+    loss: float = math.nan
+    shown: float = -math.inf
+
+    @property
+    def frames(self) -> Frames:
+        """The recording, normalised."""
+        return Frames(self.volume.data, self.levels, self.device)
+
+    def snapshot(self) -> Field:
+        """A Field of what there is by now, independent of further training."""
+        network = self.network.copy()
+        provenance = copy.deepcopy(self.provenance) | {"steps": self.schedule.steps, "seconds": round(self.schedule.elapsed(), 2)}
+        provenance.setdefault(
+            "chosen",
+            {"motion": network.velocity is not None, "latents": network.encoder is not None, "axial": network.axial is not None},
+        )
+        return Field(self.volume, network, self.levels, self.config, self.device, self.interpolation, provenance)
+
+    def progress(self, stage: str) -> FitProgress:
+        """The state, with a snapshot when half a second has passed since the last."""
+        now = time.monotonic()
+        snapshot = None
+        if now - self.shown >= SNAPSHOT_EVERY:
+            snapshot, self.shown = self.snapshot(), now
+        s = self.schedule
+        return FitProgress(stage, s.steps, s.total, self.loss, self.gain, s.left(), snapshot)
+
+    def drive(self, stage: str, kind: str, steps: Iterator[tuple[int, float]], until: float) -> Steps:
+        """Run optimisation steps until they end, stop improving, or the share ``until`` of the budget is used."""
+        plateau = Plateau()
+        if "planes" in self.schedule.planned and kind != "planes":
+            until *= BEFORE_PLANES
+        before = time.monotonic()
+        for _, loss in steps:
+            now = time.monotonic()
+            self.schedule.tick(kind, now - before)
+            before = now
+            if not math.isfinite(loss):
+                raise FitError(
+                    "The fit diverged (the loss is not a number); check the recording for extreme values or lower latents.learning_rate."
+                )
+            self.loss = loss
+            yield self.progress(stage)
+            before = time.monotonic()
+            if self.schedule.late(until) or plateau.reached(loss):
+                self.schedule.planned[kind] = self.schedule.done.get(kind, 0)
+                break
