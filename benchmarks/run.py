@@ -1,6 +1,7 @@
 """Measure quality, speed and memory; prints Markdown rows for docs/benchmarks.md.
 
     python benchmarks/run.py phantom [--seeds 0,1,2] [--preset balanced]
+    python benchmarks/run.py planes [--seeds 0,1,2] [--data FOLDER]
     python benchmarks/run.py recordings --data FOLDER [--preset balanced]
     python benchmarks/run.py speed
     python benchmarks/run.py memory
@@ -22,6 +23,16 @@ from pathlib import Path
 
 import numpy as np
 
+PHANTOMS: dict[str, dict[str, float]] = {
+    "slow": {"motion": 4.5},
+    "fast": {"motion": 11},
+    "accelerating": {"motion": 4.5, "accelerate": 0.2},
+    "none": {"motion": 0},
+}
+STACKS = (
+    ("tribolium_lightsheet_crop_3d.tif", (1.0, 1.0, 1.0, 1.0), (2, 3, 4)),
+    ("celegans_membrane_gif_3d.tif", (1.0, 0.225, 0.225, 0.225), (5, 8)),
+)
 SPACINGS = {
     "drosophila_nuclei_tgmm_crop_4d.tif": (1.0, 5.0, 1.0, 1.0),
     "droplet_small_4d.tif": (1.0, 1.0, 1.0, 1.0),
@@ -48,7 +59,7 @@ def phantom_rows(seeds: list[int], preset: str) -> None:
     from napari_spatimeinr.scores import psnr
 
     print("| phantom | seed | linear dB | SpatimeINR dB | gain dB | fit s |\n| --- | --- | --- | --- | --- | --- |")
-    for name, options in {"slow": {"motion": 4.5}, "fast": {"motion": 11}, "none": {"motion": 0}}.items():
+    for name, options in PHANTOMS.items():
         gains = []
         for seed in seeds:
             volume, truth = phantom(seed=seed, **options)
@@ -67,6 +78,43 @@ def phantom_rows(seeds: list[int], preset: str) -> None:
                 flush=True,
             )
         print(f"| **{name}** | mean of {len(seeds)} | | | **{np.mean(gains):+.2f}** (spread {np.std(gains):.2f}) | |", flush=True)
+
+
+def plane_rows(seeds: list[int], preset: str, folder: Path | None) -> None:
+    """Planes x3 on phantoms whose PSF is known, against the truth as sharp along z as across it; stacks with planes held out."""
+    from napari_spatimeinr import Volume, evaluate, fit, phantom
+    from napari_spatimeinr.scores import psnr
+
+    print("| phantom | seed | cubic dB | SpatimeINR dB | gain dB | fit s |\n| --- | --- | --- | --- | --- | --- |")
+    gains: dict[str, list[float]] = {}
+    for frames in (7, 1):
+        for seed in seeds:
+            shape = (frames, 32, 64, 64)
+            volume, _ = phantom(shape, seed=seed)
+            sharp = phantom(shape, seed=seed, psf=(0.2, 0.2, 0.2))[1]
+            began = time.perf_counter()
+            field = fit(volume, preset, {"psf": [0.5, 0.2, 0.2]}, seed=seed)
+            seconds = time.perf_counter() - began
+            for scale in (1, 2) if frames > 1 else (1,):
+                name = f"{frames} frames, z x3" + (", time x2" if scale > 1 else "")
+                ours, cubic = (f.lazy(time_scale=scale, scale_z=3) for f in (field, field.interpolated("cubic")))
+                rows = []
+                for i in range(scale - 1, ours.shape[0], scale):
+                    truth = sharp.frame(float(ours.grid.coordinates(0)[i]), ours.grid)
+                    rows.append([psnr(np.asarray(array[i]), truth) for array in (cubic, ours)])
+                a, b = np.mean(rows, 0)
+                gains.setdefault(name, []).append(b - a)
+                print(f"| {name} | {seed} | {a:.2f} | {b:.2f} | {b - a:+.2f} | {seconds:.0f} |", flush=True)
+    for name, values in gains.items():
+        print(f"| **{name}** | mean of {len(values)} | | | **{np.mean(values):+.2f}** (spread {np.std(values):.2f}) | |")
+    if folder is None:
+        return
+    print("\n| stack | given | linear | cubic | SpatimeINR | s |\n| --- | --- | --- | --- | --- | --- |")
+    for file, spacing, gaps in STACKS:
+        for gap in gaps:
+            rows = evaluate(Volume.open(folder / file, axes="ZYX", spacing=spacing), "z", gap, preset).methods
+            cells = [f"{rows[m]['psnr']:.2f} / {rows[m]['psnr_smoothed']:.2f}" for m in ("linear", "cubic", "spatimeinr")]
+            print(f"| {file} | 1 of {gap} | {' | '.join(cells)} | {rows['spatimeinr']['seconds']:.0f} |", flush=True)
 
 
 def recording_rows(folder: Path, preset: str) -> None:
@@ -139,7 +187,7 @@ def memory_rows() -> None:
 def main() -> None:
     """Parse the command line and run one part."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=("phantom", "recordings", "speed", "memory"), nargs="?", default="phantom")
+    parser.add_argument("part", choices=("phantom", "planes", "recordings", "speed", "memory"), nargs="?", default="phantom")
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--preset", default="balanced")
     parser.add_argument("--data", type=Path)
@@ -147,6 +195,8 @@ def main() -> None:
     print(f"machine: {machine()}\n", flush=True)
     if options.part == "phantom":
         phantom_rows([int(s) for s in options.seeds.split(",")], options.preset)
+    elif options.part == "planes":
+        plane_rows([int(s) for s in options.seeds.split(",")], options.preset, options.data)
     elif options.part == "recordings":
         if options.data is None:
             parser.error("recordings needs --data FOLDER")

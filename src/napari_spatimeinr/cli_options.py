@@ -30,7 +30,10 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="One option, for example motion.steps=100; may be repeated."),
 ]
-Psf = Annotated[str | None, typer.Option("--psf", metavar="SZ,SY,SX", help="Standard deviations of the PSF, in spatial units.")]
+Psf = Annotated[
+    str | None,
+    typer.Option("--psf", metavar="SZ,SY,SX", help="Standard deviations of the PSF, spatial units; the blur along z is undone."),
+]
 Axes = Annotated[str | None, typer.Option("--axes", metavar="TZYX", help="What the axes of the file are.")]
 Spacing = Annotated[
     str | None, typer.Option("--spacing", metavar="DT,DZ,DY,DX", help="Frame interval and voxel size, instead of the file's.")

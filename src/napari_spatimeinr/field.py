@@ -21,7 +21,7 @@ from .model.encoder import Encoder
 from .model.frames import Frames, Levels
 from .model.motion import VelocityField
 from .model.network import Network
-from .render import Disagreement, Renderer
+from .render import Confidence, Disagreement, Renderer
 from .rendered import RenderedArray
 from .volume import Volume
 
@@ -90,13 +90,16 @@ class Field:
         roi : half-open source indices ``((t0, t1), (z0, z1), (y0, y1), (x0, x1))``, None for all.
         keep_acquired : copy frames at acquired times bit for bit; only on the source's voxel grid.
         dtype : "float32", "source", "uint16" or "uint8"; integers are rounded and clipped.
-        what : "intensity", or "disagreement": the absolute difference of the two frames around a time
-            after their motion is undone, in the source's units (not calibrated: noise is part of it).
+        what : "intensity"; or "confidence": half the width of the interval that holds 90 % of the noisy
+            voxels that would have been recorded, by errors on held-out frames; or "disagreement": the
+            absolute difference of the two frames around a time after their motion is undone (not
+            calibrated: noise is part of it). All in the source's units.
 
         Raises
         ------
         GridError
-            If the grid is impossible, or ``keep_acquired`` is asked for on another voxel grid.
+            If the grid is impossible, ``keep_acquired`` is asked for on another voxel grid, or "confidence"
+            of a model that had no held-out frames (fewer than four frames).
         """
         ranges: ROI = check_roi(roi, self.grid.shape)
         cropped = self.grid.crop(ranges)
@@ -116,10 +119,17 @@ class Field:
     def _quantity(self, what: str) -> Renderer:
         if what == "intensity":
             return self._renderer
-        if what != "disagreement":
-            raise GridError(f"A rendering shows 'intensity' or 'disagreement', got {what!r}.")
+        if what not in ("disagreement", "confidence"):
+            raise GridError(f"A rendering shows 'intensity', 'disagreement' or 'confidence', got {what!r}.")
         frames = Frames(self.volume.data, self.levels, self.device)
-        return Disagreement(self.network, frames, self.config.render)
+        if what == "disagreement":
+            return Disagreement(self.network, frames, self.config.render)
+        table = self.provenance.get("confidence")
+        if table is None:
+            raise GridError(
+                "Confidence is calibrated on held-out frames, and this model had none: that takes four frames or more and the gate."
+            )
+        return Confidence(self.network, frames, self.config.render, self.interpolation, table)
 
     def interpolated(self, interpolation: str = "linear") -> Field:
         """The same recording by plain "linear" or "cubic" interpolation in time: the baseline to compare with."""

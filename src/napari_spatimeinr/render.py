@@ -8,6 +8,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,9 +18,10 @@ from torch.nn import functional as F
 
 from .config import RenderOptions
 from .interpolation import temporal_weights
+from .model.confidence import widths
 from .model.frames import Box, Frames, grown
 from .model.motion import Displaced
-from .model.network import Encoded, Network, around, needed_box, sample, sample_clean
+from .model.network import Encoded, Network, around, disagreement, needed_box, sample, sample_clean
 from .model.rendering import cell_offsets
 from .model.sampling import linear, prefilter
 from .tiles import Cache, Tiles
@@ -207,6 +209,35 @@ class Disagreement(Renderer):
             self._one(k, self._displacement(t, k, positions), positions, finer)[0] for k in (places.before, places.after)
         )
         return (before - after).abs()
+
+
+class Confidence(Renderer):
+    """Half-width of the interval that holds 90 % of the noisy voxels a recording would have had there; raw intensities.
+
+    Calibrated on held-out frames, at twice the interval between frames: see :func:`.training.confidence.calibrate`.
+    """
+
+    def __init__(
+        self, network: Network, frames: Frames, options: RenderOptions, interpolation: str, table: dict[str, Any]
+    ) -> None:
+        super().__init__(network, frames, options, interpolation)
+        self.table = table
+
+    def _raw(self, value: Tensor, t: float) -> Tensor:
+        levels = self.frames.levels
+        return value * (levels.scale * levels.gain(t))
+
+    def _value(self, t: float, positions: tuple[Tensor, Tensor, Tensor], finer: bool) -> Tensor:
+        value = super()._value(t, positions, finer)
+        count = self.frames.count
+        inside = min(max(t, SAME), count - 1 - SAME)
+        difference = disagreement(
+            around(inside, range(count), 0),
+            self._tiles.clean,
+            lambda k: self.network.moved(positions, self._displacement(t, k, positions)),
+            self.frames.shape,
+        )
+        return widths(self.table, difference, value)
 
 
 def _even(n: int, most: int) -> list[slice]:

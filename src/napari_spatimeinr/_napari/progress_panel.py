@@ -123,7 +123,9 @@ def result_sentence(provenance: dict[str, Any], stopped: bool) -> str:
     chosen = provenance.get("chosen", {})
     kept = " and ".join(name for name in ("motion", "latents") if chosen.get(name))
     gain = provenance.get("hold_out", {}).get("gain_over_linear_db")
-    reasons = "; ".join(f"{name}: {why}" for name, why in provenance.get("reasons", {}).items())
+    reasons = "; ".join(
+        f"{'finer planes' if name == 'axial' else name}: {why}" for name, why in provenance.get("reasons", {}).items()
+    )
     if stopped:
         text = "Stopped; what was learned is kept. Fit SpatimeINR goes on from here."
     elif not kept:
@@ -132,6 +134,9 @@ def result_sentence(provenance: dict[str, Any], stopped: bool) -> str:
         text = f"{gain:+.1f} dB over linear on frames it had not seen (kept: {kept})."
     else:
         text = f"Done (kept: {kept}); too few frames to hold some out, checked on blocks it had not seen."
+    if chosen.get("axial"):
+        sharpened = provenance.get("axial", {}).get("sharpened")
+        text += f" Finer planes are learned from the lateral ones{', the blur along z is undone' if sharpened else ''}."
     if reasons and not stopped:
         text += f" Switched off: {reasons}."
     for warning in provenance.get("warnings", []):

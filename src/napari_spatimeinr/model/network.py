@@ -16,7 +16,7 @@ from .decoder import Decoder
 from .encoder import Encoder
 from .frames import Box, Frames, grown
 from .motion import Displaced, VelocityField
-from .sampling import PREFILTER_REACH, cubic, linear, prefilter
+from .sampling import PREFILTER_REACH, cubic, gaussian, linear, prefilter
 
 OUTER_MOVING = 1
 """Frames beyond the inner ones on each side; further ones are too far to be aligned (measured: no gain from 2)."""
@@ -119,6 +119,29 @@ class Network:
         if displaced is None or self.velocity is None:
             return points
         return points + self.velocity.displacement(displaced, positions).flatten(2).transpose(1, 2)
+
+
+SMOOTH_REACH = 3
+"""Voxels around a box that smoothing it with sigma 1 sees."""
+
+
+def disagreement(
+    places: Around,
+    read: Callable[[int, Box], Tensor],
+    moved: Callable[[int], Tensor],
+    shape: tuple[int, int, int],
+) -> Tensor:
+    """How far the frames before and after a time differ at points, ``(P,)``, both smoothed with sigma 1.
+
+    ``read(k, box)`` gives voxels of frame k, ``moved(k)`` where the points ``(1, P, 3)`` are in it.
+    """
+    values = []
+    for k in (places.before, places.after):
+        points, box = needed_box(moved(k), shape)
+        inner = (slice(SMOOTH_REACH, -SMOOTH_REACH),) * 3
+        block = gaussian(read(k, grown(box, SMOOTH_REACH)), (1.0, 1.0, 1.0))[(..., *inner)]
+        values.append(sample_clean(block, points, box))
+    return (values[0] - values[1]).abs()
 
 
 def needed_box(points: Tensor, shape: tuple[int, int, int], multiple: tuple[int, int, int] = (1, 1, 1)) -> tuple[Tensor, Box]:

@@ -16,7 +16,7 @@ from ..field import Field
 from ..model.decoder import Decoder
 from ..model.encoder import Encoder
 from ..model.network import Network
-from . import gate, planes
+from . import confidence, gate, planes
 from .job import FitProgress, Job, Steps
 from .latents import train
 from .levels import estimate_gains
@@ -85,6 +85,9 @@ def _fit(job: Job, data: MotionData) -> Steps:
     job.provenance["decided"] = True
     job.provenance["smoothness"] = smoothness
     yield from _final(job, data, times, motion, latents, smoothness, gated=parts is not None)
+    if "confidence" in job.provenance:
+        table = job.provenance["confidence"]
+        job.provenance["confidence"] = confidence.at_native_gap(table, job.network, job.frames, job.seed)
 
 
 def _plan(job: Job, motion: bool, latents: bool, fits: int) -> None:
@@ -129,6 +132,7 @@ def _hold_out(
     if moving is not None:
         smoothness = weights.get(moving, smoothness)
     tried = moving if best in candidates else None
+    base = Network()
     if options.latents.enabled:
         network = job.network
         base = Network(candidates[tried].velocity if tried is not None else None)
@@ -151,6 +155,8 @@ def _hold_out(
     if best == "cubic":
         job.interpolation = "cubic"
     job.gain = round(errors.gain(best), 3)
+    shown = base if keep_latents else candidates.get(best, Network())
+    job.provenance["confidence"] = confidence.calibrate(shown, frames, parts, job.seed)
     job.provenance["hold_out"] = {
         "frames": parts.held,
         "method": best,
@@ -214,7 +220,7 @@ def _train(job: Job, given: list[int], steps: int, mask: Tensor | None) -> Steps
 
 def _resumed(job: Job, data: MotionData, old: Field) -> Steps:
     """Go on from a Field whose gates have decided."""
-    for key in ("hold_out", "decided", "smoothness", "motion_gate", "reasons"):
+    for key in ("hold_out", "confidence", "decided", "smoothness", "motion_gate", "reasons"):
         if key in old.provenance:
             job.provenance[key] = copy.deepcopy(old.provenance[key])
     job.provenance["resumed_from_steps"] = old.provenance.get("steps", 0)
