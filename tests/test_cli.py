@@ -480,6 +480,18 @@ def test_render_writes_the_grid_that_was_asked_for(
     assert np.isfinite(np.asarray(back.data)).all()
 
 
+def test_render_writes_confidence_beside_it(fitted: Fitted, tmp_path: Path) -> None:
+    target, sure = tmp_path / "out.nii.gz", tmp_path / "sure.nii.gz"
+    done = here("render", fitted[0], "-o", target, "--time-scale", 2, "--confidence", sure)
+    assert done.code == 0, done.err
+    values = Volume.open(sure).data[:]
+    assert Volume.open(target).shape == values.shape
+    np.testing.assert_allclose(values, np.asarray(load(fitted[0]).lazy(time_scale=2, what="confidence")), rtol=1e-6)
+    before = target.read_bytes()
+    done = here("render", fitted[0], "-o", target, "--confidence", target)
+    assert done.code == 1 and "a file of its own" in done.err and target.read_bytes() == before
+
+
 def test_render_to_tiff_equals_the_python_api(fitted: Fitted, tmp_path: Path) -> None:
     target = tmp_path / "out.tif"
     assert here("render", fitted[0], "-o", target, "--time-scale", 2, "--device", "cpu", "--quiet").code == 0

@@ -19,7 +19,7 @@ from .axes import parse_roi
 from .cli_jobs import Interrupt, read, run_fit
 from .cli_output import Output, guarded
 from .config import Config, apply_settings, make_config
-from .errors import ConfigError
+from .errors import ConfigError, InputError
 from .watched import Watched
 
 if TYPE_CHECKING:
@@ -151,6 +151,10 @@ def render(
     times: Annotated[str | None, typer.Option("--times", metavar="T1,T2,...", help="Exact times, increasing.")] = None,
     roi: options.Roi = None,
     keep_acquired: Annotated[bool, typer.Option("--keep-acquired", help="Copy acquired frames bit for bit.")] = False,
+    confidence: Annotated[
+        Path | None,
+        typer.Option("--confidence", metavar="OUTPUT", help="Also write half the width of the 90 % interval of each voxel."),
+    ] = None,
     dtype: options.Dtype = "float32",
     device: options.Device = "auto",
     as_json: options.Json = False,
@@ -163,16 +167,25 @@ def render(
     options.dtype(dtype)
     options.device(device)
     options.writable(target, model)
+    if confidence is not None:
+        options.writable(confidence, model)
+        if confidence.resolve() == target.resolve():
+            raise InputError("--confidence needs a file of its own, it was given the same as --output.")
     from . import io
     from .field import load
 
     field = load(model, device=device)
     begun = time.monotonic()
     lazy = field.lazy(**grid, keep_acquired=keep_acquired, dtype=dtype)
+    sure = None if confidence is None else field.lazy(**grid, what="confidence")
     with output.progress() as progress:
         volume = field.wrap(Watched(lazy, partial(progress.show, "rendering")), lazy)
         io.write(volume, target)
     seconds = time.monotonic() - begun
+    if confidence is not None and sure is not None:
+        with output.progress() as progress:
+            io.write(field.wrap(Watched(sure, partial(progress.show, "confidence")), sure), confidence)
+        output.say(f"{confidence}: half the width of the 90 % interval")
     output.say(f"{target}: {_size(volume)} in {seconds:.1f} s")
     speed = volume.grid.voxels / max(seconds, 1e-9)
     output.result(

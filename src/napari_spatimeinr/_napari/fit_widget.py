@@ -95,7 +95,7 @@ class FitWidget(Dock):
         output.save_model.clicked.connect(self.save_model)
         output.load_model.clicked.connect(self.output.open_model)
         output.preview.toggled.connect(self._on_preview)
-        output.disagreement.clicked.connect(self.add_disagreement)
+        output.confidence.clicked.connect(self.add_confidence)
         self.fitter.began.connect(self.progress_panel.clear)
         for worker in (self.fitter, self.results):
             worker.began.connect(self._on_began)
@@ -236,9 +236,12 @@ class FitWidget(Dock):
         """Render at the chosen scales into a new layer, in the background."""
         self.output.to_layer(self.session(), self.scales_panel.scales())
 
-    def add_disagreement(self) -> None:
-        """Render how far the aligned neighbouring frames differ into a new layer."""
-        self.output.to_layer(self.session(), self.scales_panel.scales(), "disagreement")
+    def add_confidence(self) -> None:
+        """Render how sure the fit is into a new layer: calibrated where frames were held out, else disagreement."""
+        session = self.session()
+        if session is not None and session.field is not None:
+            calibrated = "confidence" in session.field.provenance
+            self.output.to_layer(session, self.scales_panel.scales(), "confidence" if calibrated else "disagreement")
 
     def save_rendering(self, path: Path) -> None:
         """Render at the chosen scales into a file, in the background."""

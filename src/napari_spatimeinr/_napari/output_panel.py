@@ -37,21 +37,22 @@ class OutputPanel(QWidget):
         self.save_model, self.load_model = QPushButton("Save model"), QPushButton("Load model")
         self.save_model.setToolTip("Write all that was fitted, frames included, to one file")
         self.load_model.setToolTip("Open such a file: the recording and its preview")
-        self.disagreement = QPushButton("Disagreement layer")
-        self.disagreement.setToolTip(
-            "How far the two acquired frames around a time differ after their motion is undone; not calibrated yet"
+        self.confidence = QPushButton("Confidence layer")
+        self.confidence.setToolTip(
+            "Half the width of the interval that holds 90 % of what would have been recorded, by errors on held-out frames; "
+            "with fewer than four frames: how far the two frames around a time differ after their motion is undone"
         )
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         for number, widget in enumerate(
-            (self.render, self.save_as, self.save_model, self.load_model, self.disagreement, self.preview)
+            (self.render, self.save_as, self.save_model, self.load_model, self.confidence, self.preview)
         ):
             grid.addWidget(widget, number // 2, number % 2)
         self._folder = str(Path.home())
 
     def set_ready(self, fitted: bool, rendering: bool, shown: bool) -> None:
         """Enable what applies."""
-        for widget in (self.render, self.save_as, self.disagreement):
+        for widget in (self.render, self.save_as, self.confidence):
             widget.setEnabled(fitted and not rendering)
         self.save_model.setEnabled(fitted and not rendering)
         self.preview.setEnabled(fitted or shown)
