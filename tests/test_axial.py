@@ -171,6 +171,12 @@ def test_too_few_planes_to_judge_by_are_interpolated() -> None:
     assert field.network.axial is None and not field.provenance["chosen"]["axial"]
 
 
+def test_a_blur_that_cannot_be_undone_is_told() -> None:
+    data = np.random.default_rng(0).random((1, 1, 20, 20)).astype("f4")
+    field = fit(Volume(data, (1, 2, 1, 1)), config={**SMALL, "psf": (0.5, 0.2, 0.2)}, device="cpu")
+    assert field.network.axial is None and "not undone" in field.provenance["warnings"][0]
+
+
 @pytest.fixture(scope="module")
 def field(recording: Volume) -> Any:
     config = {

@@ -16,6 +16,7 @@ from .model.frames import Box, Frames, inside
 from .model.network import Network
 
 FINE = 2
+"""Beside 0 for cleaned voxels and 1 for latents: voxels on finer planes."""
 TILE = (16, 128, 128)
 """Voxels (z, y, x) encoded at once; thin, because a plane is what is asked for most."""
 

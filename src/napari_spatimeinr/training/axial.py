@@ -1,4 +1,4 @@
-"""Learn on lateral planes how structure goes on between planes; decide on held-out planes whether that helps."""
+"""Learn on lateral planes how structure goes on between planes."""
 
 from __future__ import annotations
 
@@ -33,10 +33,6 @@ class Lateral:
 
     planes: Tensor
     above: Tensor
-
-    def subset(self, keep: Tensor) -> Lateral:
-        """Some of them."""
-        return Lateral(self.planes[keep], self.above[keep])
 
 
 def lateral_planes(

@@ -29,7 +29,7 @@ def wanted(job: Job) -> bool:
     factor, step = _steps(job)
     if not job.config.axial.enabled or z == 1 or min(y, x) < 4 * step:
         return False
-    return _sharpen(job) or (factor > 1 and (_judged(job) or not job.config.gate))
+    return sharpened(job) or (factor > 1 and (_judged(job) or not job.config.gate))
 
 
 def plan(job: Job) -> None:
@@ -42,7 +42,7 @@ def fit_planes(job: Job) -> Steps:
     """Train, if held-out planes agree, what makes planes finer; ``job.network.axial`` is it."""
     options = job.config.axial
     factor, step = _steps(job)
-    sharpen = _sharpen(job)
+    sharpen = sharpened(job)
     report: dict[str, Any] = {"planes_per_plane": factor, "sharpened": sharpen}
     job.provenance["axial"] = report
     better = "learned"
@@ -78,7 +78,8 @@ def _gate_steps(job: Job) -> int:
     return max(1, job.config.axial.steps // 2)
 
 
-def _sharpen(job: Job) -> bool:
+def sharpened(job: Job) -> bool:
+    """Whether the blur along z is to be undone."""
     return job.config.axial.sharpen or job.config.psf is not None
 
 

@@ -36,6 +36,11 @@ def run(job: Job) -> Generator[FitProgress, None, Field]:
     learn_planes = not job.constant and planes.wanted(job) and not (job.resume and "axial" in job.resume.provenance)
     if learn_planes:
         planes.plan(job)
+    elif not job.constant and job.resume is None and planes.sharpened(job):
+        job.provenance["warnings"].append(
+            "The blur along z is not undone: that takes several planes, and at least four times as many voxels across "
+            "them as lie between two of them."
+        )
     yield job.progress("reading")
     if job.volume.shape[0] > 1 and not job.constant:
         data = motion_data(job.frames, job.volume.spacing[1:], job.config.motion)
