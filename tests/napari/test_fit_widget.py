@@ -114,6 +114,13 @@ def test_the_whole_tour(viewer: Any, dock: Any, click: Any, wait: Wait, answer: 
     provenance = layer.metadata["spatimeinr"]
     assert provenance["acquired"][:6] == [0, None, None, None, None, 2] and "hold_out" in provenance
 
+    click(dock.output_panel.confidence)
+    wait(lambda: f"{rendered} confidence" in viewer.layers)
+    sure = viewer.layers[f"{rendered} confidence"]
+    assert sure.data.shape == layer.data.shape and float(np.asarray(sure.data).min()) > 0
+    viewer.layers.remove(sure)
+    wait(lambda: not dock.results.running)
+
     answer(tmp_path / "up.nii.gz")
     save_as(dock, "NIfTI")
     wait(lambda: not dock.results.running)

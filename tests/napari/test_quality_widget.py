@@ -88,7 +88,7 @@ def test_comparisons_of_a_preview(viewer: Any, dock: Any, quality: Any, qtbot: A
     press(qtbot, dock.output_panel.confidence)
     wait(lambda: not dock.results.running)
     layer = viewer.layers[-1]
-    assert layer.name.endswith("confidence") and float(np.asarray(layer.data).min()) >= 0
+    assert layer.name.endswith("disagreement") and float(np.asarray(layer.data).min()) >= 0
 
 
 def test_no_motion_is_told(viewer: Any, dock: Any, quality: Any, qtbot: Any, wait: Wait, small: Volume) -> None:
