@@ -112,12 +112,18 @@ def axial_blur(lateral: Lateral, step: int) -> float:
 
     pairs = zip(turned(lateral.planes), turned(lateral.above), strict=True)
     wanted = sum(_correlation(detail(a), detail(b)) for a, b in pairs) / 2
-    candidates: list[float] = torch.linspace(0, MOST_BLUR * step, 31).tolist()
-    for sigma in candidates:
+
+    def enough(sigma: float) -> bool:
         fine = [detail(blurred(planes, sigma)) for planes in turned(lateral.planes)]
-        if sum(_correlation(f[:, step:], f[:, :-step]) for f in fine) / 2 >= wanted:
-            return sigma
-    return candidates[-1]
+        return sum(_correlation(f[:, step:], f[:, :-step]) for f in fine) / 2 >= wanted
+
+    if enough(0.0):
+        return 0.0
+    low, high = 0.0, MOST_BLUR * step
+    for _ in range(5):
+        middle = (low + high) / 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
 
 
 def blurs_to_learn(estimate: float) -> list[float]:

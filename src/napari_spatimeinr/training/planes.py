@@ -51,7 +51,9 @@ def fit_planes(job: Job) -> Steps:
     if better != "learned" and not sharpen:
         job.provenance["reasons"]["axial"] = "what lateral planes teach did not predict held-out planes better than interpolation"
         return
+    yield job.progress("planes")
     lateral = _lateral(job, 1, cleaned=True)
+    yield job.progress("planes")
     blurs = _blurs(job, lateral, step)
     report["blur_voxels"] = [round(blur, 3) for blur in blurs]
     network = _network(job, factor, sharpen)
@@ -117,7 +119,10 @@ def _gate(job: Job, step: int, report: dict[str, Any]) -> Generator[FitProgress,
     """Every second plane is held out of everything; the best of linear, cubic and learned on them."""
     options = job.config.axial
     # The blur is that of neighbouring planes: at twice the distance they have too little in common to tell.
-    blurs = _blurs(job, _lateral(job, 1, cleaned=False), step)
+    lateral = _lateral(job, 1, cleaned=False)
+    yield job.progress("hold-out: planes")
+    blurs = _blurs(job, lateral, step)
+    yield job.progress("hold-out: planes")
     lateral = _lateral(job, 2, cleaned=False)
     learned = _network(job, 2, False)
     steps = train_axial(learned, lateral, 2 * step, blurs, _gate_steps(job), options.learning_rate, job.seed)
