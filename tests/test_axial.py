@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from napari_spatimeinr import Volume, fit, load, phantom
+from napari_spatimeinr import Volume, fit, fit_steps, load, phantom
 from napari_spatimeinr.model.axial import Axial
 from napari_spatimeinr.model.sampling import mirrored
 from napari_spatimeinr.scores import psnr
@@ -102,7 +102,7 @@ def test_noise_is_measured_and_blur_is_one_dimensional() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("blur", [0.0, 1.5])
 def test_planes_between_are_predicted_better_than_by_interpolation(blur: float) -> None:
-    """Lateral planes of one half of an isotropic object teach what lies between the planes of all of it."""
+    """The lateral planes of every fourth plane teach what lies between them; the others are scored."""
     truth = stack(5, (61, 72, 72), blur).astype(np.float32)
     given_planes = np.ascontiguousarray(truth[::4])
     volume = Volume(given_planes[None], (1.0, 4.0, 1.0, 1.0))
@@ -220,6 +220,21 @@ def test_resuming_keeps_it(field: Any, recording: Volume) -> None:
     assert again.provenance["axial"] == field.provenance["axial"]
     for a, b in zip(again.network.axial.parameters(), field.network.axial.parameters(), strict=True):
         assert torch.equal(a, b)
+
+
+def test_a_fit_stopped_while_it_learns_planes_learns_them_when_resumed(
+    recording: Volume, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("napari_spatimeinr.training.job.SNAPSHOT_EVERY", 0.0)
+    config = {**ALONE, "gate": False, "axial": {"steps": 6, "channels": 4, "layers": 2}}
+    stopped = None
+    for state in fit_steps(recording, config=config, device="cpu"):
+        stopped = state.field
+        if state.stage == "planes" and state.step >= 2:
+            break
+    assert stopped is not None and stopped.network.axial is None
+    again = fit(recording, resume=stopped, config=config, device="cpu")
+    assert again.network.axial is not None and again.provenance["chosen"]["axial"]
 
 
 def test_training_is_repeatable(recording: Volume) -> None:

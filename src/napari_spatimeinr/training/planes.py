@@ -44,11 +44,11 @@ def fit_planes(job: Job) -> Steps:
     factor, step = _steps(job)
     sharpen = sharpened(job)
     report: dict[str, Any] = {"planes_per_plane": factor, "sharpened": sharpen}
-    job.provenance["axial"] = report
     better = "learned"
     if _judged(job):
         better = yield from _gate(job, step, report)
     if better != "learned" and not sharpen:
+        job.provenance["axial"] = report
         job.provenance["reasons"]["axial"] = "what lateral planes teach did not predict held-out planes better than interpolation"
         return
     yield job.progress("planes")
@@ -59,6 +59,8 @@ def fit_planes(job: Job) -> Steps:
     network = _network(job, factor, sharpen)
     steps = train_axial(network, lateral, step, blurs, options.steps, options.learning_rate, job.seed)
     yield from job.drive("planes", "planes", steps, 1.0)
+    # Only now: a fit that was stopped before learns them when it is resumed.
+    job.provenance["axial"] = report
     job.network.axial = network.requires_grad_(False)
 
 

@@ -33,7 +33,8 @@ def run(job: Job) -> Generator[FitProgress, None, Field]:
     chosen: dict[str, Any] = {"motion": False, "latents": False, "interpolation": "linear"}
     job.provenance["chosen"] = chosen
     job.provenance["reasons"] = {}
-    learn_planes = not job.constant and planes.wanted(job) and not (job.resume and "axial" in job.resume.provenance)
+    known = job.resume if job.resume is not None and "axial" in job.resume.provenance else None
+    learn_planes = known is None and not job.constant and planes.wanted(job)
     if learn_planes:
         planes.plan(job)
     elif not job.constant and job.resume is None and planes.sharpened(job):
@@ -52,9 +53,9 @@ def run(job: Job) -> Generator[FitProgress, None, Field]:
         yield from _fit(job, data)
     elif job.volume.shape[0] == 1:
         job.provenance["reasons"]["motion"] = "one time point: nothing moves"
-    if job.resume is not None and "axial" in job.resume.provenance:
-        job.provenance["axial"] = copy.deepcopy(job.resume.provenance["axial"])
-        job.network.axial = copy.deepcopy(job.resume.network.axial)
+    if known is not None:
+        job.provenance["axial"] = copy.deepcopy(known.provenance["axial"])
+        job.network.axial = copy.deepcopy(known.network.axial)
     if learn_planes:
         yield from planes.fit_planes(job)
     chosen |= {
