@@ -250,7 +250,7 @@ def test_folders_and_missing_files(tmp_path):
             shape=[e["velocity.nodes"]["shape"][0], int(np.prod(e["velocity.nodes"]["shape"][1:]))]
         ),
         lambda h, e: e.pop("velocity.nodes"),
-        lambda h, e: e.pop("velocity.knots"),
+        lambda h, e: e.pop("velocity.times"),
         lambda h, e: e.pop("decoder.layers.0.weight"),
     ],
 )

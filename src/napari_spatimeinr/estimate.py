@@ -12,6 +12,7 @@ import torch
 
 from .config import Config
 from .device import resolve_device
+from .training.holdout import TRIAL_STEPS, trials
 from .training.planes import LEAST_RATIO
 
 REFERENCE_PROBE = 0.036
@@ -78,8 +79,8 @@ def estimate(shape: Sequence[int], config: Config, device: str = "auto", spacing
     seconds = PER_MEGAVOXEL * voxels / 1e6
     if shape[0] > 1:
         if motion.enabled:
-            fits = 1 + (len(motion.smoothness) if config.gate else 0)
-            seconds += MOTION_STEP * motion.steps * fits * motion.points / 12_000
+            updates = motion.steps + (min(motion.steps, TRIAL_STEPS) * trials(motion) if config.gate and shape[0] > 3 else 0)
+            seconds += MOTION_STEP * updates * motion.points / 12_000
         if latents.enabled:
             convolutions = 0.4 + 0.6 * (latents.channels / 16) ** 2 * latents.layers / 2
             decoding = 0.5 + 0.5 * latents.width / 32

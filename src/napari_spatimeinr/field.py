@@ -288,7 +288,7 @@ def build_network(
     options = config.latents
     if velocity:
         nodes = velocity["nodes"].shape
-        network.velocity = VelocityField(velocity["knots"], shape, (nodes[2], nodes[3], nodes[4]))
+        network.velocity = VelocityField(velocity["times"], shape, (nodes[2], nodes[3], nodes[4]))
         network.velocity.load_state_dict(velocity)
         network.velocity.to(device).requires_grad_(False)
     if encoder and decoder:

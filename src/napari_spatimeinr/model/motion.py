@@ -1,8 +1,9 @@
 """The velocity field: where things go.
 
 Velocity is in source voxels per frame interval, on a coarse control grid over space and with one
-knot in the middle of each interval between given frames; linear between knots and nodes.
-Trajectories are integrated by the midpoint rule, so motion may curve and accelerate.
+knot in the middle of each interval between given frames; linear between nodes. Between knots it is
+either linear too, so that motion may curve and accelerate, or it stays the same from frame to frame:
+recordings that jitter are described better by straight paths. Trajectories are integrated by the midpoint rule.
 Times are in frames of the source (frame k is at time k), points ``(B, P, 3)`` in (z, y, x) voxels.
 """
 
@@ -36,19 +37,24 @@ class VelocityField(nn.Module):
 
     Parameters
     ----------
-    knots : times of the knots, increasing, ``(K,)``, in frames.
+    times : of the given frames, increasing, ``(T,)``, in frames; the knots lie in the middle between them.
     shape : (Z, Y, X) of the source in voxels.
     nodes : number of control nodes along each axis; they span the source from edge to edge.
+    curved : whether velocity changes within an interval or only at the frames.
     """
 
+    times: Tensor
     knots: Tensor
     size: Tensor
+    curved: Tensor
 
-    def __init__(self, knots: Tensor, shape: tuple[int, int, int], nodes: tuple[int, int, int]) -> None:
+    def __init__(self, times: Tensor, shape: tuple[int, int, int], nodes: tuple[int, int, int], curved: bool = True) -> None:
         super().__init__()
         self.shape = shape
-        self.nodes = nn.Parameter(torch.zeros(len(knots), 3, *nodes))
-        self.register_buffer("knots", knots.float())
+        self.nodes = nn.Parameter(torch.zeros(len(times) - 1, 3, *nodes))
+        self.register_buffer("times", times.float())
+        self.register_buffer("knots", (self.times[1:] + self.times[:-1]) / 2, persistent=False)
+        self.register_buffer("curved", torch.tensor(curved))
         self.register_buffer("size", torch.tensor([s / REFINE for s in self._per_voxel]))
 
     def at_time(self, t: Tensor) -> Tensor:
@@ -56,6 +62,8 @@ class VelocityField(nn.Module):
         k = len(self.knots)
         if k == 1:
             return self.nodes.expand(len(t), -1, -1, -1, -1)
+        if not self.curved:
+            return self.nodes[torch.searchsorted(self.times[1:-1], t)]
         low = (torch.searchsorted(self.knots, t, right=True) - 1).clamp(0, k - 2)
         u = ((t - self.knots[low]) / (self.knots[low + 1] - self.knots[low])).clamp(0, 1)
         return torch.lerp(self.nodes[low], self.nodes[low + 1], u.view(-1, 1, 1, 1, 1))
@@ -71,7 +79,8 @@ class VelocityField(nn.Module):
         h = (end - start) / steps
         for i in range(steps):
             t = start + i * h
-            half = points + (0.5 * h).view(-1, 1, 1) * self(t, points)
+            # Not at t itself: where velocity changes at a frame, the side that is entered counts.
+            half = points + (0.5 * h).view(-1, 1, 1) * self(t + 0.25 * h, points)
             points = points + h.view(-1, 1, 1) * self(t + 0.5 * h, half)
         return points
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -51,21 +52,23 @@ def blocks(shape: tuple[int, int, int], seed: int, most: int = 12, size: tuple[i
 
 
 class Errors:
-    """Squared errors of several methods on the same voxels."""
+    """Sums of squared errors of several methods on the same voxels: over all of them, the moving foreground, and smoothed."""
 
     def __init__(self) -> None:
-        self.whole: dict[str, list[float]] = {}
-        self.moving: dict[str, list[float]] = {}
+        self.sums: dict[str, dict[str, float]] = {}
 
-    def add(self, name: str, error: Tensor, moving: Tensor) -> None:
-        """Add a block's squared errors."""
-        self.whole.setdefault(name, []).append(float(error.sum()))
-        self.moving.setdefault(name, []).append(float(error[moving].sum()))
+    def add(self, name: str, error: Tensor, moving: Tensor | None = None) -> None:
+        """Add the errors ``(z, y, x)`` of a block; without ``moving`` all of it counts as foreground."""
+        squares = error**2
+        smoothed = gaussian(error[None, None], (1.0, 1.0, 1.0)) if error.ndim == 3 else error
+        sums = self.sums.setdefault(name, {"whole": 0.0, "moving": 0.0, "smoothed": 0.0})
+        sums["whole"] += float(squares.sum())
+        sums["moving"] += float((squares if moving is None else squares[moving]).sum())
+        sums["smoothed"] += float((smoothed**2).sum())
 
-    def gain(self, name: str, over: str = "linear", moving: bool = False) -> float:
-        """Gain of a method over another in dB, over all voxels or the moving foreground; 0 where there is none."""
-        table = self.moving if moving else self.whole
-        a, b = sum(table[over]), sum(table[name])
+    def gain(self, name: str, over: str = "linear", where: Literal["whole", "moving", "smoothed"] = "whole") -> float:
+        """Gain of a method over another in dB; 0 where there is nothing to compare."""
+        a, b = self.sums[over][where], self.sums[name][where]
         if a <= 0 or b <= 0:
             return 0.0 if a <= b else 60.0
         return float(10 * np.log10(a / b))
@@ -97,7 +100,7 @@ def held_out_errors(
     """Errors of linear, cubic and the candidates on the frames kept back."""
     errors = errors or Errors()
     given = np.asarray(parts.given, dtype=np.float64)
-    done = set(errors.whole)
+    done = set(errors.sums)
     moves = {name: Displacements(network) for name, network in candidates.items()}
     for t in parts.held:
         near = around(t, parts.given, 0)
@@ -111,10 +114,10 @@ def held_out_errors(
                     terms = [
                         float(w) * frames.block(int(k), box)[0, 0] for k, w in zip(given, weights, strict=True) if abs(w) > 1e-3
                     ]
-                    errors.add(kind, (torch.stack(terms).sum(0) - truth) ** 2, moving)
+                    errors.add(kind, torch.stack(terms).sum(0) - truth, moving)
             for name, network in candidates.items():
                 places = around(t, parts.given, network.outer)
-                errors.add(name, (predict(network, frames, moves[name], t, places, box) - truth) ** 2, moving)
+                errors.add(name, predict(network, frames, moves[name], t, places, box) - truth, moving)
     return errors
 
 
@@ -142,19 +145,20 @@ def masked_errors(network: Network, frames: Frames, mask: Tensor, seed: int) -> 
                     moved = one.moved((positions[0], positions[1], positions[2]), moves(float(k), float(j)))
                     points, needed = needed_box(moved, frames.shape)
                     value = sample(one.encode(frames, j, needed), points, needed)[0].reshape(truth.shape)
-                    error = ((value - truth) ** 2)[hidden]
-                    errors.add(name, error, torch.zeros_like(error, dtype=torch.bool))
+                    errors.add(name, (value - truth)[hidden])
     return errors
 
 
 def choose(errors: Errors, names: list[str]) -> str:
-    """The best method by whole-frame error that is not worse than interpolation on the moving foreground.
+    """The best method by whole-frame error that is not worse than a simpler one where structure counts.
 
-    ``names`` go from simple to elaborate; "linear" and "cubic" are always candidates.
+    ``names`` go from simple to elaborate; "linear" and "cubic" are always candidates. Structure is the moving
+    foreground (against interpolation) and the frame after smoothing, where noise hardly counts.
     """
     best = "cubic" if errors.gain("cubic") > MARGIN_DB else "linear"
     for name in names:
-        safe = errors.gain(name, best, moving=True) > -MARGIN_DB or best not in ("linear", "cubic")
+        safe = errors.gain(name, best, "moving") > -MARGIN_DB or best not in ("linear", "cubic")
+        safe = safe and errors.gain(name, best, "smoothed") > -MARGIN_DB
         if errors.gain(name, best) > (LATENT_MARGIN_DB if name == "latents" else MARGIN_DB) and safe:
             best = name
     return best

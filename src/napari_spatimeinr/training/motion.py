@@ -65,9 +65,11 @@ def motion_data(frames: Frames, spacing: tuple[float, float, float], options: Mo
     return MotionData(levels, (binning[0], binning[1], binning[2]), frames.shape, spacing)
 
 
-def start(data: MotionData, times: Tensor, options: MotionOptions, mask: Tensor | None = None) -> VelocityField:
+def start(
+    data: MotionData, times: Tensor, options: MotionOptions, mask: Tensor | None = None, curved: bool = False
+) -> VelocityField:
     """A velocity field from the coarse-to-fine start; ``times`` of the frames ``(T,)`` in frame intervals."""
-    field = VelocityField((times[1:] + times[:-1]) / 2, data.shape, node_counts(data.shape, data.spacing, options.node_voxels))
+    field = VelocityField(times, data.shape, node_counts(data.shape, data.spacing, options.node_voxels), curved)
     field = field.to(data.levels[0].device)
     with torch.no_grad():
         dense = start_velocity(data.levels, options.warps, mask)

@@ -164,6 +164,5 @@ def plane_errors(job: Job, learned: Axial, step: int) -> Errors:
         }
         for name, guess in guesses.items():
             error = (guess - truth)[None, None]
-            detail = (error - gaussian(error, (0, step, step)))[0, 0] ** 2
-            errors.add(name, detail, torch.zeros_like(detail, dtype=torch.bool))
+            errors.add(name, (error - gaussian(error, (0, step, step)))[0, 0])
     return errors

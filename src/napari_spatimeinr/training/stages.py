@@ -11,12 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..device import resolve_precision
 from ..field import Field
-from ..model.decoder import Decoder
-from ..model.encoder import Encoder
 from ..model.network import Network
-from . import confidence, gate, planes
+from . import confidence, gate, holdout, planes
 from .job import FitProgress, Job, Steps
 from .latents import train
 from .levels import estimate_gains
@@ -24,8 +21,6 @@ from .motion import MotionData, block_mask, misalignment, motion_data, refine, s
 
 GAIN_VOXELS = 512
 """Frames are compared in brightness on the coarsest level with at least this many voxels; smaller recordings say too little."""
-HELD_OUT_SHARE = 0.6
-"""Share of the latents' steps spent on the hold-out fit; the final fit goes on from there."""
 
 
 def run(job: Job) -> Generator[FitProgress, None, Field]:
@@ -75,114 +70,44 @@ def _fit(job: Job, data: MotionData) -> Steps:
     if job.shared_motion is not None:
         job.network.velocity = copy.deepcopy(job.shared_motion.network.velocity)
     parts = gate.split(job.volume.shape[0]) if job.config.gate else None
-    _plan(job, motion, latents, fits=1 if parts is None else 1 + len(job.config.motion.smoothness))
-    smoothness = sorted(job.config.motion.smoothness)[len(job.config.motion.smoothness) // 2]
+    _plan(job, motion, latents, 0 if parts is None else holdout.trials(job.config.motion))
+    path = holdout.untried(job.config.motion)
     times = torch.arange(job.volume.shape[0], device=job.device, dtype=torch.float32)
     if motion and job.shared_motion is None:
         # Something to look at within a second or two.
         job.network.velocity = start(data, times, job.config.motion)
         yield job.progress("motion")
     if parts is not None:
-        smoothness, motion, latents = yield from _hold_out(job, data, parts, smoothness)
+        path, motion, latents = yield from holdout.hold_out(job, data, parts)
+    if motion and job.shared_motion is None and job.network.velocity is not None:
+        job.network.velocity.curved.fill_(path.curved)
     if motion and job.config.gate and job.shared_motion is None:
-        motion = yield from _motion_gate(job, data, times, smoothness)
+        motion = yield from _motion_gate(job, data, times, path)
     if not motion and job.shared_motion is None:
         job.network.velocity = None
     job.provenance["decided"] = True
-    job.provenance["smoothness"] = smoothness
-    yield from _final(job, data, times, motion, latents, smoothness, gated=parts is not None)
+    job.provenance["smoothness"], job.provenance["curved"] = path.smoothness, path.curved
+    yield from _final(job, data, times, motion, latents, path, gated=parts is not None)
     if "confidence" in job.provenance:
         table = job.provenance["confidence"]
         job.provenance["confidence"] = confidence.at_native_gap(table, job.network, job.frames, job.seed)
 
 
-def _plan(job: Job, motion: bool, latents: bool, fits: int) -> None:
+def _plan(job: Job, motion: bool, latents: bool, trials: int = 0) -> None:
     if motion and job.shared_motion is None:
-        job.schedule.planned["motion"] = job.config.motion.steps * fits
+        steps = job.config.motion.steps
+        job.schedule.planned["motion"] = steps + trials * min(steps, holdout.TRIAL_STEPS)
     if latents:
         job.schedule.planned["latents"] = job.config.latents.steps
 
 
-def _new_latents(job: Job) -> None:
-    options = job.config.latents
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(job.seed)
-        encoder, decoder = Encoder(options.channels, options.layers, options.features), Decoder(options.features, options.width)
-    job.network.encoder, job.network.decoder = encoder.to(job.device), decoder.to(job.device)
-    job.network.precision = resolve_precision(job.config.precision, job.device)
-
-
-def _hold_out(
-    job: Job, data: MotionData, parts: gate.HeldOut, smoothness: float
-) -> Generator[FitProgress, None, tuple[float, bool, bool]]:
-    """Fit without the held-out frames, score on them, decide: (smoothness, keep motion, keep latents)."""
-    options = job.config
-    some = data.subset(parts.given)
-    times = torch.tensor(parts.given, dtype=torch.float32, device=job.device)
-    frames = job.frames
-    candidates: dict[str, Network] = {}
-    weights: dict[str, float] = {}
-    if job.shared_motion is not None:
-        candidates["motion"] = Network(job.network.velocity)
-    elif options.motion.enabled:
-        for number, weight in enumerate(options.motion.smoothness):
-            velocity = start(some, times, options.motion)
-            steps = refine(velocity, some, times, options.motion, weight, options.motion.steps, job.seed)
-            yield from job.drive("hold-out: motion", "motion", steps, 0.2 * (number + 1) / len(options.motion.smoothness))
-            velocity.requires_grad_(False)
-            candidates[f"motion {weight:g}"] = Network(velocity)
-            weights[f"motion {weight:g}"] = weight
-    errors = gate.held_out_errors(candidates, frames, parts, job.seed)
-    best = gate.choose(errors, list(candidates))
-    moving = max(candidates, key=errors.gain) if candidates else None
-    if moving is not None:
-        smoothness = weights.get(moving, smoothness)
-    tried = moving if best in candidates else None
-    base = Network()
-    if options.latents.enabled:
-        network = job.network
-        base = Network(candidates[tried].velocity if tried is not None else None)
-        job.network = base
-        _new_latents(job)
-        steps = train(base, frames, parts.given, options, max(1, int(HELD_OUT_SHARE * options.latents.steps)), job.seed)
-        yield from job.drive("hold-out: latents", "latents", steps, 0.6)
-        gate.held_out_errors({"latents": base}, frames, parts, job.seed, errors)
-        best = gate.choose(errors, [*candidates, "latents"])
-        # What was learned goes on with the motion of all frames.
-        job.network = Network(network.velocity, base.encoder, base.decoder, base.precision)
-    keep_latents = best == "latents"
-    keep_motion = best in candidates or (keep_latents and tried is not None)
-    if not keep_latents:
-        job.network = Network(job.network.velocity)
-        if options.latents.enabled:
-            job.provenance["reasons"]["latents"] = "they did not beat the simpler result on held-out frames"
-    if not keep_motion and candidates:
-        job.provenance["reasons"]["motion"] = "it did not beat interpolation on held-out frames"
-    if best == "cubic":
-        job.interpolation = "cubic"
-    job.gain = round(errors.gain(best), 3)
-    shown = base if keep_latents else candidates.get(best, Network())
-    job.provenance["confidence"] = confidence.calibrate(shown, frames, parts, job.seed)
-    job.provenance["hold_out"] = {
-        "frames": parts.held,
-        "method": best,
-        "gain_over_linear_db": job.gain,
-        "gain_over_cubic_db": round(errors.gain(best, "cubic"), 3),
-        "gain_over_linear_moving_db": round(errors.gain(best, moving=True), 3),
-        "all": {name: round(errors.gain(name), 3) for name in errors.whole},
-        "note": "frames at twice the interval; the real interval is easier",
-    }
-    yield job.progress("hold-out")
-    return smoothness, keep_motion, keep_latents
-
-
-def _motion_gate(job: Job, data: MotionData, times: Tensor, smoothness: float) -> Generator[FitProgress, None, bool]:
+def _motion_gate(job: Job, data: MotionData, times: Tensor, path: holdout.Path) -> Generator[FitProgress, None, bool]:
     """Whether motion found without masked blocks aligns neighbouring frames there, at the recording's own gap."""
     finest = data.levels[0]
     mask = block_mask((finest.shape[2], finest.shape[3], finest.shape[4]), job.seed).to(job.device)
-    velocity = start(data, times, job.config.motion, 1 - mask)
+    velocity = start(data, times, job.config.motion, 1 - mask, path.curved)
     few = min(40, job.config.motion.steps)
-    for _ in refine(velocity, data, times, job.config.motion, smoothness, few, job.seed, 1 - mask):
+    for _ in refine(velocity, data, times, job.config.motion, path.smoothness, few, job.seed, 1 - mask):
         yield job.progress("checking motion")
         if job.schedule.late(0.7):
             break
@@ -194,22 +119,22 @@ def _motion_gate(job: Job, data: MotionData, times: Tensor, smoothness: float) -
     return gain >= gate.MARGIN_DB
 
 
-def _final(job: Job, data: MotionData, times: Tensor, motion: bool, latents: bool, smoothness: float, gated: bool) -> Steps:
+def _final(job: Job, data: MotionData, times: Tensor, motion: bool, latents: bool, path: holdout.Path, gated: bool) -> Steps:
     options = job.config
     if motion and job.shared_motion is None:
-        velocity = job.network.velocity or start(data, times, options.motion)
+        velocity = job.network.velocity or start(data, times, options.motion, curved=path.curved)
         job.network.velocity = velocity
-        steps = refine(velocity, data, times, options.motion, smoothness, options.motion.steps, job.seed)
+        steps = refine(velocity, data, times, options.motion, path.smoothness, options.motion.steps, job.seed)
         yield from job.drive("motion", "motion", steps, 0.75)
         velocity.requires_grad_(False)
     if not latents:
         return
     given = list(range(job.volume.shape[0]))
     if gated:
-        yield from _train(job, given, max(1, round((1 - HELD_OUT_SHARE) * options.latents.steps)), None)
+        yield from _train(job, given, max(1, round((1 - holdout.LATENT_SHARE) * options.latents.steps)), None)
         return
     mask = 1 - block_mask(job.frames.shape, job.seed + 1).to(job.device) if options.gate else None
-    _new_latents(job)
+    holdout.new_latents(job)
     yield from _train(job, given, options.latents.steps, mask)
     if mask is not None:
         errors = gate.masked_errors(job.network, job.frames, 1 - mask, job.seed)
@@ -226,7 +151,7 @@ def _train(job: Job, given: list[int], steps: int, mask: Tensor | None) -> Steps
 
 def _resumed(job: Job, data: MotionData, old: Field) -> Steps:
     """Go on from a Field whose gates have decided."""
-    for key in ("hold_out", "confidence", "decided", "smoothness", "motion_gate", "reasons"):
+    for key in ("hold_out", "confidence", "decided", "smoothness", "curved", "motion_gate", "reasons"):
         if key in old.provenance:
             job.provenance[key] = copy.deepcopy(old.provenance[key])
     job.provenance["resumed_from_steps"] = old.provenance.get("steps", 0)
@@ -237,7 +162,7 @@ def _resumed(job: Job, data: MotionData, old: Field) -> Steps:
     velocity = job.network.velocity
     if velocity is not None:
         velocity.requires_grad_(True)
-        _plan(job, motion=True, latents=False, fits=1)
+        _plan(job, motion=True, latents=False)
         options = job.config.motion
         weight = float(job.provenance.get("smoothness", options.smoothness[0]))
         yield from job.drive("motion", "motion", refine(velocity, data, times, options, weight, options.steps, job.seed + 2), 0.3)
