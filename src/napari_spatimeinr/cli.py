@@ -204,7 +204,9 @@ def evaluate(
     preset: options.Preset = "balanced",
     config_file: options.ConfigFile = None,
     settings: options.Settings = None,
-    baselines: Annotated[str, typer.Option("--baselines", help="Of linear, cubic and flow.")] = "linear,cubic,flow",
+    baselines: Annotated[
+        str, typer.Option("--baselines", help="Of linear, cubic, flow (Lucas-Kanade) and tvl1.")
+    ] = "linear,cubic,flow",
     ablate: Annotated[bool, typer.Option("--ablate", help="Also with each component switched off.")] = False,
     device: options.Device = "auto",
     seed: options.Seed = 0,
@@ -223,7 +225,7 @@ def evaluate(
     config = _configured(preset, config_file, settings, psf)
     chosen = tuple(name.strip() for name in baselines.split(",") if name.strip())
     for name in chosen:
-        options.one_of(name, ("linear", "cubic", "flow"), "--baselines")
+        options.one_of(name, ("linear", "cubic", "flow", "tvl1"), "--baselines")
     options.device(device)
     volume = read(recording, how, output)
     from .evaluate import evaluate as score

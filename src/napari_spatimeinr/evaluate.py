@@ -93,7 +93,7 @@ def evaluate(
     Returns
     -------
     Report
-        Rows "spatimeinr", the baselines, linear and flow under their best blur, and ablations.
+        Rows "spatimeinr", the baselines, linear and flows under their best blur, and ablations.
 
     Raises
     ------
@@ -102,10 +102,9 @@ def evaluate(
     """
     if hold_out not in ("time", "z"):
         raise InputError(f"hold_out is 'time' or 'z', got {hold_out!r}.")
-    known = ("linear", "cubic", "flow")
     for name in baselines:
-        if name not in known:
-            raise InputError(f"There is no baseline {name!r}; choose from {', '.join(known)}.")
+        if name not in scores.BASELINES:
+            raise InputError(f"There is no baseline {name!r}; choose from {', '.join(scores.BASELINES)}.")
     axis = 0 if hold_out == "time" else 1
     if gap < 2 or volume.shape[axis] < gap + 1:
         raise InputError(
@@ -142,11 +141,11 @@ def evaluate(
     scaled_given = truth[::gap] if axis == 0 else np.ascontiguousarray(np.moveaxis(truth, 1, 0)[::gap])
     scaled_truth = truth if axis == 0 else np.ascontiguousarray(np.moveaxis(truth, 1, 0))
     for name in baselines:
-        if axis == 1 and name == "flow":
+        if axis == 1 and name in scores.FLOWS:
             continue
         predicted[name] = scores.baseline(name, scaled_given, gap)
     methods = {name: scores.score(frames, scaled_truth, scaled_given, gap) for name, frames in predicted.items()}
-    for name in ("linear", "flow"):
+    for name in ("linear", *scores.FLOWS):
         if name in predicted:
             methods[f"{name} + best blur"] = scores.best_blur(predicted[name], scaled_truth)
     for name, value in seconds.items():

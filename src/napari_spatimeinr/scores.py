@@ -1,4 +1,4 @@
-"""Scores and the methods users have now: PSNR, SSIM, linear, cubic, classical flow.
+"""Scores and the methods users have now: PSNR, SSIM, NRMSE; linear, cubic, classical flow.
 
 Intensities are scaled so that the 0.5 and 99.8 percentiles of the whole recording are 0 and 1;
 PSNR has range 1 and is the mean of the frames' dB.
@@ -13,12 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.metrics import structural_similarity
-from skimage.registration import optical_flow_ilk
+from skimage.registration import optical_flow_ilk, optical_flow_tvl1
 
 from .interpolation import temporal_weights
 
 Frame = NDArray[np.float32]
 PERCENTILES = (0.5, 99.8)
+FLOWS = ("flow", "tvl1")
+"""Classical flow by scikit-image: iterative Lucas-Kanade and TV-L1."""
+BASELINES = ("linear", "cubic", *FLOWS)
 BLURS = np.arange(0, 1.75, 0.25)
 """Standard deviations tried for the blurred baselines, voxels."""
 
@@ -51,9 +54,11 @@ def ssim(a: Frame, b: Frame) -> float:
     return float(structural_similarity(a, b, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=1.0))
 
 
-def flow_pair(a: Frame, b: Frame) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Forward and backward flow, iterative Lucas-Kanade, radius 6, on frames smoothed with sigma 1."""
+def flow_pair(a: Frame, b: Frame, kind: str = "flow") -> tuple[NDArray[Any], NDArray[Any]]:
+    """Forward and backward flow on frames smoothed with sigma 1: iterative Lucas-Kanade of radius 6, or TV-L1."""
     sa, sb = smooth(a), smooth(b)
+    if kind == "tvl1":
+        return np.stack(optical_flow_tvl1(sb, sa)), np.stack(optical_flow_tvl1(sa, sb))
     return np.stack(optical_flow_ilk(sb, sa, radius=6)), np.stack(optical_flow_ilk(sa, sb, radius=6))
 
 
@@ -67,13 +72,13 @@ def baseline(name: str, given: NDArray[Any], gap: int) -> dict[int, Frame]:
 
     Parameters
     ----------
-    name : "linear", "cubic" or "flow".
+    name : one of ``BASELINES``.
     given : every ``gap``-th frame, ``(T', Z, Y, X)``, scaled.
     """
     times = np.arange(len(given), dtype=np.float64)
     out: dict[int, Frame] = {}
     for k in range(len(given) - 1):
-        flows = flow_pair(given[k], given[k + 1]) if name == "flow" else None
+        flows = flow_pair(given[k], given[k + 1], name) if name in FLOWS else None
         for i in range(1, gap):
             u = i / gap
             if flows is None:

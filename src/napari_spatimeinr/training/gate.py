@@ -150,15 +150,15 @@ def masked_errors(network: Network, frames: Frames, mask: Tensor, seed: int) -> 
 
 
 def choose(errors: Errors, names: list[str]) -> str:
-    """The best method by whole-frame error that is not worse than a simpler one where structure counts.
+    """The best method by whole-frame error that is not worse than interpolation where structure counts.
 
-    ``names`` go from simple to elaborate; "linear" and "cubic" are always candidates. Structure is the moving
-    foreground (against interpolation) and the frame after smoothing, where noise hardly counts.
+    ``names`` go from simple to elaborate; "linear" and "cubic" are always candidates. Structure is the frame after
+    smoothing, where noise hardly counts, and, unless a simpler method has won already, the moving foreground.
     """
-    best = "cubic" if errors.gain("cubic") > MARGIN_DB else "linear"
+    best = plain = "cubic" if errors.gain("cubic") > MARGIN_DB else "linear"
     for name in names:
-        safe = errors.gain(name, best, "moving") > -MARGIN_DB or best not in ("linear", "cubic")
-        safe = safe and errors.gain(name, best, "smoothed") > -MARGIN_DB
-        if errors.gain(name, best) > (LATENT_MARGIN_DB if name == "latents" else MARGIN_DB) and safe:
+        margin = LATENT_MARGIN_DB if name == "latents" else MARGIN_DB
+        safe = best != plain or errors.gain(name, plain, "moving") > -MARGIN_DB
+        if safe and errors.gain(name, best) > margin and errors.gain(name, plain, "smoothed") > -MARGIN_DB:
             best = name
     return best

@@ -147,8 +147,8 @@ def hold_out(job: Job, data: MotionData, parts: gate.HeldOut) -> Generator[FitPr
         "gain_over_linear_db": job.gain,
         "gain_over_cubic_db": round(errors.gain(best, "cubic"), 3),
         "gain_over_linear_moving_db": round(errors.gain(best, where="moving"), 3),
-        "gain_over_linear_smoothed_db": round(errors.gain(best, where="smoothed"), 3),
         "all": {name: round(errors.gain(name), 3) for name in errors.sums},
+        "all_smoothed": {name: round(errors.gain(name, where="smoothed"), 3) for name in errors.sums},
         "note": "frames at twice the interval; the real interval is easier",
     }
     yield job.progress("hold-out")
