@@ -1,0 +1,226 @@
+"""Quality: phantoms against their truth, real recordings against held-out frames and planes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_spatimeinr import Field, Volume, evaluate, fit, phantom, scores
+from napari_spatimeinr.evaluate import ABLATIONS
+from napari_spatimeinr.phantom import Truth
+
+PHANTOMS: dict[str, dict[str, Any]] = {
+    "slow": {"motion": 4.5},
+    "fast": {"motion": 11},
+    "accelerating": {"motion": 4.5, "accelerate": 0.2},
+    "still": {"motion": 0},
+    "division": {"motion": 4.5, "divide": 8},
+    "low light": {"motion": 4.5, "photons": 30},
+    "bleaching": {"motion": 4.5, "bleach": 0.1},
+}
+STACKS = (
+    ("tribolium_lightsheet_crop_3d.tif", (1.0, 1.0, 1.0, 1.0), (2, 3, 4)),
+    ("celegans_membrane_gif_3d.tif", (1.0, 0.225, 0.225, 0.225), (5, 8)),
+)
+RECORDINGS = {
+    "drosophila_nuclei_tgmm_crop_4d.tif": (1.0, 5.0, 1.0, 1.0),
+    "droplet_small_4d.tif": (1.0, 1.0, 1.0, 1.0),
+    "parhyale_nuclei_4d.tif": (1.0, 2.16, 0.277, 0.277),
+}
+KEYS = ("psnr", "psnr_smoothed", "psnr_foreground", "ssim", "nrmse")
+HEADS = "PSNR | smoothed | foreground | SSIM | NRMSE"
+Lines = Iterator[str]
+
+
+def head(*columns: str) -> str:
+    """The first two lines of a table."""
+    names = " | ".join(columns)
+    return f"| {names} |\n|{' --- |' * len(names.split('|'))}"
+
+
+def cells(row: dict[str, float]) -> str:
+    """Scores of one method as cells."""
+    return " | ".join("" if not np.isfinite(row.get(key, np.nan)) else f"{row[key]:.2f}" for key in KEYS)
+
+
+def between(field: Field, truth: Truth, volume: Volume) -> tuple[dict[int, Any], dict[int, Any]]:
+    """Frames halfway between those given, rendered and true."""
+    rendered = field.lazy(time_scale=2)
+    middle = range(1, rendered.shape[0], 2)
+    times = rendered.grid.coordinates(0)
+    return {t: np.asarray(rendered[t]) for t in middle}, {t: truth.frame(float(times[t]), volume.grid) for t in middle}
+
+
+def unbleached(volume: Volume, options: dict[str, Any]) -> Any:
+    """The data at the brightness of its truth, which does not bleach."""
+    share = (1 - options.get("bleach", 0.0)) ** np.arange(volume.shape[0], dtype=np.float32)
+    return np.asarray(volume.data) / share[:, None, None, None]
+
+
+def phantoms(seeds: Sequence[int], preset: str, names: Sequence[str] = tuple(PHANTOMS)) -> Lines:
+    """Time x2 against the noise-free truth, beside the methods of today."""
+    yield head("phantom", "method", *HEADS.split(" | "), "gain over linear, each seed", "fit s")
+    for name in names:
+        rows: dict[str, list[dict[str, float]]] = {}
+        seconds = []
+        for seed in seeds:
+            volume, truth = phantom(seed=seed, **PHANTOMS[name])
+            began = time.perf_counter()
+            field = fit(volume, preset, seed=seed)
+            seconds.append(time.perf_counter() - began)
+            ours, exact = between(field, truth, volume)
+            given = unbleached(volume, PHANTOMS[name])
+            if "bleach" in PHANTOMS[name]:
+                bleach = 1 - PHANTOMS[name]["bleach"]
+                ours = {t: frame / bleach ** (t / 2) for t, frame in ours.items()}
+            predicted = {kind: scores.baseline(kind, given, 2) for kind in scores.BASELINES}
+            for method, frames in {**predicted, "SpatimeINR": ours}.items():
+                rows.setdefault(method, []).append(scores.score(frames, exact, given, 2))
+            for kind in ("linear", *scores.FLOWS):
+                rows.setdefault(f"{kind}, best blur", []).append(scores.best_blur(predicted[kind], exact))
+        for method, found in rows.items():
+            gains = [row["psnr"] - line["psnr"] for row, line in zip(found, rows["linear"], strict=True)]
+            mean = {key: float(np.mean([row.get(key, np.nan) for row in found])) for key in KEYS}
+            each = "" if method == "linear" else f"{np.mean(gains):+.2f} ({', '.join(f'{g:+.2f}' for g in gains)})"
+            took = f"{np.mean(seconds):.0f}" if method == "SpatimeINR" else ""
+            yield f"| {name} | {method} | {cells(mean)} | {each} | {took} |"
+
+
+def planes(seeds: Sequence[int], preset: str) -> Lines:
+    """Planes x2, x3, x4 on phantoms whose PSF is known, against the truth as sharp along z as across it."""
+    yield head("frames", "rendered", "cubic", "SpatimeINR", "gain, each seed", "fit s")
+    found: dict[tuple[int, str], list[tuple[float, float]]] = {}
+    seconds: dict[int, list[float]] = {}
+    for frames in (7, 1):
+        for seed in seeds:
+            shape = (frames, 32, 64, 64)
+            volume, _ = phantom(shape, seed=seed)
+            sharp = phantom(shape, seed=seed, psf=(0.2, 0.2, 0.2))[1]
+            began = time.perf_counter()
+            field = fit(volume, preset, {"psf": [0.5, 0.2, 0.2]}, seed=seed)
+            seconds.setdefault(frames, []).append(time.perf_counter() - began)
+            for scale, scale_z in ((1, 2), (1, 3), (1, 4), (2, 3)) if frames > 1 else ((1, 3),):
+                ours, cubic = (f.lazy(time_scale=scale, scale_z=scale_z) for f in (field, field.interpolated("cubic")))
+                rows = []
+                for i in range(scale - 1, ours.shape[0], scale):
+                    truth = sharp.frame(float(ours.grid.coordinates(0)[i]), ours.grid)
+                    rows.append([scores.psnr(np.asarray(array[i]), truth) for array in (cubic, ours)])
+                a, b = np.mean(rows, 0)
+                name = f"z x{scale_z}" + (", time x2" if scale > 1 else "")
+                found.setdefault((frames, name), []).append((float(a), float(b)))
+    for (frames, name), pairs in found.items():
+        a, b = np.mean(pairs, 0)
+        each = ", ".join(f"{y - x:+.2f}" for x, y in pairs)
+        yield f"| {frames} | {name} | {a:.2f} | {b:.2f} | {b - a:+.2f} ({each}) | {np.mean(seconds[frames]):.0f} |"
+
+
+def stacks(folder: Path, preset: str) -> Lines:
+    """Real stacks, every n-th plane given."""
+    yield head("stack", "given", "method", *HEADS.split(" | "), "s")
+    for file, spacing, gaps in STACKS:
+        for gap in gaps:
+            volume = Volume.open(folder / file, axes="ZYX", spacing=spacing)
+            for method, row in evaluate(volume, "z", gap, preset).methods.items():
+                took = f"{row['seconds']:.0f}" if "seconds" in row else ""
+                yield f"| {file.split('_')[0]} | 1 of {gap} | {method} | {cells(row)} | {took} |"
+
+
+def recordings(folder: Path, preset: str) -> Lines:
+    """Hold-out in time on real recordings."""
+    yield head("recording", "given", "method", *HEADS.split(" | "), "s", "kept")
+    for file, spacing in RECORDINGS.items():
+        volume = Volume.open(folder / file, axes="TZYX", spacing=spacing)
+        for gap in (2, 4):
+            report = evaluate(volume, "time", gap, preset, baselines=scores.BASELINES)
+            for method, row in report.methods.items():
+                took = f"{row['seconds']:.0f}" if "seconds" in row else ""
+                kept = ", ".join(k for k in ("motion", "latents", "axial") if report.chosen.get(k)) or "nothing"
+                name = f"| {file.split('_')[0]} | 1 of {gap} | {method} | {cells(row)} | {took} |"
+                yield f"{name} {kept if method == 'spatimeinr' else ''} |"
+
+
+def ablation(seeds: Sequence[int], preset: str, folder: Path | None) -> Lines:
+    """What each part is worth: PSNR and seconds with one of them switched off."""
+    changes: dict[str, dict[str, Any]] = {"all parts": {}, **ABLATIONS, "without gates": {"gate": False}}
+    names = ("slow", "low light")
+    table: dict[str, list[str]] = {label: [] for label in changes}
+    columns = []
+    for name in names:
+        columns.append(f"{name}, {len(seeds)} seeds: PSNR (s)")
+        for label, change in changes.items():
+            found, seconds = [], []
+            for seed in seeds:
+                volume, truth = phantom(seed=seed, **PHANTOMS[name])
+                began = time.perf_counter()
+                field = fit(volume, preset, {"axial": {"enabled": False}, **change}, seed=seed)
+                seconds.append(time.perf_counter() - began)
+                ours, exact = between(field, truth, volume)
+                found.append(float(np.mean([scores.psnr(ours[t], exact[t]) for t in ours])))
+            table[label].append(f"{np.mean(found):.2f} ({np.mean(seconds):.0f})")
+    for file, spacing in RECORDINGS.items() if folder is not None else ():
+        assert folder is not None
+        columns.append(f"{file.split('_')[0]}: PSNR / smoothed (s)")
+        for label, change in changes.items():
+            volume = Volume.open(folder / file, axes="TZYX", spacing=spacing)
+            row = evaluate(volume, "time", 2, preset, {"axial": {"enabled": False}, **change}, baselines=()).methods["spatimeinr"]
+            table[label].append(f"{row['psnr']:.2f} / {row['psnr_smoothed']:.2f} ({row['seconds']:.0f})")
+    yield head("", *columns)
+    for label, values in table.items():
+        yield f"| {label} | {' | '.join(values)} |"
+
+
+def confidence(preset: str, folder: Path | None) -> Lines:
+    """How many noisy voxels of frames used for nothing lie in the stated 90 % interval."""
+    yield head("recording", "whole frame", "moving foreground")
+    cases: dict[str, Volume] = {}
+    for name, options in {
+        "membranes, motion 2.25 per frame": {"motion": 2.25},
+        "membranes, motion 5.5": {"motion": 5.5},
+        "membranes, motion 2.25, bleaching 5 %": {"motion": 2.25, "bleach": 0.05},
+        "membranes, motion 2.25, 30 photons": {"motion": 2.25, "photons": 30},
+        "nuclei, motion 2": {"motion": 2, "kind": "nuclei"},
+    }.items():
+        cases[name] = phantom((11, 24, 56, 56), seed=4, **options)[0]
+    if folder is not None:
+        file = "droplet_small_4d.tif"
+        cases["droplet"] = Volume.open(folder / file, axes="TZYX", spacing=RECORDINGS[file])
+    for name, volume in cases.items():
+        raw = np.asarray(volume.data)
+        given = Volume(np.ascontiguousarray(raw[::2]), (2 * volume.spacing[0], *volume.spacing[1:]))
+        field = fit(given, preset, {"axial": {"enabled": False}})
+        value, width = field.lazy(time_scale=2), field.lazy(time_scale=2, what="confidence")
+        truth, *_ = scores.scaled(raw.astype(np.float32))
+        whole, moving = [], []
+        for t in range(1, value.shape[0], 2):
+            inside = np.abs(np.asarray(value[t]) - raw[t]) <= np.asarray(width[t])
+            front = np.abs(scores.smooth(truth[t - 1]) - scores.smooth(truth[t + 1])) > 0.1
+            whole.append(inside.mean())
+            moving += [inside[front].mean()] if front.any() else []
+        yield f"| {name} | {100 * np.mean(whole):.1f} % | {100 * np.mean(moving):.1f} % |"
+
+
+def picture(path: Path, preset: str) -> None:
+    """A frame between two given ones of three phantoms: the truth, the methods, and their errors."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(15, 9), layout="constrained")
+    grid = figure.subplots(3, 7, squeeze=False)
+    for row, name in zip(grid, ("slow", "fast", "low light"), strict=True):
+        volume, truth = phantom(seed=0, **PHANTOMS[name])
+        ours, exact = between(fit(volume, preset, seed=0), truth, volume)
+        t = 2 * (volume.shape[0] // 2) - 1
+        made = {k: scores.baseline(k, np.asarray(volume.data), 2)[t] for k in ("linear", "flow")} | {"SpatimeINR": ours[t]}
+        z = volume.shape[1] // 2
+        panels = [("truth", exact[t][z], "gray", 1.3)]
+        panels += [(f"{k}, {scores.psnr(f, exact[t]):.1f} dB", f[z], "gray", 1.3) for k, f in made.items()]
+        panels += [(f"error of {k}", np.abs(f - exact[t])[z], "magma", 0.6) for k, f in made.items()]
+        for ax, (title, plane, colours, top) in zip(row, panels, strict=True):
+            ax.imshow(plane, cmap=colours, vmin=0, vmax=top, interpolation="nearest")
+            ax.set_title(title, fontsize=9)
+            ax.set_axis_off()
+        row[0].set_title(f"{name}: truth", fontsize=9)
+    figure.savefig(path, dpi=90)
