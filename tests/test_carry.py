@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_spatimeinr import Field, Volume, carry_labels, carry_points, fit, phantom
+from napari_spatimeinr import Field, Volume, carry_labels, carry_nearest_points, carry_points, carry_tracks, fit, phantom
 from napari_spatimeinr.errors import GridError, InputError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -57,6 +57,34 @@ def test_points_move_as_the_scene_and_back(sliding: Field) -> None:
     assert np.allclose(carried[2], points[2])
     back = carry_points(sliding, carried[:2], 10.0)
     assert np.allclose(back, points[:2], atol=0.05)
+
+
+def test_points_appear_at_every_time_from_the_nearest_frame(sliding: Field) -> None:
+    points = np.array([[10, 4, 10, 14], [20, 3, 11, 15], [10, 2, 9, 13]], float)
+    carried, rows = carry_nearest_points(sliding, points, [10, 14, 15, 16])
+    assert rows.tolist() == [0, 2, 0, 2, 0, 2, 1]
+    assert carried[:, 0].tolist() == [10, 10, 14, 14, 15, 15, 16]
+    assert np.allclose(carried[:2], points[[0, 2]])
+    assert np.allclose(carried[4] - points[0], (5, 0, 0, 0.75), atol=0.25)
+    none, rows = carry_nearest_points(sliding, np.empty((0, 4)), [10, 14])
+    assert none.shape == (0, 4) and rows.shape == (0,)
+
+
+def test_tracks_get_vertices_between_their_own(sliding: Field) -> None:
+    # One track along the motion, given backwards; one that is tracked in frames 0 and 2 alone; one of a single vertex.
+    tracks = np.array(
+        [[7, 20, 4, 10, 17], [7, 10, 4, 10, 15.5], [7, 0, 4, 10, 14], [2, 0, 3, 12, 13], [2, 20, 3, 12, 16.2], [9, 10, 4, 9, 14]]
+    )
+    out = carry_tracks(sliding, tracks, [0, 5, 10, 15, 20, 25])
+    assert out[:, :2].tolist() == [*([2, t] for t in (0, 5, 10, 15, 20)), *([7, t] for t in (0, 5, 10, 15, 20)), [9, 10]]
+    assert np.allclose(out[5:10:2], tracks[[2, 1, 0]]) and np.allclose(out[10], tracks[5])
+    assert np.allclose(out[5:10, 4], [14, 14.75, 15.5, 16.25, 17], atol=0.25)
+    assert np.allclose(out[:5, 4], [13, 13.8, 14.6, 15.4, 16.2], atol=0.25)
+    assert carry_tracks(sliding, tracks[:0], [5]).shape == (0, 5)
+    with pytest.raises(GridError, match=r"\(N, 5\)"):
+        carry_tracks(sliding, tracks[:, :4], [5])
+    with pytest.raises(GridError, match="finite"):
+        carry_tracks(sliding, [[1, 0, np.nan, 0, 0]], [5])
 
 
 def test_where_nothing_moves_labels_and_points_stay() -> None:

@@ -16,7 +16,7 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from .axes import Grid
-    from .carry import carry_labels, carry_points
+    from .carry import carry_labels, carry_nearest_points, carry_points, carry_tracks
     from .config import Config, make_config
     from .errors import SpatimeINRError
     from .evaluate import Report, evaluate
@@ -37,7 +37,9 @@ __all__ = [
     "Volume",
     "__version__",
     "carry_labels",
+    "carry_nearest_points",
     "carry_points",
+    "carry_tracks",
     "evaluate",
     "fit",
     "fit_steps",
@@ -56,7 +58,9 @@ _HOMES = {
     "SpatimeINRError": "errors",
     "Volume": "volume",
     "carry_labels": "carry",
+    "carry_nearest_points": "carry",
     "carry_points": "carry",
+    "carry_tracks": "carry",
     "evaluate": "evaluate",
     "fit": "fit",
     "fit_steps": "fit",

@@ -1,4 +1,4 @@
-"""Annotations carried through time by the motion of a Field: labels, points."""
+"""Annotations carried through time by the motion of a Field: labels, points, tracks."""
 
 from __future__ import annotations
 
@@ -74,11 +74,9 @@ def carry_points(field: Field, points: Any, time: float) -> NDArray[np.float64]:
     Raises
     ------
     GridError
-        If the points are of another shape, or a time lies outside the recording.
+        If the points are of another shape or not finite, or a time lies outside the recording.
     """
-    points = np.array(points, dtype=np.float64)
-    if points.ndim != 2 or points.shape[1] != 4:
-        raise GridError(f"Points are (N, 4) in (t, z, y, x), got shape {points.shape}.")
+    points = _points(points, 4)
     _frames(field, [*points[:, 0], time])
     out = points.copy()
     for start in np.unique(points[:, 0]):
@@ -86,6 +84,79 @@ def carry_points(field: Field, points: Any, time: float) -> NDArray[np.float64]:
         out[some, 1:] += field.motion(points[some, 1:], float(start), float(time))
     out[:, 0] = time
     return out
+
+
+def carry_nearest_points(
+    field: Field, points: Any, times: Sequence[float] | NDArray[Any]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Points of annotated times at other times: at each, those whose own time is nearest to it.
+
+    Parameters
+    ----------
+    points : ``(N, 4)`` physical (t, z, y, x).
+    times : physical times within the recording. Of two annotated times equally near the earlier is taken.
+
+    Returns
+    -------
+    points : ``(M, 4)``, in the order of ``times``.
+    rows : ``(M,)``, which of the points given each was.
+
+    Raises
+    ------
+    GridError
+        As :func:`carry_points`.
+    """
+    points = _points(points, 4)
+    annotated = np.unique(points[:, 0])
+    out, rows = [np.empty((0, 4))], [np.empty(0, np.int64)]
+    for t in np.atleast_1d(np.asarray(times, dtype=np.float64)) if len(points) else ():
+        here = np.flatnonzero(points[:, 0] == annotated[np.argmin(np.abs(annotated - t))])
+        out.append(carry_points(field, points[here], float(t)))
+        rows.append(here)
+    return np.concatenate(out), np.concatenate(rows)
+
+
+def carry_tracks(field: Field, tracks: Any, times: Sequence[float] | NDArray[Any]) -> NDArray[np.float64]:
+    """Tracks at other times: between two vertices, what both are carried to, weighted by nearness.
+
+    Parameters
+    ----------
+    tracks : ``(N, 5)`` (id, t, z, y, x), physical; the vertices of a track in any order.
+    times : physical times within the recording.
+
+    Returns
+    -------
+    ``(M, 5)``, sorted by track and time: a row for each time from a track's first vertex to its last.
+
+    Raises
+    ------
+    GridError
+        As :func:`carry_points`.
+    """
+    tracks = _points(tracks, 5)
+    tracks = tracks[np.lexsort((tracks[:, 1], tracks[:, 0]))]
+    out = [np.empty((0, 5))]
+    same = tracks[1:, 0] == tracks[:-1, 0]
+    before, after = tracks[:-1][same], tracks[1:][same]
+    for t in np.unique(np.asarray(times, dtype=np.float64)):
+        at = tracks[np.abs(tracks[:, 1] - t) < SAME * field.grid.spacing[0]]
+        inside = (before[:, 1] < t) & (after[:, 1] > t) & ~np.isin(before[:, 0], at[:, 0])
+        a, b = before[inside], after[inside]
+        share = ((t - a[:, 1]) / (b[:, 1] - a[:, 1]))[:, None]
+        middle = (1 - share) * carry_points(field, a[:, 1:], t) + share * carry_points(field, b[:, 1:], t)
+        out += [at, np.column_stack([a[:, 0], middle])]
+    found = np.concatenate(out)
+    return found[np.lexsort((found[:, 1], found[:, 0]))]
+
+
+def _points(points: Any, columns: int) -> NDArray[np.float64]:
+    points = np.array(points, dtype=np.float64)
+    if points.ndim != 2 or points.shape[1] != columns:
+        names = "(id, t, z, y, x)" if columns == 5 else "(t, z, y, x)"
+        raise GridError(f"Points are (N, {columns}), {names}, got shape {points.shape}.")
+    if not np.isfinite(points).all():
+        raise GridError("Points need finite coordinates.")
+    return points
 
 
 def _frames(field: Field, times: Any) -> NDArray[np.float64]:

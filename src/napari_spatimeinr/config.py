@@ -31,7 +31,7 @@ class MotionOptions(_Options):
     steps: int = Field(80, ge=0, le=100_000, description="Optimisation steps of the continuous field.")
     points: int = Field(12_000, ge=256, le=1_000_000, description="Random points per step.")
     smoothness: tuple[NotNegative, ...] = Field(
-        (0.002, 0.05, 0.4), min_length=1, description="Smoothness weights tried; hold-out picks one."
+        (0.002, 0.05), min_length=1, description="Smoothness weights tried; hold-out picks one."
     )
     acceleration: float = Field(0.1, ge=0, description="Weight of smoothness in time.")
     two_interval: float = Field(0.5, ge=0, description="Weight of the term that spans two frame intervals.")
@@ -105,13 +105,13 @@ class Config(_Options):
 
 _CHANGES: dict[str, dict[str, Any]] = {
     "fast": {
-        "motion": {"steps": 40, "smoothness": [0.01, 0.1]},
+        "motion": {"steps": 40, "smoothness": [0.02]},
         "latents": {"steps": 200, "channels": 8, "width": 24},
         "axial": {"steps": 150, "channels": 24},
     },
     "balanced": {},
     "best": {
-        "motion": {"steps": 150, "points": 20_000, "smoothness": [0.0005, 0.005, 0.05, 0.4, 2.0]},
+        "motion": {"steps": 150, "points": 20_000, "smoothness": [0.0005, 0.005, 0.05, 0.4]},
         "latents": {"steps": 1000, "channels": 24, "features": 8, "width": 48},
         "axial": {"steps": 1500, "channels": 48},
     },

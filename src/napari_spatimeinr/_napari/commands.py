@@ -52,6 +52,16 @@ def render_layer(viewer: napari.Viewer) -> None:
     widget.render_to_layer()
 
 
+def carry_annotations(viewer: napari.Viewer) -> None:
+    """Carry the active Labels, Points or Tracks layer to the rendered times of the dock's recording."""
+    widget = dock(viewer)
+    session = widget.session()
+    if session is None or session.field is None:
+        widget.message("Nothing has been fitted yet; press 'Fit SpatimeINR' first, then select the annotation again.")
+        return
+    widget.carry_annotations()
+
+
 def stop(viewer: napari.Viewer) -> None:
     """Stop what is running."""
     dock(viewer).stop()

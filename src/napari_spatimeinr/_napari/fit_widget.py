@@ -96,6 +96,7 @@ class FitWidget(Dock):
         output.load_model.clicked.connect(self.output.open_model)
         output.preview.toggled.connect(self._on_preview)
         output.confidence.clicked.connect(self.add_confidence)
+        output.carry.clicked.connect(self.carry_annotations)
         self.fitter.began.connect(self.progress_panel.clear)
         for worker in (self.fitter, self.results):
             worker.began.connect(self._on_began)
@@ -242,6 +243,10 @@ class FitWidget(Dock):
         if session is not None and session.field is not None:
             calibrated = "confidence" in session.field.provenance
             self.output.to_layer(session, self.scales_panel.scales(), "confidence" if calibrated else "disagreement")
+
+    def carry_annotations(self) -> None:
+        """Carry the active Labels, Points or Tracks layer to the rendered times."""
+        self.output.carried(self.session(), self.scales_panel.scales(), self._viewer.layers.selection.active)
 
     def save_rendering(self, path: Path) -> None:
         """Render at the chosen scales into a file, in the background."""

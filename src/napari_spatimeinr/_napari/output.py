@@ -11,6 +11,7 @@ from qtpy.QtCore import QObject, Signal
 from ..errors import SpatimeINRError
 from ..field import Field
 from ..volume import Volume
+from .annotations import Annotation
 from .jobs import render_work, save_work
 from .keys import RENDERED
 from .layers import add_rendered, reads_from
@@ -58,6 +59,21 @@ class Output(QObject):
             self._run(render_work(field, how), f"Rendering {name}", added)
         elif path and self._is_free(Path(path)):
             self._run(save_work(field, how, Path(path), name), f"Rendering {name}", lambda p: added(_reopened(p, field, how)))
+
+    def carried(self, session: Session | None, scales: Scales, layer: Any) -> None:
+        """Carry an annotation layer to the rendered times, into a new layer."""
+        if session is None or session.field is None:
+            return
+        try:
+            annotation = Annotation(layer, session, scales)
+        except SpatimeINRError as error:
+            self.told.emit(str(error))
+            return
+
+        def added(result: Any) -> str:
+            return f"{annotation.add(self._viewer, result)} is a layer now."
+
+        self._run(annotation.carried, f"Carrying {layer.name}", added)
 
     def to_file(self, session: Session | None, scales: Scales, path: Path) -> None:
         """Render into a file."""

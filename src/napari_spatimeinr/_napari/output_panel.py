@@ -42,17 +42,21 @@ class OutputPanel(QWidget):
             "Half the width of the interval that holds 90 % of what would have been recorded, by errors on held-out frames; "
             "with fewer than four frames: how far the two frames around a time differ after their motion is undone"
         )
+        self.carry = QPushButton("Carry annotations")
+        self.carry.setToolTip(
+            "Select a Labels, Points or Tracks layer drawn on acquired frames: it is carried along the motion to the rendered times"
+        )
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         for number, widget in enumerate(
-            (self.render, self.save_as, self.save_model, self.load_model, self.confidence, self.preview)
+            (self.render, self.save_as, self.save_model, self.load_model, self.confidence, self.carry, self.preview)
         ):
             grid.addWidget(widget, number // 2, number % 2)
         self._folder = str(Path.home())
 
     def set_ready(self, fitted: bool, rendering: bool, shown: bool) -> None:
         """Enable what applies."""
-        for widget in (self.render, self.save_as, self.confidence):
+        for widget in (self.render, self.save_as, self.confidence, self.carry):
             widget.setEnabled(fitted and not rendering)
         self.save_model.setEnabled(fitted and not rendering)
         self.preview.setEnabled(fitted or shown)

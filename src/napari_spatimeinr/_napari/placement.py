@@ -192,7 +192,7 @@ def time_factor(placement: Placement, dims: Any, axis: int) -> float:
     units = getattr(dims, "units", None)
     if not units or PIXEL in (placement.units[0], str(units[axis])):
         return 1.0
-    return _factor(placement.units[0], str(units[axis]))
+    return factor(placement.units[0], str(units[axis]))
 
 
 class _Expanded(LazyArray):
@@ -224,7 +224,7 @@ def _units(axes: str, units: tuple[str, ...]) -> tuple[tuple[str, str], NDArray[
         names.append(known[target])
         for letter in letters:
             if letter in by_axis:
-                factors["tzyx".index(letter)] = _factor(by_axis[letter], target)
+                factors["tzyx".index(letter)] = factor(by_axis[letter], target)
     return (names[0], names[1]), factors
 
 
@@ -237,7 +237,8 @@ def _quantity(unit: str) -> str:
         return ""
 
 
-def _factor(unit: str, target: str) -> float:
+def factor(unit: str, target: str) -> float:
+    """What a number in one of napari's units is multiplied with to be in another; 1 where they have nothing in common."""
     import pint
 
     try:

@@ -39,7 +39,7 @@ class Path:
 def untried(options: MotionOptions) -> Path:
     """What is taken where nothing can be held out: the middle weight, straight paths."""
     weights = sorted(options.smoothness)
-    return Path(weights[(len(weights) - 1) // 2], False)
+    return Path(weights[len(weights) // 2], False)
 
 
 def trials(options: MotionOptions) -> int:
@@ -87,13 +87,10 @@ class _Trials:
     def search(self) -> Steps:
         """Straight or curved with the middle weight; then from there towards the better weights."""
         weights = sorted(self.job.config.motion.smoothness)
-        low = high = (len(weights) - 1) // 2
+        low = high = len(weights) // 2
         for curved in (False, True):
             yield from self.fit(Path(weights[low], curved))
         curved = self.best().curved
-        if high + 1 < len(weights):
-            high += 1
-            yield from self.fit(Path(weights[high], curved))
         while self.best().smoothness == weights[low] and low > 0:
             low -= 1
             yield from self.fit(Path(weights[low], curved))

@@ -1,0 +1,109 @@
+"""Labels, points and tracks drawn on acquired frames, carried along the motion to rendered times."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..carry import carry_labels, carry_nearest_points, carry_tracks
+from ..errors import InputError, OutOfMemoryError
+from .jobs import Share, Tick
+from .keys import RENDERED
+from .placement import PIXEL, Placement, factor
+from .scales import Scales
+from .session import Session
+
+KINDS = ("Labels", "Points", "Tracks")
+
+
+class Annotation:
+    """An annotation layer of a fitted recording, and the times it is wanted at.
+
+    The result has the recording's own voxels; only time is finer.
+
+    Raises
+    ------
+    InputError
+        If the layer is of another kind, does not fit the recording, or nothing was drawn.
+    """
+
+    def __init__(self, layer: Any, session: Session, scales: Scales) -> None:
+        assert session.field is not None
+        self.kind = "" if layer is None else layer.__class__.__name__
+        if self.kind not in KINDS:
+            raise InputError("Select a Labels, Points or Tracks layer in the layer list: it is carried to the rendered times.")
+        self.layer, self.session, self.field = layer, session, session.field
+        axes = session.source.axes
+        if layer.ndim != len(axes) or "t" not in axes or self.field.grid.shape[0] < 2:
+            raise InputError(
+                f"'{layer.name}' has {layer.ndim} axes; only annotations with the axes ({', '.join(axes)}) of "
+                f"'{session.source.name}', a recording of several frames, can be carried through time."
+            )
+        self.grid = self.field.grid.refine(scales.rendering(self.field.grid)["time_scale"])
+        if self.kind == "Labels" and tuple(layer.data.shape) != tuple(session.source.raw.shape):
+            raise InputError(
+                f"'{layer.name}' has shape {tuple(layer.data.shape)}, '{session.source.name}' {tuple(session.source.raw.shape)}; "
+                "only labels on the recording's own voxels can be carried."
+            )
+        if self.kind != "Labels" and not len(layer.data):
+            raise InputError(f"'{layer.name}' is empty; draw on an acquired frame first.")
+
+    def carried(self, tick: Tick) -> Any:
+        """What :meth:`add` makes a layer of; runs in the engine."""
+        times = self.grid.coordinates(0)
+        if self.kind == "Labels":
+            return self._labels(times, tick)
+        data = np.asarray(self.layer.data, float)
+        if self.kind == "Points":
+            points, rows = carry_nearest_points(self.field, self._physical(data), times)
+            return self._index(points), rows
+        tracks = carry_tracks(self.field, np.column_stack([data[:, 0], self._physical(data[:, 1:])]), times)
+        if not len(tracks):
+            raise InputError(f"No track of '{self.layer.name}' lasts over a rendered time; tracks need vertices in two frames.")
+        return np.column_stack([tracks[:, 0], self._index(tracks[:, 1:])])
+
+    def add(self, viewer: Any, result: Any) -> str:
+        """Add the layer, looking as the one it was made from; its name."""
+        old = self.layer
+        placed = self.session.source.placed(self.grid)
+        common = {"name": f"{old.name} carried", "opacity": old.opacity, "metadata": {RENDERED: {"carried": True}}, **placed}
+        if self.kind == "Labels":
+            return str(viewer.add_labels(result, colormap=old.colormap, **common).name)
+        if self.kind == "Tracks":
+            return str(viewer.add_tracks(result, tail_width=old.tail_width, graph=old.graph, **common).name)
+        points, rows = result
+        look = {name: getattr(old, name)[rows] for name in ("size", "symbol", "face_color", "border_color")}
+        return str(viewer.add_points(points, features=old.features.iloc[rows], **look, **common).name)
+
+    def _labels(self, times: NDArray[np.float64], tick: Tick) -> NDArray[Any]:
+        axes, roi = self.session.source.axes, self.session.roi
+        data = np.asarray(self.layer.data).reshape(self.session.source.volume.shape)
+        if roi is not None:
+            data = data[tuple(slice(a, b) for a, b in roi)]
+        drawn = [k for k, frame in enumerate(data) if frame.any()]
+        try:
+            out = np.empty((len(times), *data.shape[1:]), data.dtype)
+        except MemoryError as error:
+            raise OutOfMemoryError("The carried labels do not fit in memory; choose a smaller time scale.") from error
+        for n, t in enumerate(times):
+            out[n] = carry_labels(self.field, data, [t], drawn)[0]
+            tick(Share(n + 1, len(times)))
+        return out[tuple(slice(None) if a in axes else 0 for a in "tzyx")]
+
+    def _physical(self, index: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Indices ``(N, ndim)`` of the layer to physical (t, z, y, x) of the recording."""
+        source, own = self.session.source, Placement.of(self.layer)
+        pairs = zip(own.units, source.placement.units, strict=True)
+        factors = np.array([1.0 if PIXEL in (a, b) else factor(a, b) for a, b in pairs])
+        n = len(source.axes)
+        world = (index @ own.world[:n, :n].T + own.world[:n, n]) * factors
+        inverse = np.linalg.inv(source.placement.world)
+        full = np.zeros((len(index), 4))
+        full[:, ["tzyx".index(a) for a in source.axes]] = world @ inverse[:n, :n].T + inverse[:n, n]
+        return source.volume.grid.to_physical(full)
+
+    def _index(self, physical: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Physical (t, z, y, x) to indices of the new layer."""
+        return self.grid.to_index(physical)[:, ["tzyx".index(a) for a in self.session.source.axes]]
