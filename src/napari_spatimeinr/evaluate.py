@@ -18,6 +18,7 @@ from rich.table import Table
 from . import scores
 from .axes import Grid
 from .config import Config, make_config
+from .device import peak_memory
 from .errors import InputError
 from .fit import FitProgress, fit
 from .volume import Volume
@@ -32,7 +33,10 @@ ABLATIONS: dict[str, dict[str, Any]] = {
 
 @dataclass
 class Report:
-    """Scores per method; ``frames`` maps method and frame (or plane) number to the predicted, scaled image."""
+    """Scores per method; ``frames`` maps method and frame (or plane) number to the predicted, scaled image.
+
+    ``peak_bytes`` is the most memory the whole process took so far.
+    """
 
     input: str
     hold_out: str
@@ -40,6 +44,7 @@ class Report:
     methods: dict[str, dict[str, float]]
     chosen: dict[str, Any]
     seconds: float
+    peak_bytes: int = 0
     frames: dict[str, dict[int, NDArray[np.float32]]] = field(default_factory=dict, repr=False)
 
     def to_json(self) -> dict[str, Any]:
@@ -55,11 +60,13 @@ class Report:
             "methods": methods,
             "chosen": self.chosen,
             "seconds": round(self.seconds, 2),
+            "peak_bytes": self.peak_bytes,
         }
 
     def table(self) -> str:
         """A table for people."""
-        table = Table(title=f"{self.input}: hold-out in {self.hold_out}, every {self.gap}th given")
+        cost = f"{self.seconds:.0f} s and {self.peak_bytes / 1e9:.1f} GB in all"
+        table = Table(title=f"{self.input}: hold-out in {self.hold_out}, 1 of {self.gap} given; {cost}")
         columns = list(dict.fromkeys(key for row in self.methods.values() for key in row))
         table.add_column("method")
         for column in columns:
@@ -151,7 +158,7 @@ def evaluate(
     for name, value in seconds.items():
         methods[name]["seconds"] = value
     label = str(volume.metadata.get("name") or Path(str(volume.metadata.get("source", "recording"))).name)
-    return Report(label, hold_out, gap, methods, chosen, time.monotonic() - began, predicted)
+    return Report(label, hold_out, gap, methods, chosen, time.monotonic() - began, peak_memory(), predicted)
 
 
 def _given(volume: Volume, raw: NDArray[Any], axis: int, gap: int) -> Volume:
