@@ -146,7 +146,7 @@ def recordings(folder: Path, preset: str) -> Lines:
 def ablation(seeds: Sequence[int], preset: str, folder: Path | None) -> Lines:
     """What each part is worth: PSNR and seconds with one of them switched off."""
     changes: dict[str, dict[str, Any]] = {"all parts": {}, **ABLATIONS, "without gates": {"gate": False}}
-    names = ("slow", "low light")
+    names = ("slow",)
     table: dict[str, list[str]] = {label: [] for label in changes}
     columns = []
     for name in names:
@@ -204,12 +204,12 @@ def confidence(preset: str, folder: Path | None) -> Lines:
 
 
 def picture(path: Path, preset: str) -> None:
-    """A frame between two given ones of three phantoms: the truth, the methods, and their errors."""
+    """A frame between two given ones of two phantoms: the truth, the methods, and their errors."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(15, 9), layout="constrained")
-    grid = figure.subplots(3, 7, squeeze=False)
-    for row, name in zip(grid, ("slow", "fast", "low light"), strict=True):
+    figure = Figure(figsize=(15, 5), layout="constrained")
+    grid = figure.subplots(2, 7, squeeze=False)
+    for row, name in zip(grid, ("slow", "low light"), strict=True):
         volume, truth = phantom(seed=0, **PHANTOMS[name])
         ours, exact = between(fit(volume, preset, seed=0), truth, volume)
         t = 2 * (volume.shape[0] // 2) - 1

@@ -24,7 +24,7 @@ TRIAL_STEPS = 80
 
 
 @dataclass(frozen=True)
-class Path:
+class Prior:
     """How trajectories are fitted: the weight of their smoothness in space, and whether they may curve in time."""
 
     smoothness: float
@@ -36,10 +36,10 @@ class Path:
         return f"motion {self.smoothness:g} {'curved' if self.curved else 'straight'}"
 
 
-def untried(options: MotionOptions) -> Path:
+def untried(options: MotionOptions) -> Prior:
     """What is taken where nothing can be held out: the middle weight, straight paths."""
     weights = sorted(options.smoothness)
-    return Path(weights[len(weights) // 2], False)
+    return Prior(weights[len(weights) // 2], False)
 
 
 def trials(options: MotionOptions) -> int:
@@ -66,50 +66,50 @@ class _Trials:
         self.some = data.subset(parts.given)
         self.times = torch.tensor(parts.given, dtype=torch.float32, device=job.device)
         self.networks: dict[str, Network] = {}
-        self.paths: dict[str, Path] = {}
+        self.priors: dict[str, Prior] = {}
         self.errors = gate.held_out_errors({}, job.frames, parts, job.seed)
 
-    def fit(self, path: Path) -> Steps:
+    def fit(self, prior: Prior) -> Steps:
         """Fit one and score it."""
         job, options = self.job, self.job.config.motion
         until = 0.2 * (len(self.networks) + 1) / trials(options)
-        velocity = start(self.some, self.times, options, curved=path.curved)
-        steps = refine(velocity, self.some, self.times, options, path.smoothness, min(options.steps, TRIAL_STEPS), job.seed)
+        velocity = start(self.some, self.times, options, curved=prior.curved)
+        steps = refine(velocity, self.some, self.times, options, prior.smoothness, min(options.steps, TRIAL_STEPS), job.seed)
         yield from job.drive("hold-out: motion", "motion", steps, until)
         velocity.requires_grad_(False)
-        self.networks[path.name], self.paths[path.name] = Network(velocity), path
-        gate.held_out_errors({path.name: self.networks[path.name]}, job.frames, self.parts, job.seed, self.errors)
+        self.networks[prior.name], self.priors[prior.name] = Network(velocity), prior
+        gate.held_out_errors({prior.name: self.networks[prior.name]}, job.frames, self.parts, job.seed, self.errors)
 
-    def best(self) -> Path:
-        """The path with the smallest error."""
-        return self.paths[max(self.paths, key=self.errors.gain)]
+    def best(self) -> Prior:
+        """The prior with the smallest error."""
+        return self.priors[max(self.priors, key=self.errors.gain)]
 
     def search(self) -> Steps:
         """Straight or curved with the middle weight; then from there towards the better weights."""
         weights = sorted(self.job.config.motion.smoothness)
         low = high = len(weights) // 2
         for curved in (False, True):
-            yield from self.fit(Path(weights[low], curved))
+            yield from self.fit(Prior(weights[low], curved))
         curved = self.best().curved
         while self.best().smoothness == weights[low] and low > 0:
             low -= 1
-            yield from self.fit(Path(weights[low], curved))
+            yield from self.fit(Prior(weights[low], curved))
         while self.best().smoothness == weights[high] and high + 1 < len(weights):
             high += 1
-            yield from self.fit(Path(weights[high], curved))
+            yield from self.fit(Prior(weights[high], curved))
 
 
-def hold_out(job: Job, data: MotionData, parts: gate.HeldOut) -> Generator[FitProgress, None, tuple[Path, bool, bool]]:
-    """Fit without the held-out frames, score on them, decide: (path, keep motion, keep latents)."""
+def hold_out(job: Job, data: MotionData, parts: gate.HeldOut) -> Generator[FitProgress, None, tuple[Prior, bool, bool]]:
+    """Fit without the held-out frames, score on them, decide: (prior, keep motion, keep latents)."""
     options, frames = job.config, job.frames
     tried = _Trials(job, data, parts)
-    errors, candidates, path = tried.errors, tried.networks, untried(options.motion)
+    errors, candidates, prior = tried.errors, tried.networks, untried(options.motion)
     if job.shared_motion is not None:
         candidates["motion"] = Network(job.network.velocity)
         gate.held_out_errors(candidates, frames, parts, job.seed, errors)
     elif options.motion.enabled:
         yield from tried.search()
-        path = tried.best()
+        prior = tried.best()
     moving = max(candidates, key=errors.gain) if candidates else None
     best = gate.choose(errors, [moving] if moving is not None else [])
     used = moving if best == moving else None
@@ -149,4 +149,4 @@ def hold_out(job: Job, data: MotionData, parts: gate.HeldOut) -> Generator[FitPr
         "note": "frames at twice the interval; the real interval is easier",
     }
     yield job.progress("hold-out")
-    return path, keep_motion, keep_latents
+    return prior, keep_motion, keep_latents

@@ -71,23 +71,23 @@ def _fit(job: Job, data: MotionData) -> Steps:
         job.network.velocity = copy.deepcopy(job.shared_motion.network.velocity)
     parts = gate.split(job.volume.shape[0]) if job.config.gate else None
     _plan(job, motion, latents, 0 if parts is None else holdout.trials(job.config.motion))
-    path = holdout.untried(job.config.motion)
+    prior = holdout.untried(job.config.motion)
     times = torch.arange(job.volume.shape[0], device=job.device, dtype=torch.float32)
     if motion and job.shared_motion is None:
         # Something to look at within a second or two.
         job.network.velocity = start(data, times, job.config.motion)
         yield job.progress("motion")
     if parts is not None:
-        path, motion, latents = yield from holdout.hold_out(job, data, parts)
+        prior, motion, latents = yield from holdout.hold_out(job, data, parts)
     if motion and job.shared_motion is None and job.network.velocity is not None:
-        job.network.velocity.curved.fill_(path.curved)
+        job.network.velocity.curved.fill_(prior.curved)
     if motion and job.config.gate and job.shared_motion is None:
-        motion = yield from _motion_gate(job, data, times, path)
+        motion = yield from _motion_gate(job, data, times, prior)
     if not motion and job.shared_motion is None:
         job.network.velocity = None
     job.provenance["decided"] = True
-    job.provenance["smoothness"], job.provenance["curved"] = path.smoothness, path.curved
-    yield from _final(job, data, times, motion, latents, path, gated=parts is not None)
+    job.provenance["smoothness"], job.provenance["curved"] = prior.smoothness, prior.curved
+    yield from _final(job, data, times, motion, latents, prior, gated=parts is not None)
     if "confidence" in job.provenance:
         table = job.provenance["confidence"]
         job.provenance["confidence"] = confidence.at_native_gap(table, job.network, job.frames, job.seed)
@@ -101,13 +101,13 @@ def _plan(job: Job, motion: bool, latents: bool, trials: int = 0) -> None:
         job.schedule.planned["latents"] = job.config.latents.steps
 
 
-def _motion_gate(job: Job, data: MotionData, times: Tensor, path: holdout.Path) -> Generator[FitProgress, None, bool]:
+def _motion_gate(job: Job, data: MotionData, times: Tensor, prior: holdout.Prior) -> Generator[FitProgress, None, bool]:
     """Whether motion found without masked blocks aligns neighbouring frames there, at the recording's own gap."""
     finest = data.levels[0]
     mask = block_mask((finest.shape[2], finest.shape[3], finest.shape[4]), job.seed).to(job.device)
-    velocity = start(data, times, job.config.motion, 1 - mask, path.curved)
+    velocity = start(data, times, job.config.motion, 1 - mask, prior.curved)
     few = min(40, job.config.motion.steps)
-    for _ in refine(velocity, data, times, job.config.motion, path.smoothness, few, job.seed, 1 - mask):
+    for _ in refine(velocity, data, times, job.config.motion, prior.smoothness, few, job.seed, 1 - mask):
         yield job.progress("checking motion")
         if job.schedule.late(0.7):
             break
@@ -119,12 +119,12 @@ def _motion_gate(job: Job, data: MotionData, times: Tensor, path: holdout.Path) 
     return gain >= gate.MARGIN_DB
 
 
-def _final(job: Job, data: MotionData, times: Tensor, motion: bool, latents: bool, path: holdout.Path, gated: bool) -> Steps:
+def _final(job: Job, data: MotionData, times: Tensor, motion: bool, latents: bool, prior: holdout.Prior, gated: bool) -> Steps:
     options = job.config
     if motion and job.shared_motion is None:
-        velocity = job.network.velocity or start(data, times, options.motion, curved=path.curved)
+        velocity = job.network.velocity or start(data, times, options.motion, curved=prior.curved)
         job.network.velocity = velocity
-        steps = refine(velocity, data, times, options.motion, path.smoothness, options.motion.steps, job.seed)
+        steps = refine(velocity, data, times, options.motion, prior.smoothness, options.motion.steps, job.seed)
         yield from job.drive("motion", "motion", steps, 0.75)
         velocity.requires_grad_(False)
     if not latents:
