@@ -270,6 +270,13 @@ def test_each_component_can_be_switched(volume, change, expected):
     assert out.min() > low - (high - low) and out.max() < high + (high - low)
 
 
+def test_two_frames_teach_no_latents(volume):
+    two = Volume(np.asarray(volume.data)[:2].copy(), volume.spacing)
+    field = fit(two, config={**ALL, "gate": True}, device="cpu")
+    assert field.network.encoder is None and "two frames" in field.provenance["reasons"]["latents"]
+    assert fit(two, config={**ALL, "gate": False}, device="cpu").network.encoder is not None
+
+
 def test_an_unknown_option_stops_before_anything_is_read():
     class Unread:
         shape, dtype, ndim = (3, 4, 5, 6), np.dtype(np.uint8), 4

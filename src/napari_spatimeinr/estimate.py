@@ -81,7 +81,7 @@ def estimate(shape: Sequence[int], config: Config, device: str = "auto", spacing
         if motion.enabled:
             updates = motion.steps + (min(motion.steps, TRIAL_STEPS) * trials(motion) if config.gate and shape[0] > 3 else 0)
             seconds += MOTION_STEP * updates * motion.points / 12_000
-        if latents.enabled:
+        if latents.enabled and not (config.gate and shape[0] == 2):
             convolutions = 0.4 + 0.6 * (latents.channels / 16) ** 2 * latents.layers / 2
             decoding = 0.5 + 0.5 * latents.width / 32
             share = latents.blocks * math.prod(latents.crop) / 25_600

@@ -67,6 +67,10 @@ def _fit(job: Job, data: MotionData) -> Steps:
     if job.resume is not None and job.resume.provenance.get("decided"):
         yield from _resumed(job, data, job.resume)
         return
+    if latents and job.config.gate and job.volume.shape[0] == 2:
+        # Each frame would be predicted from the other alone: where they are not aligned that teaches blur, and wins by it.
+        latents = False
+        job.provenance["reasons"]["latents"] = "two frames cannot tell noise from what moved"
     if job.shared_motion is not None:
         job.network.velocity = copy.deepcopy(job.shared_motion.network.velocity)
     parts = gate.split(job.volume.shape[0]) if job.config.gate else None
