@@ -1,6 +1,7 @@
 """Measure quality, speed and memory: ``python benchmarks/run.py PART [PART ...]``.
 
-Parts: phantoms, planes, stacks, recordings, ablation, confidence, speed, memory, picture; ``all`` is every one.
+Parts: phantoms, planes, voxels, stacks, recordings, ablation, confidence, speed, memory, picture, and of the published method
+reproduced, published, published-parts, published-speed; ``all`` is every one.
 ``--data FOLDER`` holds the real recordings, which are not part of this repository; without it the parts that
 need them are left out. ``--page docs/benchmarks.md`` puts each table, the machine and the command into the page,
 between ``<!-- PART -->`` and ``<!-- /PART -->``.
@@ -17,10 +18,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cost
+import published
 import quality
 
 REAL = ("stacks", "recordings")
 """Parts that are nothing without real recordings."""
+UNSET = ("speed", "memory", "reproduced", "published", "published-parts", "published-speed")
+"""Parts that choose their presets themselves."""
 
 
 def machine() -> str:
@@ -67,6 +71,7 @@ def main() -> None:
     parts: dict[str, Callable[[], Iterator[str]]] = {
         "phantoms": lambda: quality.phantoms(seeds, preset),
         "planes": lambda: quality.planes(seeds, preset),
+        "voxels": lambda: quality.voxels(seeds, preset, folder),
         "stacks": lambda: quality.stacks(folder, preset),
         "recordings": lambda: quality.recordings(folder, preset),
         "ablation": lambda: quality.ablation(seeds, preset, folder),
@@ -74,6 +79,10 @@ def main() -> None:
         "speed": cost.speed,
         "memory": cost.memory,
         "picture": picture,
+        "reproduced": published.reproduced,
+        "published": lambda: published.compared(folder),
+        "published-parts": lambda: published.parts(seeds[:1]),
+        "published-speed": published.speed,
     }
     wanted = list(parts) if "all" in options.part else options.part
     for part in wanted:
@@ -85,9 +94,12 @@ def main() -> None:
         wanted = [part for part in wanted if part not in REAL]
     for part in wanted:
         began = time.perf_counter()
-        command = f"tox -e bench -- {part}" + (f" --seeds {options.seeds}" if part in ("phantoms", "planes", "ablation") else "")
-        command += "" if folder is None or part in ("phantoms", "planes", *("speed", "memory", "picture")) else " --data FOLDER"
-        command += f" --preset {preset}" if part not in ("speed", "memory") else ""
+        command = f"tox -e bench -- {part}"
+        command += f" --seeds {options.seeds}" if part in ("phantoms", "planes", "voxels", "ablation") else ""
+        command += (
+            " --data FOLDER" if folder is not None and part in (*REAL, "voxels", "ablation", "confidence", "published") else ""
+        )
+        command += f" --preset {preset}" if part not in UNSET else ""
         print(f"\n{part}: {machine()}\n", flush=True)
         lines = []
         for line in parts[part]():

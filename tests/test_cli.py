@@ -283,6 +283,27 @@ def test_info_says_null_for_what_a_file_does_not_state(plain_tiff: Path) -> None
     assert "not stated" in here("info", plain_tiff, "--axes", "TZYX").out
 
 
+def test_info_takes_what_the_user_knows_better(plain_tiff: Path, fitted: Fitted) -> None:
+    options = ("--axes", "TZYX", "--spacing", "2,0.3,0.1,0.1", "--units", "min,um")
+    facts = here("info", plain_tiff, *options, "--json").json
+    assert facts["spacing"] == [2, 0.3, 0.1, 0.1] and facts["units"] == ["min", "um"]
+    assert facts["calibrated_by"] == {"dt": "given", "voxel": "given"}
+    odd = here("info", plain_tiff, "--axes", "TZYX", "--spacing", "2,0.05,0.1,0.1")
+    assert "smaller than the pixel" in odd.out
+    refused = here("info", fitted[0], "--spacing", "1,1,1,1")
+    assert refused.code == 2 and "--spacing" in refused.err and "model" in refused.err
+
+
+def test_info_blames_the_file_for_its_spacing(tmp_path: Path) -> None:
+    import nibabel
+
+    image = nibabel.Nifti1Image(np.zeros((8, 8, 4, 2), "u1"), None)
+    image.header["pixdim"][1] = np.nan
+    nibabel.save(image, tmp_path / "a.nii")
+    told = here("info", tmp_path / "a.nii")
+    assert told.code == 1 and "impossible spacing" in told.err and "--spacing" in told.err
+
+
 def test_info_of_a_model_whatever_its_name(fitted: Fitted, tmp_path: Path) -> None:
     renamed = tmp_path / "model.bin"
     renamed.write_bytes(fitted[0].read_bytes())
@@ -548,6 +569,7 @@ def test_demo_writes_a_nifti_a_picture_and_a_table(tmp_path: Path) -> None:
     assert len(done.out.splitlines()) == 1
     assert sorted(p.name for p in folder.iterdir()) == [
         "comparison.png",
+        "demo.json",
         "demo.nii.gz",
         "demo.spatimeinr",
         "recording.nii.gz",

@@ -103,6 +103,16 @@ def test_widths_of_pure_noise_are_its_quantile() -> None:
     assert 0.5 < native["share_of_disagreement"] <= 1 and np.all(np.array(native["widths"]) <= np.array(table["widths"]) + 1e-6)
 
 
+def test_noise_is_known_where_held_out_frames_were_aligned_nowhere() -> None:
+    """At twice the interval motion was lost, so that all widths are ten times too wide; at the real one frames agree."""
+    noise = np.random.default_rng(0).standard_normal((6, 16, 40, 40)) * 0.1 + 0.5
+    frames = frames_of(noise)
+    table = confidence.calibrate(Network(), frames, HeldOut([2, 4], [0, 1, 3, 5]), 0)
+    lost = table | {"widths": [[10 * w for w in row] for row in table["widths"]], "disagreement": 1e4 * table["disagreement"]}
+    native = confidence.at_native_gap(lost, Network(), frames, 0)
+    assert np.median(native["widths"]) == pytest.approx(1.645 * 0.1 * np.sqrt(1.5), rel=0.15)
+
+
 def test_disagreement_is_that_of_smoothed_frames() -> None:
     data = np.zeros((2, 9, 9, 9))
     data[1] = 3.0

@@ -33,6 +33,16 @@ def test_more_work_takes_more_time_and_memory() -> None:
     assert machine_speed() > 0
 
 
+def test_the_published_schedule_takes_long_and_its_steps_count() -> None:
+    shape = (7, 16, 48, 48)
+    whole = estimate(shape, make_config("published"), "cpu").seconds
+    short = estimate(shape, make_config("published", {"max_iter": 100, "rcan_max_iter": 10}), "cpu").seconds
+    single = estimate(shape, make_config("published", {"render": {"hypercube": False}}), "cpu").seconds
+    assert whole is not None and short is not None and single is not None
+    assert str(estimate(shape, make_config("published"), "cpu", None, 45.0)).startswith("about 45 s")
+    assert whole > 100 * short and single < whole / 1.5
+
+
 def test_an_estimate_is_words() -> None:
     assert str(Estimate(44.0, 1_100_000_000, "cpu")) == "about 45 s, 1.1 GB on this CPU"
     assert str(Estimate(400.0, 500_000_000, "cpu")) == "about 7 min, 0.5 GB on this CPU"

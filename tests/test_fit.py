@@ -95,7 +95,14 @@ def test_frames_all_equal_give_that_frame_between(volume):
 
 
 def test_every_part_is_there_without_gates(field):
-    assert field.provenance["chosen"] == {"motion": True, "latents": True, "axial": True, "interpolation": "linear"}
+    assert field.provenance["chosen"] == {
+        "motion": True,
+        "latents": True,
+        "axial": True,
+        "in_plane": False,
+        "published": False,
+        "interpolation": "linear",
+    }
     assert {k.split(".")[0] for k in parts(field)} == {"velocity", "encoder", "decoder", "axial"}
 
 

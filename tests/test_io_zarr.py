@@ -253,7 +253,7 @@ def test_lazy_in_the_plane(tmp_path: Path, touched: list[str]) -> None:
     touched.clear()
     assert volume.data[0, 0, :200, :256].shape == (200, 256)
     assert touched == ["0/0/0/0/0"]
-    assert sum(file.is_file() and file.name.isdigit() for file in tmp_path.rglob("*")) == 8
+    assert sum(file.is_file() and file.name.isdigit() for file in (tmp_path / "a.zarr" / "0").rglob("*")) == 8
 
 
 class Frames:
@@ -388,6 +388,30 @@ def test_damaged(tmp_path: Path, version: str) -> None:
     assert not volume.data[1].any()
     shutil.rmtree(path / "0")
     assert "incomplete" in refused(FormatError, path)
+
+
+def test_a_shard_that_states_absurd_lengths(tmp_path: Path) -> None:
+    """The library takes its word and asks for the memory."""
+    path = store(tmp_path / "a.zarr", version="0.5")
+    array = zarr.create_array(
+        str(path / "0"), shape=DATA.shape, dtype="u2", chunks=(1, 2, 5, 6), shards=(1, 4, 5, 6), overwrite=True
+    )
+    array[...] = DATA
+    assert np.array_equal(read(path).data[1], DATA[1])
+    described = json.loads((path / "0" / "zarr.json").read_text())
+    described["codecs"][0]["configuration"]["index_codecs"].pop()  # its checksum
+    (path / "0" / "zarr.json").write_text(json.dumps(described))
+    for shard in (path / "0" / "c").rglob("[0-9]/0/0/0"):
+        shard.write_bytes(shard.read_bytes()[:-4])
+    assert np.array_equal(read(path).data[1], DATA[1])
+    shard = path / "0" / "c" / "1" / "0" / "0" / "0"
+    shard.write_bytes(shard.read_bytes()[:-32] + np.array([0, 2**62] * 2, "<u8").tobytes())
+    volume = read(path)
+    assert np.array_equal(volume.data[0], DATA[0])
+    with pytest.raises(
+        FormatError, match="a shard of frames 1 to 1 states more bytes than there is memory for; copy or export it again"
+    ):
+        volume.data[1, :2]
 
 
 def test_truncated_array_metadata(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The command ``spatimeinr``: demo, fit, render, evaluate, info, convert, config.
+"""The command ``spatimeinr``: demo, fit, render, evaluate, config; info and convert, train and infer are beside it.
 
 Thin: options in, one call of the Python API, words out. Commands import what they need when they
 run, so that ``info``, ``convert`` and ``config`` start without torch.
@@ -9,21 +9,20 @@ from __future__ import annotations
 import time
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
+from . import cli_files, cli_published
 from . import cli_options as options
 from ._version import __version__
 from .axes import parse_roi
+from .cli_files import size
 from .cli_jobs import Interrupt, read, run_fit
 from .cli_output import Output, guarded
 from .config import Config, apply_settings, make_config
 from .errors import ConfigError, InputError
 from .watched import Watched
-
-if TYPE_CHECKING:
-    from .volume import Volume
 
 app = typer.Typer(
     name="spatimeinr",
@@ -31,6 +30,10 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+
+
+app.add_typer(cli_files.commands)
+app.add_typer(cli_published.commands)
 
 
 def main() -> None:
@@ -91,6 +94,7 @@ def fit(
     axes: options.Axes = None,
     spacing: options.Spacing = None,
     units: options.Units = None,
+    level: options.Level = 0,
     psf: options.Psf = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -101,7 +105,7 @@ def fit(
     Ctrl-C stops early and writes the model as it is then (exit code 130).
     """
     output = Output(as_json, quiet)
-    how = options.reading(axes, spacing, units, channel)
+    how = options.reading(axes, spacing, units, channel, level)
     config = _configured(preset, config_file, settings, psf)
     options.device(device)
     options.positive(time_budget, "--time-budget")
@@ -156,6 +160,7 @@ def render(
         typer.Option("--confidence", metavar="OUTPUT", help="Also write half the width of the 90 % interval of each voxel."),
     ] = None,
     dtype: options.Dtype = "float32",
+    zarr_version: options.ZarrVersion = "0.4",
     device: options.Device = "auto",
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -180,13 +185,13 @@ def render(
     sure = None if confidence is None else field.lazy(**grid, what="confidence")
     with output.progress() as progress:
         volume = field.wrap(Watched(lazy, partial(progress.show, "rendering")), lazy)
-        io.write(volume, target)
+        io.write(volume, target, zarr_version=zarr_version)
     seconds = time.monotonic() - begun
     if confidence is not None and sure is not None:
         with output.progress() as progress:
             io.write(field.wrap(Watched(sure, partial(progress.show, "confidence")), sure), confidence)
         output.say(f"{confidence}: half the width of the 90 % interval")
-    output.say(f"{target}: {_size(volume)} in {seconds:.1f} s")
+    output.say(f"{target}: {size(volume)} in {seconds:.1f} s")
     speed = volume.grid.voxels / max(seconds, 1e-9)
     output.result(
         {"output": str(target), "shape": volume.shape, "spacing": volume.spacing, "seconds": seconds, "voxels_per_second": speed}
@@ -214,6 +219,7 @@ def evaluate(
     axes: options.Axes = None,
     spacing: options.Spacing = None,
     units: options.Units = None,
+    level: options.Level = 0,
     psf: options.Psf = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -221,7 +227,7 @@ def evaluate(
 ) -> None:
     """Hold frames or planes out, predict them, and score the prediction against interpolation."""
     output = Output(as_json, quiet)
-    how = options.reading(axes, spacing, units, channel)
+    how = options.reading(axes, spacing, units, channel, level)
     config = _configured(preset, config_file, settings, psf)
     chosen = tuple(name.strip() for name in baselines.split(",") if name.strip())
     for name in chosen:
@@ -246,65 +252,14 @@ def evaluate(
 
 @app.command()
 @guarded
-def info(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A recording or a model.")],
-    axes: options.Axes = None,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
-    debug: options.Debug = False,
-) -> None:
-    """Tell what a recording or a model is."""
-    output = Output(as_json, quiet)
-    from .cli_info import describe, text
-
-    facts = describe(file, options.reading(axes, None, None, None)["axes"])
-    if not as_json:
-        output.say(text(facts))
-    output.result(facts)
-
-
-@app.command()
-@guarded
-def convert(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="NIfTI or TIFF.")],
-    target: Annotated[Path, typer.Argument(metavar="OUT", help="NIfTI or TIFF; the ending decides.")],
-    channel: options.Channel = None,
-    axes: options.Axes = None,
-    spacing: options.Spacing = None,
-    units: options.Units = None,
-    roi: options.Roi = None,
-    dtype: options.Dtype = "source",
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
-    debug: options.Debug = False,
-) -> None:
-    """Write a recording in another format, with its calibration."""
-    output = Output(as_json, quiet)
-    how = options.reading(axes, spacing, units, channel)
-    options.dtype(dtype)
-    part = None if roi is None else parse_roi(roi)
-    options.writable(target, source)
-    from . import io
-
-    volume = read(source, how, output, uncalibrated="")
-    if part is not None:
-        volume = volume.crop(part)
-    with output.progress() as progress:
-        volume.data = Watched(volume.data, partial(progress.show, "converting"))
-        io.write(volume, target, dtype=dtype)
-    output.say(f"{target}: {_size(volume)}")
-    output.result({"output": str(target), "shape": volume.shape, "spacing": volume.spacing, "units": volume.units})
-
-
-@app.command()
-@guarded
 def config(
-    preset: Annotated[str, typer.Argument(metavar="PRESET", help="fast, balanced or best.")],
+    preset: Annotated[str, typer.Argument(metavar="PRESET", help="fast, balanced, best or published.")],
     settings: options.Settings = None,
     debug: options.Debug = False,
 ) -> None:
-    """Print a preset as YAML, to be edited and given to fit with --config."""
-    print(_configured(preset, None, settings).to_yaml(), end="")
+    """Print a preset as YAML, to be edited and given to fit (or, published, to train) with --config."""
+    made = _configured(preset, None, settings)
+    print(made.to_yaml() if made.published is None else cli_published.ready(made, bool(settings)), end="")
 
 
 # -- helpers ----------------------------------------------------------------------------------
@@ -319,12 +274,6 @@ def _configured(preset: str, file: Path | None, settings: list[str] | None, psf:
             raise ConfigError(f"--psf takes standard deviations, which are not negative, got {psf!r}.")
         changes.append(f"psf={list(widths)}")
     return apply_settings(make_config(preset, file), changes)
-
-
-def _size(volume: Volume) -> str:
-    t, z, y, x = volume.shape
-    dt, dz, dy, dx = volume.spacing
-    return f"{t} x {z} x {y} x {x}, frame {dt:g} {volume.units[0]}, voxel {dz:g} x {dy:g} x {dx:g} {volume.units[1]}"
 
 
 if __name__ == "__main__":

@@ -5,24 +5,40 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from .cli_jobs import blaming
+from .errors import ConfigError
+
+RARE = ("times", "template", "levels")
+"""What most recordings have not: uneven times, a template of names, levels of resolution."""
 APART = {"shape": " x ", "spacing": " x "}
 
 
-def describe(path: Path, axes: str | None = None) -> dict[str, Any]:
+def describe(path: Path, how: dict[str, Any]) -> dict[str, Any]:
     """Facts of a recording or a model, with the keys of ``spatimeinr info --json``.
+
+    Parameters
+    ----------
+    path : of either.
+    how : how a recording is read, as :func:`.io.describe` takes it; a model is what it is.
 
     Raises
     ------
+    ConfigError
+        If it is a model, and something is said about how to read it.
     FormatError
         If the file is missing, damaged, or neither.
     """
     if is_model(path):
         from .checkpoint import read_header
 
+        said = [f"--{name}" for name, value in how.items() if value not in (None, 0)]
+        if said:
+            raise ConfigError(f"{path} is a model, which states all of that itself; leave out {' and '.join(said)}.")
         return _model(path, read_header(path))
     from . import io
 
-    return {**io.describe(path, axes=axes), "kind": "recording"}
+    with blaming(how):
+        return {**io.describe(path, **how), "kind": "recording"}
 
 
 def is_model(path: Path) -> bool:
@@ -37,9 +53,13 @@ def is_model(path: Path) -> bool:
 
 
 def text(facts: dict[str, Any]) -> str:
-    """The facts for people, a line each; nested ones and empty lists are left to ``--json``."""
+    """The facts for people, a line each; nested ones, empty lists and what is rarely there are left to ``--json``."""
     shown = {
-        k: v for k, v in facts.items() if v != [] and not (isinstance(v, dict) and any(isinstance(n, dict) for n in v.values()))
+        k: v
+        for k, v in facts.items()
+        if v != []
+        and not (v is None and k in RARE)
+        and not (isinstance(v, dict) and any(isinstance(n, dict) for n in v.values()))
     }
     width = max(map(len, shown))
     return "\n".join(f"{key.replace('_', ' '):{width}}  {_told(value, APART.get(key, ', '))}" for key, value in shown.items())

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -22,13 +23,8 @@ def read(path: Path, how: dict[str, Any], output: Output, uncalibrated: str = "t
     """Read a recording, and say what its file leaves open."""
     from . import io
 
-    try:
+    with blaming(how):
         volume = io.read(path, **how)
-    except GridError as error:
-        # With --spacing the option is wrong, without it the file is.
-        if how["spacing"] is not None:
-            raise
-        raise InputError(str(error)) from error
     for warning in volume.metadata.get("warnings", ()):
         output.note(f"warning: {warning}")
     unknown = [f"{what}s" for what, unit in zip(("frame", "voxel"), volume.units, strict=True) if unit == what]
@@ -38,6 +34,17 @@ def read(path: Path, how: dict[str, Any], output: Output, uncalibrated: str = "t
             f"warning: {path.name} does not state its {missing}; {uncalibrated} {' and '.join(unknown)} (--spacing, --units)."
         )
     return volume
+
+
+@contextmanager
+def blaming(how: dict[str, Any]) -> Iterator[None]:
+    """An impossible spacing is wrong use where --spacing gave it, and a fault of the file where it did not."""
+    try:
+        yield
+    except GridError as error:
+        if how["spacing"] is not None:
+            raise
+        raise InputError(str(error)) from error
 
 
 def run_fit(steps: Generator[FitProgress, None, Field], output: Output) -> tuple[Field, bool]:

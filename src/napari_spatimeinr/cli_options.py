@@ -24,7 +24,7 @@ Json = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no remarks, only results and errors.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result.")]
-Preset = Annotated[str, typer.Option("--preset", help="fast, balanced or best.")]
+Preset = Annotated[str, typer.Option("--preset", help="fast, balanced, best or published.")]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="YAML file of options, as `spatimeinr config` prints it.")]
 Settings = Annotated[
     list[str] | None,
@@ -40,6 +40,8 @@ Spacing = Annotated[
 ]
 Units = Annotated[str | None, typer.Option("--units", metavar="s,um", help="Units of time and space, instead of the file's.")]
 Channel = Annotated[int | None, typer.Option("--channel", min=0, help="Which channel, counted from 0.")]
+Level = Annotated[int, typer.Option("--level", min=0, help="Level of resolution of an OME-Zarr, 0 the finest.")]
+ZarrVersion = Annotated[str, typer.Option("--zarr-version", metavar="0.4|0.5", help="Version of OME-Zarr to write.")]
 Roi = Annotated[
     str | None,
     typer.Option("--roi", metavar="t0:t1,z0:z1,y0:y1,x0:x1", help="A part, in half-open source indices; 0:5,:,:,: is legal."),
@@ -68,9 +70,9 @@ def positive(value: float | None, option: str) -> float | None:
     return value
 
 
-def reading(axes: str | None, spacing: str | None, units: str | None, channel: int | None) -> dict[str, Any]:
-    """The arguments of :func:`napari_spatimeinr.io.read` that --axes, --spacing, --units and --channel stand for."""
-    how: dict[str, Any] = {"axes": None, "spacing": None, "units": None, "channel": channel}
+def reading(axes: str | None, spacing: str | None, units: str | None, channel: int | None, level: int = 0) -> dict[str, Any]:
+    """The arguments of :func:`napari_spatimeinr.io.read` that --axes, --spacing, --units, --channel and --level stand for."""
+    how: dict[str, Any] = {"axes": None, "spacing": None, "units": None, "channel": channel, "level": level}
     if axes is not None:
         letters = axes.upper()
         if not re.fullmatch("[TZCYX]{2,5}", letters) or len(set(letters)) != len(letters) or not {"Y", "X"} <= set(letters):
@@ -154,8 +156,11 @@ def writable(path: Path, *sources: Path) -> Path:
     SaveError
         If its folder is missing, or it is a folder itself.
     """
+    from .io import destination
+
+    target = destination(path)
     for source in sources:
-        if path.exists() and source.exists() and path.samefile(source):
+        if target.exists() and source.exists() and target.samefile(source):
             raise ConfigError(f"{path} is read from and cannot be written to as well; choose another name.")
     if not path.parent.is_dir():
         raise SaveError(f"There is no folder {path.parent}; create it first.")

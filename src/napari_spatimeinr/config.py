@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .errors import ConfigError
+from .published import PublishedOptions
 
-PRESETS = ("fast", "balanced", "best")
+PRESETS = ("fast", "balanced", "best", "published")
 
 Size = Annotated[int, Field(ge=1)]
 NotNegative = Annotated[float, Field(ge=0)]
@@ -66,6 +67,13 @@ class AxialOptions(_Options):
     sharpen: bool = Field(False, description="Undo the extra blur along z too; its width is that of the PSF, or estimated.")
 
 
+class InPlaneOptions(_Options):
+    """Finer voxels in the plane: what the planes teach at a coarser scale."""
+
+    enabled: bool = Field(False, description="Learn finer voxels from the planes made coarser; off means they are interpolated.")
+    factor: int = Field(2, ge=2, le=4, description="Voxels made of one, along y and along x.")
+
+
 class CycleOptions(_Options):
     """Cycle consistency in time and in space."""
 
@@ -86,12 +94,14 @@ class Config(_Options):
     """All options of a fit and its renderings."""
 
     preset: str = Field("balanced", description="The preset these options came from.")
-    motion: MotionOptions = MotionOptions()  # type: ignore[call-arg]
-    latents: LatentOptions = LatentOptions()  # type: ignore[call-arg]
-    axial: AxialOptions = AxialOptions()  # type: ignore[call-arg]
-    cycle: CycleOptions = CycleOptions()  # type: ignore[call-arg]
-    render: RenderOptions = RenderOptions()  # type: ignore[call-arg]
+    motion: MotionOptions = MotionOptions()
+    latents: LatentOptions = LatentOptions()
+    axial: AxialOptions = AxialOptions()
+    in_plane: InPlaneOptions = InPlaneOptions()
+    cycle: CycleOptions = CycleOptions()
+    render: RenderOptions = RenderOptions()
     gate: bool = Field(True, description="Keep a component only where it beats interpolation on held-out data.")
+    published: PublishedOptions | None = Field(None, description="The published method instead of motion-aligned latents.")
     normalise_frames: bool = Field(True, description="Level out bleaching and flicker between frames while fitting.")
     precision: Literal["auto", "float32", "bfloat16"] = Field("auto", description="Arithmetic of the networks.")
     psf: tuple[NotNegative, NotNegative, NotNegative] | None = Field(
@@ -99,7 +109,7 @@ class Config(_Options):
     )
 
     def to_yaml(self) -> str:
-        """This configuration as YAML text that :func:`load_config` reads back."""
+        """This configuration as YAML text that :func:`load_yaml` reads back."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
 
 
@@ -115,6 +125,7 @@ _CHANGES: dict[str, dict[str, Any]] = {
         "latents": {"steps": 1000, "channels": 24, "features": 8, "width": 48},
         "axial": {"steps": 1500, "channels": 48},
     },
+    "published": {"published": {}, "cycle": {"temporal": 0.1, "spatial": 0.1}},
 }
 
 
@@ -134,9 +145,18 @@ def make_config(preset: str = "balanced", config: Config | dict[str, Any] | str 
             f"There is no preset {preset!r}{f', did you mean {near[0]!r}' if near else ''}; choose {', '.join(PRESETS)}."
         )
     changes = load_yaml(config) if isinstance(config, (str, Path)) else dict(config or {})
+    if preset == "published":
+        changes = _ours_apart(changes)
     if changes.get("preset", preset) != preset:
         return make_config(str(changes["preset"]), {k: v for k, v in changes.items() if k != "preset"})
     return _validated(_merged(_merged({"preset": preset}, _CHANGES[preset]), changes))
+
+
+def _ours_apart(changes: dict[str, Any]) -> dict[str, Any]:
+    """The published file has its keys at the top; ours may stand among them."""
+    theirs = {key: value for key, value in changes.items() if key not in Config.model_fields}
+    ours = {key: value for key, value in changes.items() if key in Config.model_fields}
+    return _merged(ours, {"published": theirs}) if theirs else ours
 
 
 def apply_settings(config: Config, settings: list[str]) -> Config:
@@ -197,6 +217,7 @@ def _keys(model: type[BaseModel], prefix: str = "") -> list[str]:
     out: list[str] = []
     for name, info in model.model_fields.items():
         out.append(prefix + name)
-        if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
-            out += _keys(info.annotation, f"{prefix}{name}.")
+        for kind in (info.annotation, *get_args(info.annotation)):  # a model, or a model or None
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                out += _keys(kind, f"{prefix}{name}.")
     return out

@@ -19,6 +19,7 @@ from .config import Config
 from .errors import InputError, SaveError
 from .field import Field
 from .fit import FitProgress, fit
+from .io.beside import sidecar
 from .phantom import Truth, phantom
 from .volume import Volume
 
@@ -62,7 +63,7 @@ def run(
     seed: int = 0,
     progress: Callable[[FitProgress], None] | None = None,
 ) -> Demonstration:
-    """Write ``recording.nii.gz``, ``demo.spatimeinr``, ``demo.nii.gz``, ``comparison.png`` and ``scores.txt``.
+    """Write a recording, its model, a rendering and ``demo.json`` (how that was made), ``comparison.png`` and ``scores.txt``.
 
     Parameters
     ----------
@@ -99,7 +100,7 @@ def run(
     psnr, frames = compare(recording, truth, field, fine)
     draw(picture, frames, fine, recording)
     seconds = time.monotonic() - begun
-    result = Demonstration((given, model, rendered, picture, scores), psnr, seconds)
+    result = Demonstration((given, model, rendered, sidecar(rendered), picture, scores), psnr, seconds)
     scores.write_text(f"{result.table()}\n", encoding="utf-8")
     return result
 

@@ -12,11 +12,15 @@ import torch
 
 from .config import Config
 from .device import resolve_device
+from .published import PublishedOptions
 from .training.holdout import TRIAL_STEPS, trials
 from .training.planes import LEAST_RATIO
+from .training.published import CROP, CYCLE_SHARE
 
 REFERENCE_PROBE = 0.036
 """Seconds of the probe on the machine of docs/benchmarks.md, where the figures below were measured."""
+PAUSE = 0.1
+"""Seconds between two tries of the probe."""
 LATENT_STEP = 0.060
 """Seconds of a training step with the options of preset balanced."""
 MOTION_STEP = 0.045
@@ -25,6 +29,14 @@ PER_MEGAVOXEL = 0.9
 """Seconds for reading, the start of motion and the gates."""
 PLANES_STEP = 0.015
 """Seconds of a training step of the network that makes planes finer, 5 layers of 32 channels."""
+
+
+RCAN_STEP = 0.078
+"""Seconds of a training step of the published latents, 8 x 24 x 24 degraded voxels, with the options of its ready file."""
+MLP_STEP = 0.78
+"""Seconds of a step of the published MLP with the options of its ready file, hypercubes open."""
+CLOSED_STEP = 0.078
+"""The same while they are closed."""
 
 
 @dataclass(frozen=True)
@@ -47,18 +59,28 @@ class Estimate:
 
 @functools.cache
 def machine_speed() -> float:
-    """How fast this machine is, 1 for the one of docs/benchmarks.md: one convolution, timed once per process."""
+    """How fast this machine is, 1 for the one of docs/benchmarks.md: one convolution, timed once per process.
+
+    It is tried again, for two seconds at most, until the three fastest agree: what else starts with a window keeps it busy.
+    """
     x, weight = torch.ones(1, 16, 20, 48, 48), torch.ones(16, 16, 3, 3, 3)
-    best = math.inf
+    times: list[float] = []
     with torch.no_grad():
-        for _ in range(5):
+        while len(times) < 5 or (len(times) < 15 and times[2] > 1.1 * times[0]):
+            time.sleep(PAUSE if times else 0.0)
             began = time.perf_counter()
             torch.nn.functional.conv3d(x, weight)
-            best = min(best, time.perf_counter() - began)
-    return REFERENCE_PROBE / best
+            times = sorted([*times, time.perf_counter() - began])
+    return REFERENCE_PROBE / times[0]
 
 
-def estimate(shape: Sequence[int], config: Config, device: str = "auto", spacing: Sequence[float] | None = None) -> Estimate:
+def estimate(
+    shape: Sequence[int],
+    config: Config,
+    device: str = "auto",
+    spacing: Sequence[float] | None = None,
+    time_budget: float | None = None,
+) -> Estimate:
     """What fitting a recording will take, to within a factor of about two.
 
     Parameters
@@ -67,6 +89,7 @@ def estimate(shape: Sequence[int], config: Config, device: str = "auto", spacing
     config : the options of the fit.
     device : as in :func:`.fit`.
     spacing : (dt, dz, dy, dx); without it nothing is counted for finer planes.
+    time_budget : seconds after which the fit will end.
 
     Raises
     ------
@@ -74,6 +97,14 @@ def estimate(shape: Sequence[int], config: Config, device: str = "auto", spacing
         If there is no such device.
     """
     where = resolve_device(device)
+    seconds, memory = _ours(shape, config, spacing) if config.published is None else _published(shape, config, config.published)
+    seconds = seconds / machine_speed() if where.type == "cpu" else math.nan
+    known = [s for s in (seconds, time_budget) if s is not None and math.isfinite(s)]
+    return Estimate(min(known, default=None), memory, str(where))
+
+
+def _ours(shape: Sequence[int], config: Config, spacing: Sequence[float] | None) -> tuple[float, int]:
+    """Seconds on the machine of docs/benchmarks.md, and bytes."""
     voxels, frame = math.prod(shape), math.prod(shape[1:])
     motion, latents = config.motion, config.latents
     seconds = PER_MEGAVOXEL * voxels / 1e6
@@ -86,10 +117,26 @@ def estimate(shape: Sequence[int], config: Config, device: str = "auto", spacing
             decoding = 0.5 + 0.5 * latents.width / 32
             share = latents.blocks * math.prod(latents.crop) / 25_600
             seconds += LATENT_STEP * latents.steps * share * convolutions * decoding
-    axial = config.axial
+    axial, step = config.axial, PLANES_STEP * (0.4 + 0.6 * (config.axial.channels / 32) ** 2 * config.axial.layers / 5)
+    if config.in_plane.enabled:
+        seconds += step * axial.steps * (2 if config.gate else 1)
     if spacing is not None and axial.enabled and shape[1] > 1 and spacing[1] >= LEAST_RATIO * min(spacing[2:]):
-        steps = axial.steps * (1.5 if config.gate else 1.0)
-        seconds += PLANES_STEP * steps * (0.4 + 0.6 * (axial.channels / 32) ** 2 * axial.layers / 5)
+        seconds += step * axial.steps * (1.5 if config.gate else 1.0)
     # Torch itself, one frame with its smoothed copies, and the binned frames motion is estimated on.
-    memory = 500_000_000 + 24 * frame + 16 * min(voxels, motion.max_voxels)
-    return Estimate(seconds / machine_speed() if where.type == "cpu" else None, memory, str(where))
+    return seconds, 500_000_000 + 24 * frame + 16 * min(voxels, motion.max_voxels)
+
+
+def _published(shape: Sequence[int], config: Config, options: PublishedOptions) -> tuple[float, int]:
+    """The same for all steps of the published schedule; the latents may be good enough before."""
+    degraded = [-(-n // options.dataset.train.downsample) for n in shape[1:]]
+    rcan, mlp, ready = options.rcan, options.model, PublishedOptions()
+    size = rcan.n_feats**2 * rcan.n_resgroups * rcan.n_resblocks / (ready.rcan.n_feats**2 * 12)
+    latents = RCAN_STEP * size * math.prod(min(n, c) for n, c in zip(degraded, CROP, strict=True)) / 4608
+    cycles = (2 * (config.cycle.temporal > 0) + 8 * (config.cycle.spatial > 0)) / CYCLE_SHARE
+    cells = options.dataset.train.bsize * options.dataloader.train.batch_size * (1 + cycles) / (2048 * 1.625)
+    width = mlp.netD * mlp.netW**2 / (ready.model.netD * ready.model.netW**2)
+    closed = options.closed_share if config.render.hypercube else 1.0
+    step = closed * CLOSED_STEP + (1 - closed) * MLP_STEP * (options.n_samples + options.n_imps) / 24
+    seconds = options.max_iter * step * cells * width + (options.rcan_max_iter * latents if config.latents.enabled else 0.0)
+    memory = 600_000_000 + 24 * math.prod(shape[1:]) + 4 * math.prod(degraded) * (6 * rcan.n_feats + 2 * shape[0])
+    return seconds, memory

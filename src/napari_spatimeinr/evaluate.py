@@ -128,6 +128,8 @@ def evaluate(
     variants: dict[str, Config] = {"spatimeinr": options}
     if ablate:
         for name, change in ABLATIONS.items():
+            if options.published is not None and "motion" in change:
+                continue  # it has none
             variants[name] = Config.model_validate(_changed(options.model_dump(), change))
     predicted: dict[str, dict[int, NDArray[np.float32]]] = {}
     chosen: dict[str, Any] = {}

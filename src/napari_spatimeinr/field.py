@@ -15,13 +15,11 @@ from .axes import ROI, Grid, check_roi
 from .config import Config, make_config
 from .device import free_memory, resolve_device, resolve_precision
 from .errors import FormatError, GridError, OutOfMemoryError
-from .model.axial import Axial
-from .model.decoder import Decoder
-from .model.encoder import Encoder
+from .model.build import PARTS, build_network, finer_parts
 from .model.frames import Frames, Levels
-from .model.motion import VelocityField
 from .model.network import Network
 from .render import Confidence, Disagreement, Renderer
+from .render_published import PublishedRenderer
 from .rendered import RenderedArray
 from .volume import Volume
 
@@ -56,7 +54,12 @@ class Field:
         self.device = device
         self.interpolation = interpolation
         self.provenance: dict[str, Any] = dict(provenance or {})
-        self._renderer = Renderer(network, Frames(volume.data, levels, device), config.render, interpolation)
+        frames = Frames(volume.data, levels, device)
+        self._renderer: Renderer = (
+            Renderer(network, frames, config.render, interpolation)
+            if network.published is None
+            else PublishedRenderer(network.published, frames, config.render)
+        )
 
     grid: Grid = property(lambda self: self.volume.grid)  # type: ignore[assignment]
     units: tuple[str, str] = property(lambda self: self.volume.units)  # type: ignore[assignment]
@@ -200,7 +203,7 @@ class Field:
     def save(self, path: str | Path) -> Path:
         """Write the model (frames included) to one file, completely or not at all."""
         weights: dict[str, NDArray[Any]] = {}
-        for part in ("velocity", "encoder", "decoder", "axial"):
+        for part in PARTS:
             module = getattr(self.network, part)
             if module is not None:
                 weights |= {f"{part}.{name}": tensor.detach().cpu().numpy() for name, tensor in module.state_dict().items()}
@@ -208,7 +211,7 @@ class Field:
 
 
 def _header(field: Field) -> dict[str, Any]:
-    grid, axial = field.grid, field.network.axial
+    grid = field.grid
     orientation = field.volume.orientation
     return {
         "grid": {"shape": list(grid.shape), "spacing": list(grid.spacing), "origin": list(grid.origin)},
@@ -217,7 +220,7 @@ def _header(field: Field) -> dict[str, Any]:
         "metadata": _plain(field.volume.metadata),
         "levels": asdict(field.levels),
         "interpolation": field.interpolation,
-        "axial": None if axial is None else {"factor": axial.factor, "sharpen": axial.sharpen},
+        **finer_parts(field.network),
         "config": field.config.model_dump(mode="json"),
         "provenance": _plain(field.provenance),
     }
@@ -264,41 +267,9 @@ def load(path: str | Path, device: str = "auto") -> Field:
             raise ValueError("its intensity levels do not fit its frames")
         if header["interpolation"] not in ("linear", "cubic"):
             raise ValueError("its interpolation in time is unknown")
-        network = build_network(weights, volume.grid.shape[1:], config, where, header.get("axial"))
+        precision = resolve_precision(config.precision, where)
+        network = build_network(weights, volume.grid.shape[1:], config, where, precision, header)
         return Field(volume, network, levels, config, where, header["interpolation"], header["provenance"])
     except (LookupError, ValueError, TypeError, ArithmeticError, AttributeError, RuntimeError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".: ")
         raise FormatError(f"The model {path} is damaged ({reason}); copy it again or fit it again.") from error
-
-
-def build_network(
-    weights: dict[str, NDArray[Any]],
-    shape: tuple[int, int, int],
-    config: Config,
-    device: torch.device,
-    axial: dict[str, Any] | None = None,
-) -> Network:
-    """A network from named arrays; parts without arrays are missing. ``axial`` says how planes are made finer."""
-
-    def part(name: str) -> dict[str, torch.Tensor]:
-        return {k.removeprefix(f"{name}."): torch.from_numpy(v) for k, v in weights.items() if k.startswith(f"{name}.")}
-
-    network = Network(precision=resolve_precision(config.precision, device))
-    velocity, encoder, decoder = part("velocity"), part("encoder"), part("decoder")
-    options = config.latents
-    if velocity:
-        nodes = velocity["nodes"].shape
-        network.velocity = VelocityField(velocity["times"], shape, (nodes[2], nodes[3], nodes[4]))
-        network.velocity.load_state_dict(velocity)
-        network.velocity.to(device).requires_grad_(False)
-    if encoder and decoder:
-        network.encoder = Encoder(options.channels, options.layers, options.features).to(device)
-        network.encoder.load_state_dict(encoder)
-        network.decoder = Decoder(options.features, options.width).to(device)
-        network.decoder.load_state_dict(decoder)
-    if axial is not None:
-        size = config.axial.channels, config.axial.layers
-        network.axial = Axial(int(axial["factor"]), *size, bool(axial["sharpen"])).to(device)
-        network.axial.load_state_dict(part("axial"))
-        network.axial.requires_grad_(False)
-    return network

@@ -24,7 +24,7 @@ from .model.motion import Displaced
 from .model.network import Encoded, Network, around, disagreement, needed_box, sample, sample_clean
 from .model.rendering import cell_offsets
 from .model.sampling import linear, prefilter
-from .tiles import Cache, Tiles
+from .tiles import Cache, Finer, Tiles
 
 BLOCK = (24, 128, 128)
 """Output voxels (z, y, x) computed at once."""
@@ -55,7 +55,7 @@ class Renderer:
         z, y, x = frames.shape
         chosen = options.cache_bytes or max(SMALLEST_CACHE, min(4 * frames.count * z * y * x, 2 * 2**30))
         self._tiles = Tiles(network, frames, chosen * 4 // 5)
-        self._splines: Cache[tuple[int, Box, bool]] = Cache(chosen // 5)
+        self._splines: Cache[tuple[int, Box, Finer]] = Cache(chosen // 5)
         self._displaced: OrderedDict[tuple[float, int, float, float], Displaced] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -71,7 +71,10 @@ class Renderer:
         larger than a voxel are integrated by quadrature over the hypercube.
         """
         axial = self.network.axial
-        finer = axial is not None and (axial.sharpen or cell[1] < 1 - SAME)
+        finer = Finer(
+            axial is not None and (axial.sharpen or cell[1] < 1 - SAME),
+            self.network.in_plane is not None and min(cell[2:]) < 1 - SAME,
+        )
         times, time_weights = self._times(t, cell[0])
         subs = [cell_offsets(c) if self.options.hypercube else ([0.0], [1.0]) for c in cell[1:]]
         fine = [(p[:, None] + np.asarray(o)[None, :]).ravel() for p, (o, _) in zip(positions, subs, strict=True)]
@@ -93,7 +96,7 @@ class Renderer:
         inside = np.clip(t + offsets, 0, self.frames.count - 1)
         return inside.tolist(), [1 / n] * n
 
-    def _points(self, t: float, fine: list[NDArray[np.float64]], finer: bool) -> Tensor:
+    def _points(self, t: float, fine: list[NDArray[np.float64]], finer: Finer) -> Tensor:
         positions = tuple(
             torch.from_numpy(p.astype(np.float32)).to(self.frames.device).clamp(0, n - 1)
             for p, n in zip(fine, self.frames.shape, strict=True)
@@ -106,7 +109,7 @@ class Renderer:
         levels = self.frames.levels
         return value * (levels.scale * levels.gain(t)) + levels.offset
 
-    def _value(self, t: float, positions: tuple[Tensor, Tensor, Tensor], finer: bool) -> Tensor:
+    def _value(self, t: float, positions: tuple[Tensor, Tensor, Tensor], finer: Finer) -> Tensor:
         count = self.frames.count
         t = min(max(t, 0.0), count - 1.0)
         nearest = round(t)
@@ -124,28 +127,27 @@ class Renderer:
         )
 
     def _one(
-        self, k: int, displaced: Displaced | None, positions: tuple[Tensor, Tensor, Tensor], finer: bool
+        self, k: int, displaced: Displaced | None, positions: tuple[Tensor, Tensor, Tensor], finer: Finer
     ) -> tuple[Tensor, Tensor | None]:
         moved, reach = self.network.moved(positions, displaced), self.network.reach
-        points, box = self._on_planes(moved, finer, ROUND)
-        read = self._tiles.fine if finer else self._tiles.clean
-        (coefficients,) = self._splines.get((k, box, finer), lambda: (prefilter(read(k, grown(box, reach)), reach),))
+        points, box = self._in_voxels(moved, finer, ROUND)
+        (coefficients,) = self._splines.get(
+            (k, box, finer), lambda: (prefilter(self._tiles.fine(k, grown(box, reach), finer), reach),)
+        )
         values, _ = sample(Encoded(coefficients), points, box)
         if self.network.encoder is None:
             return values, None
         points, tight = needed_box(moved, self.frames.shape)
         return values, linear(self._tiles.latents(k, tight), points - points.new_tensor([a for a, _ in tight]))[0]
 
-    def _outer(self, k: int, displaced: Displaced | None, positions: tuple[Tensor, Tensor, Tensor], finer: bool) -> Tensor:
-        points, box = self._on_planes(self.network.moved(positions, displaced), finer)
-        return sample_clean((self._tiles.fine if finer else self._tiles.clean)(k, box), points, box)
+    def _outer(self, k: int, displaced: Displaced | None, positions: tuple[Tensor, Tensor, Tensor], finer: Finer) -> Tensor:
+        points, box = self._in_voxels(self.network.moved(positions, displaced), finer)
+        return sample_clean(self._tiles.fine(k, box, finer), points, box)
 
-    def _on_planes(self, points: Tensor, finer: bool, multiple: tuple[int, int, int] = (1, 1, 1)) -> tuple[Tensor, Box]:
-        """Points and the box they need, in voxels of the acquired planes or of the finer ones."""
-        if not finer:
-            return needed_box(points, self.frames.shape, multiple)
-        assert self.network.axial is not None
-        return needed_box(points * points.new_tensor([self.network.axial.factor, 1, 1]), self._tiles.fine_shape(), multiple)
+    def _in_voxels(self, points: Tensor, finer: Finer, multiple: tuple[int, int, int] = (1, 1, 1)) -> tuple[Tensor, Box]:
+        """Points and the box they need, in acquired voxels or in finer ones."""
+        factors = self._tiles.factors(finer)
+        return needed_box(points * points.new_tensor(factors), self._tiles.fine_shape(finer), multiple)
 
     def _displacement(self, t: float, k: int, positions: tuple[Tensor, Tensor, Tensor]) -> Displaced | None:
         if self.network.velocity is None:
@@ -198,7 +200,7 @@ class Disagreement(Renderer):
         levels = self.frames.levels
         return value * (levels.scale * levels.gain(t))
 
-    def _value(self, t: float, positions: tuple[Tensor, Tensor, Tensor], finer: bool) -> Tensor:
+    def _value(self, t: float, positions: tuple[Tensor, Tensor, Tensor], finer: Finer) -> Tensor:
         count = self.frames.count
         if count == 1:
             return torch.zeros(math.prod(len(p) for p in positions), device=self.frames.device)
@@ -227,7 +229,7 @@ class Confidence(Renderer):
         levels = self.frames.levels
         return value * (levels.scale * levels.gain(t))
 
-    def _value(self, t: float, positions: tuple[Tensor, Tensor, Tensor], finer: bool) -> Tensor:
+    def _value(self, t: float, positions: tuple[Tensor, Tensor, Tensor], finer: Finer) -> Tensor:
         value = super()._value(t, positions, finer)
         count = self.frames.count
         inside = min(max(t, SAME), count - 1 - SAME)

@@ -99,7 +99,8 @@ def score(frames: Mapping[int, NDArray[Any]], truth: NDArray[Any], given: NDArra
         rows["psnr_smoothed"].append(psnr(smooth(frame), smooth(target)))
         rows["ssim"].append(ssim(frame, target))
         energy = float(np.sqrt(np.mean(target.astype(np.float64) ** 2)))
-        rows["nrmse"].append(float(np.sqrt(np.mean((frame.astype(np.float64) - target) ** 2))) / max(energy, 1e-12))
+        error = float(np.sqrt(np.mean((frame.astype(np.float64) - target) ** 2)))
+        rows["nrmse"].append(error / energy if energy > 1e-6 else float("nan"))  # nothing is relative to a black plane
         k = t // gap
         moving = np.abs(smooth(given[k]) - smooth(given[min(k + 1, len(given) - 1)])) > 0.1
         rows["psnr_foreground"].append(psnr(frame[moving], target[moving]) if moving.any() else float("nan"))

@@ -7,7 +7,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -15,8 +15,14 @@ from torch import Tensor
 from .model.frames import Box, Frames, inside
 from .model.network import Network
 
-FINE = 2
-"""Beside 0 for cleaned voxels and 1 for latents: voxels on finer planes."""
+
+class Finer(NamedTuple):
+    """Which finer voxels a request wants: on the planes of ``axial``, and within them those of ``in_plane``."""
+
+    planes: bool = False
+    lateral: bool = False
+
+
 TILE = (16, 128, 128)
 """Voxels (z, y, x) encoded at once; thin, because a plane is what is asked for most."""
 
@@ -61,37 +67,43 @@ class Tiles:
     def __init__(self, network: Network, frames: Frames, most_bytes: int) -> None:
         self.network = network
         self.frames = frames
-        self.cache: Cache[tuple[int, Box, bool]] = Cache(most_bytes)
+        self.cache: Cache[tuple[int, Box, Finer]] = Cache(most_bytes)
 
     def clean(self, k: int, box: Box) -> Tensor:
         """``(1, 1, z, y, x)``."""
         if self.network.encoder is None:
             return self.frames.block(k, box)
-        return self._assembled(k, box, 0)
+        return self._assembled(k, box, 0, Finer())
 
     def latents(self, k: int, box: Box) -> Tensor:
         """``(1, F, z, y, x)``."""
-        return self._assembled(k, box, 1)
+        return self._assembled(k, box, 1, Finer())
 
-    def fine(self, k: int, box: Box) -> Tensor:
-        """``(1, 1, z, y, x)`` of a box on the finer planes of the network's ``axial``."""
-        return self._assembled(k, box, FINE)
+    def fine(self, k: int, box: Box, finer: Finer) -> Tensor:
+        """``(1, 1, z, y, x)`` of a box in finer voxels."""
+        return self._assembled(k, box, 0, finer) if any(finer) else self.clean(k, box)
 
-    def fine_shape(self) -> tuple[int, int, int]:
-        """Voxels (z, y, x) of a frame on the finer planes."""
-        assert self.network.axial is not None
-        z, y, x = self.frames.shape
-        return (z - 1) * self.network.axial.factor + 1, y, x
+    def factors(self, finer: Finer) -> tuple[int, int, int]:
+        """Finer voxels per voxel (z, y, x)."""
+        axial, lateral = self.network.axial, self.network.in_plane
+        across = lateral.factor if finer.lateral and lateral is not None else 1
+        return axial.factor if finer.planes and axial is not None else 1, across, across
 
-    def _assembled(self, k: int, box: Box, which: int) -> Tensor:
-        shape = self.fine_shape() if which == FINE else self.frames.shape
+    def fine_shape(self, finer: Finer) -> tuple[int, int, int]:
+        """Finer voxels (z, y, x) of a frame."""
+        z, y, x = ((n - 1) * f + 1 for n, f in zip(self.frames.shape, self.factors(finer), strict=True))
+        return z, y, x
+
+    def _assembled(self, k: int, box: Box, which: int, finer: Finer) -> Tensor:
+        shape = self.fine_shape(finer)
         ranges, rows = inside(box, shape)
         out: Tensor | None = None
-        size = (max(TILE[0], 4 * self.network.axial.factor), *TILE[1:]) if which == FINE and self.network.axial else TILE
+        factors = self.factors(finer)
+        size = (max(TILE[0], 4 * factors[0]), *(n * f for n, f in zip(TILE[1:], factors[1:], strict=True)))
         for tile in itertools.product(*(_tiles(a, b, n, t) for (a, b), n, t in zip(ranges, shape, size, strict=True))):
             where = (tile[0], tile[1], tile[2])
-            make = self._refined if which == FINE else self._encoded
-            part = self.cache.get((k, where, which == FINE), partial(make, k, where))[0 if which == FINE else which]
+            make = partial(self._refined, k, where, finer) if any(finer) else partial(self._encoded, k, where)
+            part = self.cache.get((k, where, finer), make)[which]
             if out is None:
                 out = part.new_empty(1, part.shape[1], *(b - a for a, b in ranges), dtype=torch.float32)
             # The overlap of tile and range, counted from the start of each.
@@ -110,16 +122,21 @@ class Tiles:
         return clean.contiguous(), latents.half()
 
     @torch.no_grad()
-    def _refined(self, k: int, where: Box) -> tuple[Tensor, ...]:
-        axial = self.network.axial
-        assert axial is not None
-        (a, b), y, x = where
-        first, last = a // axial.factor, -(-(b - 1) // axial.factor)
-        (z0, z1), (y0, y1), (x0, x1) = (first, last + 1), y, x
-        r, s, u = axial.reach
-        planes = axial(self.clean(k, ((z0 - r, z1 + r), (y0 - s, y1 + s), (x0 - u, x1 + u))), self.network.precision)
-        start = a - first * axial.factor
-        return (planes[:, :, start : start + b - a].contiguous(),)
+    def _refined(self, k: int, where: Box, finer: Finer) -> tuple[Tensor, ...]:
+        axial = self.network.axial if finer.planes else None
+        lateral = self.network.in_plane if finer.lateral else None
+        # The voxels that the finer ones lie between, and those around them that the networks see.
+        coarse = [(a // f, -(-(b - 1) // f) + 1) for (a, b), f in zip(where, self.factors(finer), strict=True)]
+        reach = [sum(part.reach[axis] for part in (axial, lateral) if part is not None) for axis in range(3)]
+        z, y, x = ((a - r, b + r) for (a, b), r in zip(coarse, reach, strict=True))
+        voxels = self.clean(k, (z, y, x))
+        if axial is not None:
+            voxels = axial(voxels, self.network.precision)
+        if lateral is not None:
+            voxels = lateral(voxels, self.network.precision)
+        starts = [a - c * f for (a, _), (c, _), f in zip(where, coarse, self.factors(finer), strict=True)]
+        s, t, u = (slice(start, start + b - a) for start, (a, b) in zip(starts, where, strict=True))
+        return (voxels[:, :, s, t, u].contiguous(),)
 
 
 def _tiles(a: int, b: int, n: int, size: int) -> list[tuple[int, int]]:

@@ -19,6 +19,7 @@ from napari_spatimeinr._napari.preview import PreviewArray
 from napari_spatimeinr._napari.scales import PREVIEW_STEPS
 from napari_spatimeinr.config import PRESETS
 from napari_spatimeinr.errors import SpatimeINRError
+from napari_spatimeinr.io import destination
 from napari_spatimeinr.render import Renderer
 
 from .conftest import Wait, add, engine_threads, hurry
@@ -173,19 +174,41 @@ def test_the_tour_from_a_file(
         assert np.allclose(np.asarray(again.dataobj).T, np.asarray(layer.data), atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["OME-TIFF", "OME-Zarr"])
+FORMATS = {
+    "OME-TIFF": ("a.tif", "a.ome.tif"),
+    "ImageJ TIFF": ("a.ome.tif", "a.tif"),
+    "OME-Zarr": ("a", "a.ome.zarr"),
+    "NIfTI for each time point": ("a.NII", "a_{t:03}.NII"),
+}
+
+
+@pytest.mark.parametrize("name", FORMATS)
 def test_other_formats(
-    name: str, viewer: Any, dock: Any, click: Any, wait: Wait, answer: Any, tmp_path: Path, small: Volume
+    name: str, viewer: Any, dock: Any, click: Any, wait: Wait, answer: Any, tmp_path: Path, small: Volume, monkeypatch: Any
 ) -> None:
+    """Whatever ending is typed, it is the format of the menu."""
     add(viewer, small)
     session = fitted(dock, click, wait)
-    path = tmp_path / {"OME-TIFF": "a.ome.tif", "OME-Zarr": "a.ome.zarr"}[name]
-    answer(path)
+    typed, written = FORMATS[name]
+    answer(tmp_path / typed)
     save_as(dock, name)
     wait(lambda: not dock.results.running)
+    path = destination(tmp_path / written)
     again = Volume.open(path)
     assert again.shape == (7, 6, 20, 24) and np.allclose(again.spacing, (30, 0.5, 0.25, 0.25))
     assert np.allclose(np.asarray(again.data[3]), np.asarray(session.field.lazy(time_scale=2)[3]), atol=1e-5)
+    if path == tmp_path:
+        assert len(list(tmp_path.glob("a_00[1-7].NII"))) == 7 and (tmp_path / "a.json").is_file()
+    elif name.endswith("TIFF"):
+        with tifffile.TiffFile(path) as file:
+            assert file.is_ome == (name == "OME-TIFF") and file.is_imagej == (name == "ImageJ TIFF")
+
+    # What would be replaced and the dialog has not asked about is asked about here.
+    asked = []
+    monkeypatch.setattr(QMessageBox, "question", lambda *a: asked.append(a[2]) or QMessageBox.StandardButton.Cancel)
+    save_as(dock, name)
+    assert not dock.results.running
+    assert len(asked) == 1 and "there already" in asked[0]
 
 
 def test_a_large_rendering_goes_to_disk_when_asked(
@@ -243,6 +266,25 @@ def test_stop_keeps_a_usable_preview_and_fit_goes_on(viewer: Any, dock: Any, cli
     steps = session.field.provenance["steps"]
     fitted(dock, click, wait)
     assert session.field.provenance["resumed_from_steps"] == steps
+
+
+def test_the_published_preset_fits_within_its_budget_previews_and_renders(
+    viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume
+) -> None:
+    add(viewer, small)
+    panel = dock.method_panel
+    panel.presets.button(list(PRESETS).index("published")).click()
+    assert "min" in panel.estimate.text(), "all of its steps take long"
+    panel.budget.setValue(6)
+    assert panel.estimate.text().startswith("about 5 s")
+    session = fitted(dock, click, wait)
+    field = session.field
+    assert field.provenance["mlp"]["ended"] == "budget" and field.provenance["mlp"]["steps"] > 0
+    assert field.provenance["rcan"]["steps"] > 0 and field.provenance["chosen"]["published"]
+    wait(lambda: drawn(viewer))
+    click(dock.output_panel.render)
+    wait(lambda: len(viewer.layers) == 3)
+    assert np.isfinite(np.asarray(viewer.layers[-1].data)).all()
 
 
 def test_stopping_at_once_is_fine(viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume) -> None:
@@ -648,6 +690,25 @@ def test_calibration_entered_after_a_fit_moves_preview_and_renderings(
     assert np.allclose(viewer.layers[-1].scale, (30, 0.5, 0.25, 0.25)) and viewer.layers[-1].units == viewer.layers["cells"].units
 
 
+def test_what_a_file_leaves_open_is_asked_in_the_dock(viewer: Any, dock: Any, click: Any, tmp_path: Path) -> None:
+    """A NIfTI whose frame interval is 0 and whose planes are nearer than its pixels."""
+    image = nibabel.Nifti1Image(np.random.default_rng(0).random((20, 24, 6, 4)).astype("f4"), None)
+    image.header.set_xyzt_units("micron", "sec")
+    image.header.set_zooms((0.5, 0.5, 0.1, 0.0))
+    nibabel.save(image, tmp_path / "odd.nii")
+    (layer,) = viewer.open(str(tmp_path / "odd.nii"), plugin="napari-spatimeinr")
+    panel = dock.source_panel
+    assert panel.questions.isVisible() and "--" not in panel.questions.text()
+    assert "frame interval of 0" in panel.questions.text() and "smaller than the pixel" in panel.questions.text()
+    panel.edit.setChecked(True)
+    panel.interval.setText("60")
+    panel.time_unit.setCurrentText("s")
+    panel.voxel.setText("1, 0.5, 0.5")
+    click(panel.apply)
+    assert not panel.questions.isVisible() and panel.questions.text() == ""
+    assert np.allclose(layer.scale, (60, 1, 0.5, 0.5)) and "60 s" in panel.summary.text()
+
+
 def test_changes_of_the_layer_are_noticed(viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume) -> None:
     layer = add(viewer, small)
     layer.scale = (30, 1, 0.5, 0.5)
@@ -734,7 +795,7 @@ def test_a_file_is_not_replaced_unasked(
     answer(tmp_path / "raw.nii")
     click(dock.output_panel.save_model)
     wait(lambda: not dock.results.running)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["m.spatimeinr", "raw.nii.spatimeinr"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["m.spatimeinr", "raw.spatimeinr"]
 
 
 def test_a_folder_that_is_shown_is_not_written_over(

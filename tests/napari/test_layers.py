@@ -165,10 +165,13 @@ def test_every_option_has_a_widget_and_comes_back(qtbot: Any) -> None:
             out |= leaves(inner, (*path, name)) if hasattr(inner, "model_fields") else {(*path, name)}
         return out
 
-    assert set(form.editors) == leaves(Config) - {("preset",)}
+    assert set(form.editors) == leaves(Config) - {("preset",), ("published",)}
     for preset in PRESETS:
         form.set_preset(preset)
         assert form.config() == make_config(preset)
+        assert form.note.isHidden() == (preset != "published"), "the published options have a file"
+        assert form.editors["latents", "steps"].native.isVisibleTo(form) == (preset != "published")
+    form.set_preset("balanced")
     form.editors["latents", "steps"].value = 7
     form.editors["psf",].setText("0.5, 0.1, 0.1")
     assert form.config().latents.steps == 7 and form.config().psf == (0.5, 0.1, 0.1)

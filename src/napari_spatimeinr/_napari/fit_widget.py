@@ -305,7 +305,7 @@ class FitWidget(Dock):
             if order is not None:
                 volume = order.source.volume
                 shape = volume.shape if order.roi is None else tuple(b - a for a, b in order.roi)
-                words = str(estimate(shape, order.config, order.device, volume.spacing))
+                words = str(estimate(shape, order.config, order.device, volume.spacing, order.time_budget))
         except SpatimeINRError as error:
             words = str(error)
         self.method_panel.estimate.setText(words)

@@ -30,6 +30,7 @@ PRESET_TIPS = {
     "fast": "A first look: less than half the steps",
     "balanced": "For most recordings",
     "best": "Several times longer; for the final result",
+    "published": "SpatimeINR as it was published, repaired: to compare with; hours without a GPU, set a time budget under 'more'",
 }
 
 
@@ -95,6 +96,7 @@ class MethodPanel(QWidget):
         self.form.set_preset(self.preset())
         self.presets.idClicked.connect(self._on_preset)
         self.device.currentTextChanged.connect(lambda _: self.changed.emit())
+        self.budget.valueChanged.connect(lambda _: self.changed.emit())
         for editor in self.form.editors.values():
             (editor.changed.connect if hasattr(editor, "changed") else editor.editingFinished.connect)(
                 lambda *_: self.changed.emit()

@@ -7,13 +7,19 @@ from typing import Any, Literal, get_origin
 from magicgui.widgets import create_widget
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
-from qtpy.QtWidgets import QFormLayout, QGroupBox, QLineEdit, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QGroupBox, QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from ..config import Config, make_config
 from ..errors import ConfigError
 
-HIDDEN = ("preset",)
-"""What has a widget of its own elsewhere."""
+HIDDEN = ("preset", "published")
+"""What has a widget of its own elsewhere, and the published options, which have a file."""
+UNPUBLISHED = ("motion", "latents", "axial", "in_plane")
+"""Groups of options the published method does not have."""
+PUBLISHED_NOTE = (
+    "The published method has its own options: print them with <i>spatimeinr config published</i>, "
+    "and fit with the changed file by <i>spatimeinr fit --config</i>."
+)
 
 
 class OptionsForm(QWidget):
@@ -24,12 +30,16 @@ class OptionsForm(QWidget):
         self.editors: dict[tuple[str, ...], Any] = {}
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
+        self.note = QLabel(PUBLISHED_NOTE)
+        self.note.setWordWrap(True)
+        layout.addWidget(self.note)
+        self._boxes: dict[str, QGroupBox] = {}
         self._add(layout, "general", Config, ())
         self._preset = "balanced"
         self.set_preset(self._preset)
 
     def _add(self, layout: QVBoxLayout, title: str, model: type[BaseModel], path: tuple[str, ...]) -> None:
-        box = QGroupBox(title)
+        box = self._boxes[title] = QGroupBox(title)
         form = QFormLayout(box)
         inner = []
         for name, info in model.model_fields.items():
@@ -48,6 +58,10 @@ class OptionsForm(QWidget):
     def set_preset(self, preset: str) -> None:
         """Show the values of a preset."""
         self._preset = preset
+        published = preset == "published"
+        self.note.setVisible(published)
+        for title in UNPUBLISHED:
+            self._boxes[title].setVisible(not published)
         values = make_config(preset).model_dump()
         for path, editor in self.editors.items():
             value: Any = values

@@ -10,6 +10,7 @@ from qtpy.QtCore import QObject, Signal
 
 from ..errors import SpatimeINRError
 from ..field import Field
+from ..io import destination
 from ..volume import Volume
 from .annotations import Annotation
 from .jobs import render_work, save_work
@@ -98,7 +99,7 @@ class Output(QObject):
 
     def _is_free(self, path: Path) -> bool:
         """Whether no layer is read from a file; says so if one is."""
-        name = reads_from(self._viewer, path)
+        name = reads_from(self._viewer, destination(path))
         if name is not None:
             self.told.emit(f"The layer '{name}' is read from {path}; choose another name, or remove that layer first.")
         return name is None

@@ -3,16 +3,34 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QGridLayout, QMenu, QMessageBox, QPushButton, QToolButton, QWidget
 
 from ..device import free_memory
+from ..io import WRITABLE, ending, is_template, present
 from .settings import settings
 
-FORMATS = {"NIfTI": ".nii.gz", "OME-TIFF": ".ome.tif", "OME-Zarr": ".ome.zarr"}
-ENDINGS = {".nii.gz": (".nii", ".nii.gz"), ".ome.tif": (".tif", ".tiff"), ".ome.zarr": (".zarr",)}
-MODELS = "SpatimeINR models (*.spatimeinr)"
+
+class Kind(NamedTuple):
+    """A kind of file: what it is called, the proposed name, its endings, the proposed one first, and the place for a number."""
+
+    name: str
+    stem: str
+    endings: tuple[str, ...]
+    number: str = ""
+
+
+OME_ZARR = Kind("OME-Zarr", "rendering", (".ome.zarr", ".zarr"))
+KINDS = (
+    Kind("NIfTI", "rendering", (".nii.gz", ".nii")),
+    Kind("NIfTI for each time point", "rendering", (".nii.gz", ".nii"), "_{t:03}"),
+    Kind("OME-TIFF", "rendering", (".ome.tif", ".ome.tiff")),
+    Kind("ImageJ TIFF", "rendering", (".tif", ".tiff")),
+    OME_ZARR,
+)
+MODEL = Kind("SpatimeINR model", "model", (".spatimeinr",))
 
 
 class OutputPanel(QWidget):
@@ -31,8 +49,8 @@ class OutputPanel(QWidget):
         self.save_as.setToolTip("Compute the recording at the chosen scales into a file")
         self.save_as.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(self.save_as)
-        for name, ending in FORMATS.items():
-            menu.addAction(name, lambda name=name, ending=ending: self._ask(name, ending))
+        for kind in KINDS:
+            menu.addAction(kind.name, lambda kind=kind: self._ask(kind))
         self.save_as.setMenu(menu)
         self.save_model, self.load_model = QPushButton("Save model"), QPushButton("Load model")
         self.save_model.setToolTip("Write all that was fitted, frames included, to one file")
@@ -67,8 +85,8 @@ class OutputPanel(QWidget):
     def model_path(self, save: bool) -> Path | None:
         """Ask for a model file; None if the user changed their mind."""
         if save:
-            return self._ask_where("Save model", "model", ".spatimeinr", MODELS)
-        text, _ = QFileDialog.getOpenFileName(self, "Load model", self._folder, MODELS)
+            return self._ask_where("Save model", MODEL)
+        text, _ = QFileDialog.getOpenFileName(self, "Load model", self._folder, _filter(MODEL))
         return Path(text) if text else None
 
     def where_to(self, nbytes: int, name: str) -> Path | str | None:
@@ -81,28 +99,46 @@ class OutputPanel(QWidget):
         )
         if not self._agreed("Large rendering", question):
             return ""
-        return self._ask_where("Render to", "rendering", ".ome.zarr", "OME-Zarr (*.zarr)") or ""
+        return self._ask_where("Render to", OME_ZARR) or ""
 
-    def _ask(self, name: str, ending: str) -> None:
-        path = self._ask_where(f"Save as {name}", "rendering", ending, f"{name} (*{ending})")
+    def _ask(self, kind: Kind) -> None:
+        path = self._ask_where(f"Save as {kind.name}", kind)
         if path is not None:
             self.save.emit(path)
 
-    def _ask_where(self, title: str, stem: str, ending: str, kinds: str) -> Path | None:
-        """A path with an ending of this kind; None if the user changed their mind."""
-        proposed = next(p for n in range(10_000) if not (p := Path(self._folder) / f"{stem}{n or ''}{ending}").exists())
-        text, _ = QFileDialog.getSaveFileName(self, title, str(proposed), kinds)
+    def _ask_where(self, title: str, kind: Kind) -> Path | None:
+        """A path of this kind; None if the user changed their mind."""
+        names = (f"{kind.stem}{n or ''}{kind.number}{kind.endings[0]}" for n in range(10_000))
+        proposed = next(path for name in names if not present(path := Path(self._folder) / name))
+        text, _ = QFileDialog.getSaveFileName(self, title, str(proposed), _filter(kind))
         if not text:
             return None
-        path = Path(text)
-        if not path.name.lower().endswith(ENDINGS.get(ending, (ending,))):
-            # The dialog has asked about the name without its ending only.
-            path = path.with_name(path.name + ending)
-            if path.exists() and not self._agreed(title, f"{path} is there already. Replace it?"):
-                return None
+        path = _named(Path(text), kind)
+        # The dialog has asked about the very name that was typed only.
+        if (path != Path(text) or is_template(path)) and present(path) and not self._agreed(title, _replaced(path)):
+            return None
         self._folder = str(path.parent)
         return path
 
     def _agreed(self, title: str, question: str) -> bool:
         yes = QMessageBox.StandardButton.Yes
         return bool(QMessageBox.question(self, title, question, yes | QMessageBox.StandardButton.Cancel) == yes)
+
+
+def _filter(kind: Kind) -> str:
+    return f"{kind.name} ({' '.join(f'*{e}' for e in kind.endings)})"
+
+
+def _named(path: Path, kind: Kind) -> Path:
+    """A name with an ending of its kind, and for a series with a place for the number."""
+    last = ending(path)
+    stem = path.name[: len(path.name) - len(last)] if last in (*WRITABLE, *kind.endings) else path.name
+    if not is_template(path):
+        stem += kind.number
+    return path.with_name(stem + (path.name[-len(last) :] if last in kind.endings else kind.endings[0]))
+
+
+def _replaced(path: Path) -> str:
+    if is_template(path):
+        return f"{len(present(path))} files named like {path} are there already. Replace them?"
+    return f"{path} is there already. Replace it?"

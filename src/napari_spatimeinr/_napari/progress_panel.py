@@ -118,14 +118,15 @@ def _duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
+PART_WORDS = {"axial": "finer planes", "in_plane": "finer voxels"}
+
+
 def result_sentence(provenance: dict[str, Any], stopped: bool) -> str:
     """What a fit came to, for a user."""
     chosen = provenance.get("chosen", {})
     kept = " and ".join(name for name in ("motion", "latents") if chosen.get(name))
     gain = provenance.get("hold_out", {}).get("gain_over_linear_db")
-    reasons = "; ".join(
-        f"{'finer planes' if name == 'axial' else name}: {why}" for name, why in provenance.get("reasons", {}).items()
-    )
+    reasons = "; ".join(f"{PART_WORDS.get(name, name)}: {why}" for name, why in provenance.get("reasons", {}).items())
     if stopped:
         text = "Stopped; what was learned is kept. Fit SpatimeINR goes on from here."
     elif not kept:
@@ -137,6 +138,8 @@ def result_sentence(provenance: dict[str, Any], stopped: bool) -> str:
     if chosen.get("axial"):
         sharpened = provenance.get("axial", {}).get("sharpened")
         text += f" Finer planes are learned from the lateral ones{', the blur along z is undone' if sharpened else ''}."
+    if chosen.get("in_plane"):
+        text += " Finer voxels are learned from the planes."
     if reasons and not stopped:
         text += f" Switched off: {reasons}."
     for warning in provenance.get("warnings", []):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,9 @@ from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QLineEdi
 
 from ..axes import ROI
 from ..errors import InputError, SpatimeINRError
+from ..io.calibration import questions
 from ..volume import SPACE_UNITS, TIME_UNITS, Volume
-from .keys import RENDERED
+from .keys import RENDERED, SOURCE
 from .placement import napari_unit
 from .rows import beside
 from .source import Source, candidate_axes, is_calibrated, rectangle, understand, visible, why_not
@@ -48,6 +50,12 @@ class SourcePanel(QWidget):
         self.summary.setWordWrap(True)
         self.summary.setToolTip("What was understood of the layer: size (t, z, y, x), frame interval, voxel size (z, y, x)")
 
+        self.questions = QLabel()
+        self.questions.setWordWrap(True)
+        self.questions.setToolTip("What the file leaves open or states oddly; 'edit' answers it")
+        self.questions.setStyleSheet("color: #c98a00")
+        self.questions.setVisible(False)
+
         top = QHBoxLayout()
         top.addWidget(QLabel("Layer"))
         top.addWidget(self.layer_choice, 1)
@@ -57,6 +65,7 @@ class SourcePanel(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(top)
         layout.addWidget(self.summary)
+        layout.addWidget(self.questions)
         layout.addWidget(self.editor)
 
         self.layer_choice.currentIndexChanged.connect(self._on_choice)
@@ -198,6 +207,9 @@ class SourcePanel(QWidget):
             except SpatimeINRError as error:
                 reason = str(error)
             self.summary.setText(reason or describe(self._source_volume()))
+        open_questions = [] if self.source is None else asked(self.source)
+        self.questions.setText("\n".join(open_questions))
+        self.questions.setVisible(bool(open_questions))
         if self.source is not None:
             volume = self.source.volume
             self.interval.setText(f"{volume.spacing[0]:g}")
@@ -233,8 +245,23 @@ class SourcePanel(QWidget):
         layer.units = tuple(napari_unit(units[a]) for a in source.axes)
         layer.axis_labels = tuple(source.axes)
         layer.scale = signs * np.array([wanted[a] for a in source.axes])
+        if SOURCE in layer.metadata:  # what was open is answered
+            layer.metadata[SOURCE] = {**layer.metadata[SOURCE], "warnings": []}
         self._listen(layer)
         self._understand()
+
+
+def asked(source: Source) -> list[str]:
+    """What a recording's file leaves open, and what is suspicious about the layer's calibration now."""
+    volume = source.volume
+    known = [
+        None if unit in ("frame", "voxel") else s
+        for s, unit in zip(volume.spacing, (volume.units[0], *[volume.units[1]] * 3), strict=True)
+    ]
+    of_file = source.layer.metadata.get(SOURCE, {}).get("warnings", [])
+    # What is typed on a command line is entered under "edit" here.
+    lines = [re.sub(r",? \(--[^)]*\)", "", line) for line in (*of_file, *questions(known, volume.units, volume.shape))]
+    return list(dict.fromkeys(lines))
 
 
 def describe(volume: Volume) -> str:

@@ -6,14 +6,26 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import FormatError
+from ..errors import FormatError, InputError
 from .atomic import ending, replacing
 from .cast import convert_dtype
 
 if TYPE_CHECKING:
     from ..volume import Volume
 
-__all__ = ["convert_dtype", "describe", "read", "readable", "replacing", "write"]
+__all__ = [
+    "WRITABLE",
+    "convert_dtype",
+    "describe",
+    "destination",
+    "ending",
+    "is_template",
+    "present",
+    "read",
+    "readable",
+    "replacing",
+    "write",
+]
 
 NIFTI = (".nii", ".nii.gz", ".hdr", ".img")
 TIFF = (".tif", ".tiff", ".ome.tif", ".ome.tiff")
@@ -28,19 +40,22 @@ def read(
     spacing: tuple[float | None, ...] | None = None,
     units: tuple[str | None, str | None] | None = None,
     channel: int | None = None,
+    level: int = 0,
 ) -> Volume:
     """Read a recording; big uncompressed files are mapped, folders read as they are indexed.
 
     Parameters
     ----------
     path : a NIfTI (.nii, .nii.gz, .hdr/.img) or TIFF (.tif, .tiff, .ome.tif) file, the folder of an
-        OME-Zarr image (.zarr, .ome.zarr), or a folder with one numbered TIFF for each time point.
+        OME-Zarr image (.zarr, .ome.zarr), or a folder with one numbered TIFF or NIfTI for each time point, or one
+        TIFF for each plane of each time point.
     axes : letters of TZCYX that name the file's axes, when it does not or is wrong; in a folder of
         TIFFs those of a file.
     spacing : (dt, dz, dy, dx); an entry of None keeps what the file states.
     units : of time and of space, for example ``("s", "um")``. They name the unit of the numbers,
         given or stated, and convert nothing; an entry of None keeps the file's.
     channel : which one to read, from 0, when there are several.
+    level : of resolution, 0 the finest; only OME-Zarr has others.
 
     Returns
     -------
@@ -60,35 +75,40 @@ def read(
     """
     from .calibration import How
 
-    return _read(path, How(axes, spacing, units, channel))
+    return _read(path, How(axes, spacing, units, channel, level))
 
 
-def write(volume: Volume, path: str | os.PathLike[str], *, dtype: Any = None) -> Path:
+def write(volume: Volume, path: str | os.PathLike[str], *, dtype: Any = None, zarr_version: str = "0.4") -> Path:
     """Write a recording frame by frame, completely or not at all.
 
     Parameters
     ----------
     volume : the recording; its data may be lazy, only one frame is held at a time.
-    path : .nii, .nii.gz, .ome.tif(f) (OME-TIFF), .tif(f) (ImageJ hyperstack), or .zarr or .ome.zarr
-        (OME-Zarr 0.4).
+    path : .nii, .nii.gz, .ome.tif(f) (OME-TIFF), .tif(f) (ImageJ hyperstack), .zarr or .ome.zarr
+        (OME-Zarr); a name like ``frames/Emb1_{t:03}.nii.gz`` makes one NIfTI for each time point, numbered from 1.
     dtype : "source" (the type of the recording the volume comes from), "float32", "uint16" or
         "uint8", rounded and clipped; None keeps the volume's.
+    zarr_version : of OME-Zarr, "0.4" or "0.5".
 
     Returns
     -------
-    The path written.
+    The path written, which can be read; of a series of NIfTIs their folder.
 
     Raises
     ------
     SaveError
         If it cannot be written; an earlier file stays as it was.
     FormatError
-        If the ending is not one of the above.
+        If the name is not like one of the above.
     InputError
         If the type is unknown.
     """
     target = Path(path)
     kind = ending(target)
+    if is_template(target):
+        from . import nifti_series
+
+        return nifti_series.write(volume, target, dtype)
     if kind not in WRITABLE:
         raise FormatError(f"{target} cannot be written: its ending must be one of {', '.join(WRITABLE)}.")
     if kind in TIFF:
@@ -98,7 +118,7 @@ def write(volume: Volume, path: str | os.PathLike[str], *, dtype: Any = None) ->
     if kind in ZARR:
         from . import zarr_write
 
-        return zarr_write.write(volume, target, dtype)
+        return zarr_write.write(volume, target, dtype, zarr_version)
     from . import nifti_write
 
     return nifti_write.write(volume, target, dtype)
@@ -111,6 +131,7 @@ def describe(
     spacing: tuple[float | None, ...] | None = None,
     units: tuple[str | None, str | None] | None = None,
     channel: int | None = None,
+    level: int = 0,
 ) -> dict[str, Any]:
     """What a recording is, as JSON values; the parameters and errors are those of :func:`read`.
 
@@ -123,7 +144,7 @@ def describe(
     """
     from .calibration import How
 
-    volume = _read(path, How(axes, spacing, units, channel, any_channel=True, load=False))
+    volume = _read(path, How(axes, spacing, units, channel, level, any_channel=True, load=False))
     metadata = volume.metadata
     return {
         "kind": "recording",
@@ -137,6 +158,8 @@ def describe(
         "times": None if volume.grid.times is None else list(volume.grid.times),
         "dtype": metadata["source_dtype"],
         "calibrated_by": metadata["calibrated_by"],
+        "levels": metadata["header"].get("levels"),
+        "template": metadata["header"].get("template"),
         "warnings": metadata["warnings"],
     }
 
@@ -147,19 +170,46 @@ def readable(path: str | os.PathLike[str]) -> bool:
     kind = ending(source)
     if kind in (*NIFTI, *TIFF, *ZARR):
         return True
-    return source.is_dir() and any(ending(entry) in TIFF for entry in source.iterdir())
+    return source.is_dir() and any(ending(entry) in (*TIFF, *NIFTI) for entry in source.iterdir())
+
+
+def is_template(path: Path) -> bool:
+    """Whether a name stands for several files: it has braces."""
+    return "{" in path.name or "}" in path.name
+
+
+def destination(path: Path) -> Path:
+    """What is there, and is read back, once :func:`write` has written to a name: the file, or the folder of a series."""
+    return path.parent if is_template(path) else path
+
+
+def present(path: Path) -> list[Path]:
+    """What is there already under a name that is written to; of a series the files with any number."""
+    if not is_template(path):
+        return [path] if path.exists() else []
+    from . import nifti_series
+
+    return nifti_series.present(path)
 
 
 def _read(path: str | os.PathLike[str], how: Any) -> Volume:
     source = Path(path)
     kind = ending(source)
     try:
+        if kind in ZARR:
+            from .zarr_store import recover
+
+            source = recover(source)
         if not source.exists():
             raise FormatError(f"{source} does not exist; check the name and the folder.")
         if kind in ZARR or source.is_dir():
             from . import folder, zarr
 
-            return (zarr if kind in ZARR or zarr.is_zarr(source) else folder).read(source, how)
+            if kind in ZARR or zarr.is_zarr(source):
+                return zarr.read(source, how)
+            _no_levels(source, how)
+            return folder.read(source, how)
+        _no_levels(source, how)
         if kind not in (*NIFTI, *TIFF):
             known = ", ".join((*NIFTI, *TIFF, *ZARR))
             raise FormatError(f"{source} is of an unknown kind; recordings end in one of {known}.")
@@ -176,3 +226,8 @@ def _read(path: str | os.PathLike[str], how: Any) -> Volume:
         raise
     except OSError as error:
         raise FormatError(f"{source} cannot be read ({error.strerror or error}); check the file and its permissions.") from error
+
+
+def _no_levels(source: Path, how: Any) -> None:
+    if how.level != 0:
+        raise InputError(f"{source} has one level of resolution, only OME-Zarr has more; leave out level (--level).")

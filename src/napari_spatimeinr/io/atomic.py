@@ -1,13 +1,12 @@
-"""Write a file, or a folder that stands for one, completely or not at all."""
+"""Write a file completely or not at all."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import os
-import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import SaveError, SpatimeINRError
@@ -46,78 +45,31 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     SaveError
         If the target is a folder, its folder is missing or read-only, or the disk is full.
     """
-    with _in_a_sentence(path):
-        target = _followed(path)
+    with in_a_sentence(path):
+        target = followed(path)
         if target.is_dir():
             raise SaveError(f"{path} is a folder; give the name of a file to write.")
         temporary = target.with_name(f".{uuid.uuid4().hex[:12]}{ending(target)}")
         try:
             temporary.touch(exist_ok=False)
             yield temporary
-            _sync(temporary)
+            synced(temporary)
             os.replace(temporary, target)
         except BaseException:
             with contextlib.suppress(OSError):
                 temporary.unlink()
             raise
     with contextlib.suppress(OSError):  # some file systems cannot sync a folder
-        _sync(target.parent)
+        synced(target.parent)
 
 
-@contextlib.contextmanager
-def replacing_folder(path: str | os.PathLike[str], is_kind: Callable[[Path], bool]) -> Iterator[Path]:
-    """Yield an empty folder ``<name>.partial`` beside ``path`` that takes its place only when the block succeeds.
-
-    An earlier folder is then renamed to ``<name>.old``, which is removed after the new one is in place.
-    On any exception, ``KeyboardInterrupt`` included, the new folder is removed and the earlier one
-    stays. What a killed process left behind is tidied up first: ``.old`` is put back where no folder is
-    in its place.
-
-    Parameters
-    ----------
-    path : the folder to write; a link is followed.
-    is_kind : whether an existing folder is of the kind written here; others are not replaced.
-
-    Yields
-    ------
-    The new folder.
-
-    Raises
-    ------
-    SaveError
-        If something else is in the way, the folder around it is missing or read-only, or the disk is full.
-    """
-    with _in_a_sentence(path):
-        target = _followed(path)
-        partial, old = (target.with_name(target.name + more) for more in (".partial", ".old"))
-        for place in (target, partial, old):
-            if place.exists() and not (place.is_dir() and (is_kind(place) or not any(place.iterdir()))):
-                raise SaveError(f"{place} is in the way and of another kind; move it away, or choose another name.")
-        if old.exists() and not target.exists():
-            os.rename(old, target)
-        for left in (old, partial):
-            if left.exists():
-                shutil.rmtree(left)
-        partial.mkdir()
-        try:
-            yield partial
-            if target.exists():
-                os.rename(target, old)
-            os.rename(partial, target)
-        except BaseException:
-            shutil.rmtree(partial, ignore_errors=True)
-            if old.exists() and not target.exists():
-                os.rename(old, target)
-            raise
-        shutil.rmtree(old, ignore_errors=True)
-
-
-def _followed(path: str | os.PathLike[str]) -> Path:
+def followed(path: str | os.PathLike[str]) -> Path:
+    """What a link leads to; any other path itself."""
     return Path(os.path.realpath(path)) if Path(path).is_symlink() else Path(path)
 
 
 @contextlib.contextmanager
-def _in_a_sentence(path: str | os.PathLike[str]) -> Iterator[None]:
+def in_a_sentence(path: str | os.PathLike[str]) -> Iterator[None]:
     """Make errors of the file system a :class:`SaveError`."""
     try:
         yield
@@ -127,7 +79,8 @@ def _in_a_sentence(path: str | os.PathLike[str]) -> Iterator[None]:
         raise SaveError(_sentence(path, error)) from error
 
 
-def _sync(path: Path) -> None:
+def synced(path: Path) -> None:
+    """Wait until a file or folder is on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

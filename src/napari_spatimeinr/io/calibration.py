@@ -82,6 +82,7 @@ class How:
     spacing: tuple[float | None, ...] | None = None
     units: tuple[str | None, str | None] | None = None
     channel: int | None = None
+    level: int = 0
     any_channel: bool = False
     load: bool = True
     part: bool = False
@@ -128,6 +129,7 @@ class Stated:
     origin : [t, z, y, x] of the first voxel's centre.
     orientation : 3 x 3 in (x, y, z), or None.
     warnings : one-line questions.
+    made : what this package wrote about how the values were made.
     """
 
     spacing: list[float | None] = field(default_factory=lambda: [None] * 4)
@@ -136,6 +138,11 @@ class Stated:
     origin: list[float] = field(default_factory=lambda: [0.0] * 4)
     orientation: Floats | None = None
     warnings: list[str] = field(default_factory=list)
+    made: dict[str, Any] | None = None
+
+    def forget_time(self) -> None:
+        """A file that is one time point of several says nothing about time."""
+        self.spacing[0], self.units[0], self.sources["dt"], self.origin[0] = None, None, None, 0.0
 
 
 @dataclass(frozen=True)
@@ -188,7 +195,7 @@ def settle(stated: Stated, how: How, shape: tuple[int, ...]) -> Settled:
             sources[part] = None
     if known[1] is None and shape[1] > 1 and known[3] is not None:
         warnings.append(f"The file does not state the z step; 1 {units[1]} was assumed: what is it (--spacing DT,DZ,DY,DX)?")
-    warnings += _questions(known, spacing, units, shape)
+    warnings += questions(known, units, shape)
     origin = [o * s / (f or 1.0) if g is not None else o for o, s, f, g in zip(stated.origin, spacing, file, given, strict=True)]
     metadata = {
         "calibrated_by": sources,
@@ -218,7 +225,15 @@ def _usable(value: float | None, axis: int, given: float | None, warnings: list[
     return float(value)
 
 
-def _questions(known: list[float | None], spacing: list[float], units: list[str], shape: tuple[int, ...]) -> list[str]:
+def questions(known: Sequence[float | None], units: Sequence[str], shape: Sequence[int]) -> list[str]:
+    """What is suspicious about a calibration, a line each.
+
+    Parameters
+    ----------
+    known : (dt, dz, dy, dx), None where nobody says.
+    units : of time and space.
+    shape : (T, Z, Y, X).
+    """
     out = []
     dz, dy, dx = known[1:]
     if dz is not None and dx is not None and dy is not None and shape[1] > 1 and dz < 0.999 * min(dy, dx):

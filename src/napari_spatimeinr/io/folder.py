@@ -1,11 +1,11 @@
-"""Reading a folder that holds one TIFF for each time point."""
+"""Reading a folder of files: one for each time point, or one for each plane of each time point."""
 
 from __future__ import annotations
 
 import dataclasses
-import re
 import threading
 from collections import Counter, OrderedDict
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +14,26 @@ from numpy.typing import NDArray
 
 from ..errors import FormatError, InputError
 from ..volume import Volume
-from . import TIFF, tiff
+from . import NIFTI, TIFF, beside, nifti, nifti_series, tiff
 from .atomic import ending
 from .calibration import How
 from .layout import check_axes
 from .lazy import PlanarArray, as_slice
+from .series import Series, in_order
 
 OPEN_FILES = 4
 """So many files stay open (decoded, where a part of one cannot be read) while frames are read."""
+MOST_CHECKED = 500
+"""So many files are looked into when a folder is opened; in larger ones those whose size in bytes differs."""
 
 
 def read(path: Path, how: How) -> Volume:
-    """Read a folder of TIFFs, each a frame ``(Y, X)`` or ``(Z, Y, X)``, in the order of the number that changes.
+    """Read a folder of TIFFs or of NIfTIs, in the order of the numbers that change in their names.
 
-    Frames are read when they are indexed. The first file states the voxel size; the frame interval
-    is unknown unless it is given.
+    Each is a time point ``(Z, Y, X)`` or ``(Y, X)``; or, of 2-D TIFFs with two numbers that count, each is one plane
+    of one (``Emb1_030_p05.tif``). Planes come by rising number. Files are read when they are indexed. The first one
+    states the voxel size; the frame interval is unknown unless it is given, or the files were written by this package, which
+    leaves it in a file beside them.
 
     Parameters
     ----------
@@ -37,92 +42,97 @@ def read(path: Path, how: How) -> Volume:
 
     Returns
     -------
-    A volume ``(T, Z, Y, X)``.
+    A volume ``(T, Z, Y, X)``; its header holds ``template``, ``first`` and ``last`` numbers (t, z).
 
     Raises
     ------
     FormatError
-        If there is no TIFF in it, or one is damaged.
+        If there is no such file in it, or one is damaged.
     InputError
-        If the names do not count without a gap, or the files differ in size or number type.
+        If the names do not count without a gap, or the files differ in kind, size or number type.
     GridError
         If the first file states an impossible spacing and none is given.
     """
-    files = _in_order(path)
+    files = _files(path)
     axes = None if how.axes is None else check_axes(how.axes).replace("T", "")
     how = dataclasses.replace(how, axes=axes, part=True)
-    first = _frame(files[0], how)
-    metadata = {**first.metadata, "source": str(path), "format": "tiff-folder"}
-    facts = [_facts(first), *(_facts(_frame(file, how)) for file in files[1:])]
-    _check_equal(files, [(shape, dtype) for shape, dtype, _ in facts])
-    other = next((file for file, fact in zip(files, facts, strict=True) if fact[2] != facts[0][2]), None)
-    if other is not None:
-        metadata["warnings"].append(
-            f"{other.name} states another voxel size than {files[0].name}, whose was taken: is that right?"
-        )
-    data = FolderArray(files, how, first.shape[1:], np.dtype(metadata["source_dtype"]))
-    return Volume(data, first.spacing, first.origin, first.units, first.orientation, metadata)
+    if len(files) > 1 and axes is None and ending(files[0]) in TIFF and _is_plane(files[0], how):
+        how = dataclasses.replace(how, axes="YX")
+    single = how.axes == "YX"
+    series = in_order(path, files, single)
+    flat = list(chain.from_iterable(series.files))
+    first = _frame(flat[0], how)
+    metadata: dict[str, Any] = {**first.metadata, "source": str(path), "format": f"{_kind(files)}-folder"}
+    _check_files(flat, how, first, metadata["warnings"])
+    count, depth = len(series.files), len(series.files[0]) if series.is_sliced else first.shape[1]
+    metadata["header"] = {**metadata["header"], "template": series.template, "first": [*series.first], "last": [*series.last]}
+    metadata["warnings"] += _questions(series, depth, metadata)
+    data = FolderArray(series, how, (count, depth, *first.shape[2:]), np.dtype(metadata["source_dtype"]))
+    volume = Volume(data, first.spacing, first.origin, first.units, first.orientation, metadata)
+    return _timed(volume, nifti_series.shared(path, series.template, count), how) if _kind(files) == "nifti" else volume
 
 
-def _in_order(path: Path) -> list[Path]:
-    """The TIFFs of a folder by the one number in their names that counts them."""
-    files = sorted(file for file in path.iterdir() if ending(file) in TIFF and file.name[0] != "." and file.is_file())
+def _timed(volume: Volume, said: dict[str, Any], how: How) -> Volume:
+    """With the times that the file beside a series states, unless the user gave others, and how it was made."""
+    if not said:
+        return volume
+    metadata = {**volume.metadata, **({beside.KEY: said[beside.KEY]} if said[beside.KEY] else {})}
+    given_dt, given_unit = (how.spacing or (None,))[0], (how.units or (None,))[0]
+    dt, origin, times, unit = said["dt"], said["origin"], said["times"], given_unit or said["unit"]
+    if given_dt is not None:
+        dt, origin, times = given_dt, origin * given_dt / dt, None
+    else:
+        stated = metadata["stated"]
+        known = unit is not None or dt != 1.0
+        metadata["stated"] = {
+            "spacing": [dt if known else None, *stated["spacing"][1:]],
+            "units": [unit, stated["units"][1]],
+        }
+        metadata["calibrated_by"] = {
+            **metadata["calibrated_by"],
+            "dt": "given" if given_unit else said["name"] if known else None,
+        }
+    spacing, units = (dt, *volume.spacing[1:]), (unit or volume.units[0], volume.units[1])
+    return Volume(volume.data, spacing, (origin, *volume.origin[1:]), units, volume.orientation, metadata, times)
+
+
+def _files(path: Path) -> list[Path]:
+    found = sorted(f for f in path.iterdir() if ending(f) in (*TIFF, *NIFTI) and f.name[0] != "." and f.is_file())
+    files = [f for f in found if ending(f) != ".img" or not f.with_suffix(".hdr").is_file()]  # half of a pair
     if not files:
         raise FormatError(f"{path} is a folder without TIFFs; give a recording, or a folder with one TIFF for each time point.")
-    if len(files) == 1:
-        return files
-    parts = {file: re.split(r"([0-9]+)", file.name[: -len(ending(file))]) for file in files}
-    words = Counter(tuple(part[::2]) for part in parts.values())
-    usual, count = words.most_common(1)[0]
-    odd = next((file for file in files if tuple(parts[file][::2]) != usual), None)
-    if len(usual) < 2 or (odd is not None and count == 1):
-        raise InputError(f"The TIFFs in {path} are not numbered; put the number of the time point into each name.")
-    if odd is not None:
-        series = next(file for file in files if file != odd and tuple(parts[file][::2]) == usual)
-        raise InputError(f"{odd.name} in {path} does not belong to the series of {series.name}; move it into another folder.")
-    numbers = _counting(path, files, [[int(n) for n in parts[file][1::2]] for file in files])
-    ordered = sorted(zip(numbers, files, strict=True))
-    _check_gapless(path, ordered)
-    return [file for _, file in ordered]
+    if len({ending(f) in TIFF for f in files}) > 1:
+        raise InputError(f"{path} holds TIFFs and NIfTIs; put the files of one recording into a folder of their own.")
+    return files
 
 
-def _check_gapless(path: Path, ordered: list[tuple[int, Path]]) -> None:
-    for (n, one), (m, other) in zip(ordered, ordered[1:], strict=False):
-        if n == m:
-            raise InputError(f"{one.name} and {other.name} in {path} have the same number; move one of them away.")
-    (first, one), (last, other) = ordered[0], ordered[-1]
-    gap = last - first + 1 - len(ordered)
-    if gap:
-        there = {n for n, _ in ordered}
-        absent = [n for n in range(first, first + len(there) + 3) if n not in there][: min(gap, 3)]
-        more = f" and {gap - len(absent)} more" if gap > len(absent) else ""
-        raise InputError(
-            f"{path} lacks number {', '.join(map(str, absent))}{more} between {one.name} and {other.name}; "
-            "add what is missing, or number the files without a gap."
-        )
+def _kind(files: list[Path]) -> str:
+    return "tiff" if ending(files[0]) in TIFF else "nifti"
 
 
-def _counting(path: Path, files: list[Path], rows: list[list[int]]) -> list[int]:
-    """The numbers at the one place in the names where they count the time points."""
-    columns = [[row[k] for row in rows] for k in range(len(rows[0]))]
-    changing = [column for column in columns if len(set(column)) > 1]
-    if len(changing) > 1:  # a clock beside the counter, say
-        unique = [column for column in changing if len(set(column)) == len(column)]
-        changing = unique if len(unique) == 1 else [c for c in unique if max(c) - min(c) + 1 == len(c)]
-    if len(changing) == 1:
-        return changing[0]
-    if not any(len(set(column)) > 1 for column in columns):
-        return columns[-1]
-    raise InputError(
-        f"Several numbers change in the names of {path} ({files[0].name} to {files[-1].name}), and one has to count the time "
-        "points; put each channel or position into a folder of its own."
-    )
+def _is_plane(file: Path, how: How) -> bool:
+    """Whether a TIFF holds a single plane; one that is damaged is told about later."""
+    try:
+        return _frame(file, dataclasses.replace(how, axes="YX")).shape[:2] == (1, 1)
+    except (FormatError, InputError):
+        return False
+
+
+def _questions(series: Series, depth: int, metadata: dict[str, Any]) -> list[str]:
+    if not series.is_sliced:
+        return []
+    count = len(series.files)
+    out = [f"The names were read as {series.template}: {count} time points of {depth} planes; is that right?"]
+    if metadata["stated"]["spacing"][1] is None and metadata["stated"]["spacing"][3] is not None and depth > 1:
+        unit = metadata["stated"]["units"][1]
+        out.append(f"The files do not state the z step; 1 {unit} was assumed: what is it (--spacing DT,DZ,DY,DX)?")
+    return out
 
 
 def _frame(file: Path, how: How) -> Volume:
     if file.stat().st_size == 0:
         raise FormatError(f"{file} is empty (0 bytes); copy or export it again.")
-    volume = tiff.read(file, how)
+    volume = (tiff if ending(file) in TIFF else nifti).read(file, how)
     if volume.shape[0] > 1:
         raise InputError(
             f"{file} holds {volume.shape[0]} time points where one was expected; open it alone, or say that they are planes "
@@ -131,55 +141,76 @@ def _frame(file: Path, how: How) -> Volume:
     return volume
 
 
-def _facts(frame: Volume) -> tuple[Any, ...]:
-    """What is compared between the files; the frame itself, and with it the open file, is let go."""
-    return frame.shape[1:], frame.metadata["source_dtype"], frame.metadata["stated"]
-
-
-def _check_equal(files: list[Path], kinds: list[tuple[Any, ...]]) -> None:
+def _check_files(files: list[Path], how: How, first: Volume, warnings: list[str]) -> None:
+    """Refuse files unlike the others, and ask about another calibration."""
+    looked = files
+    if len(files) > MOST_CHECKED:
+        size = files[0].stat().st_size
+        looked = [files[0], *[f for f in files[1:] if f.stat().st_size != size][: MOST_CHECKED - 1]]
+    facts = [_facts(first), *(_facts(_frame(file, how)) for file in looked[1:])]
+    kinds = [(shape, dtype) for shape, dtype, _ in facts]
     usual = Counter(kinds).most_common(1)[0][0]
-    for file, kind in zip(files, kinds, strict=True):
+    for file, kind in zip(looked, kinds, strict=True):
         if kind != usual:
             got, expected = (f"{' x '.join(map(str, shape))} {dtype}" for shape, dtype in (kind, usual))
             raise InputError(
                 f"{file} holds {got} where the other files hold {expected} (z, y, x); export it again or move it away."
             )
+    other = next((file for file, fact in zip(looked, facts, strict=True) if fact[2] != facts[0][2]), None)
+    if other is not None:
+        warnings.append(f"{other.name} states another voxel size than {files[0].name}, whose was taken: is that right?")
+
+
+def _facts(frame: Volume) -> tuple[Any, ...]:
+    """What is compared between the files; the frame itself, and with it the open file, is let go."""
+    return frame.shape[1:], frame.metadata["source_dtype"], frame.metadata["stated"]
 
 
 class FolderArray(PlanarArray):
-    """Frames of a folder of TIFFs, each read when indexed; safe to index from several threads.
+    """Frames of a folder of files, each read when indexed; safe to index from several threads.
 
     Parameters
     ----------
-    files : one for each time point.
+    series : the files.
     how : how each is read.
-    shape : (Z, Y, X) of each.
+    shape : (T, Z, Y, X) of them all.
     dtype : of each.
     """
 
-    def __init__(self, files: list[Path], how: How, shape: tuple[int, ...], dtype: Any) -> None:
-        super().__init__((len(files), *shape), dtype)
-        self._files, self._how = files, how
-        self._open: OrderedDict[int, Any] = OrderedDict()
+    def __init__(self, series: Series, how: How, shape: tuple[int, ...], dtype: Any) -> None:
+        super().__init__(shape, dtype)
+        self._series, self._how = series, how
+        self._open: OrderedDict[tuple[int, int], Any] = OrderedDict()
         self._lock = threading.Lock()
 
     def _planes(self, t: int, z: range) -> NDArray[Any]:
-        with self._lock:
-            frame = self._open.get(t)
-            if frame is None:
-                frame = self._open[t] = self._read(t)
-            self._open.move_to_end(t)
-            while len(self._open) > OPEN_FILES:
-                self._open.popitem(last=False)
-        planes: NDArray[Any] = frame[0, as_slice(z)]
+        planes: NDArray[Any]
+        if not self._series.is_sliced:
+            planes = self._opened(t, 0)[0, as_slice(z)]
+            return planes
+        planes = np.empty((len(z), *self.shape[2:]), dtype=self.dtype)
+        for i, k in enumerate(z):
+            planes[i] = self._opened(t, k)[0, 0]
         return planes
 
-    def _read(self, t: int) -> Any:
-        file = self._files[t]
+    def _opened(self, t: int, z: int) -> Any:
+        with self._lock:
+            frame = self._open.get((t, z))
+            if frame is None:
+                frame = self._open[t, z] = self._read(self._series.files[t][z])
+            self._open.move_to_end((t, z))
+            while len(self._open) > OPEN_FILES:
+                self._open.popitem(last=False)
+        return frame
+
+    def _read(self, file: Path) -> Any:
         try:
             frame = _frame(file, self._how)
         except FileNotFoundError as error:
             raise FormatError(f"{file} is gone since its folder was opened; put it back, or open the folder again.") from error
-        if frame.shape[1:] != self.shape[1:] or frame.metadata["source_dtype"] != str(self.dtype):
-            raise FormatError(f"{file} has changed since its folder was opened; open the folder again.")
+        depth = 1 if self._series.is_sliced else self.shape[1]
+        if frame.shape[1:] != (depth, *self.shape[2:]) or frame.metadata["source_dtype"] != str(self.dtype):
+            raise FormatError(
+                f"{file} is unlike the files before it, or has changed since its folder was opened; export it again."
+            )
         return frame.data

@@ -98,7 +98,8 @@ class ScaledArray(PlanarArray):
 
     def _planes(self, t: int, z: range) -> NDArray[Any]:
         planes = self._stored[t, as_slice(z)]
-        return np.asarray(planes * np.float64(self._slope) + self._intercept, dtype=np.float32)
+        with np.errstate(all="ignore"):  # what float32 cannot hold becomes infinite, and that is said when it is used
+            return np.asarray(planes * np.float64(self._slope) + self._intercept, dtype=np.float32)
 
 
 class PagedArray(PlanarArray):

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ..errors import FormatError, InputError
 from ..volume import Volume
+from . import beside
 from .calibration import How, settle
 from .layout import choose_channel, match_axes, to_tzyx
 from .lazy import ScaledArray
@@ -63,6 +64,8 @@ def read(path: Path, how: How) -> Volume:
         data = np.asarray(data, dtype=np.float64)
 
     stated, affine = stated_by(header, axes, how)
+    if how.part:
+        stated.forget_time()
     settled = settle(stated, how, data.shape)
     metadata = {
         "source": str(path),
@@ -75,7 +78,10 @@ def read(path: Path, how: How) -> Volume:
         "source_dtype": str(data.dtype.newbyteorder("=")),
         **settled.metadata,
     }
-    times = sidecar_times(path, data.shape[0], metadata["warnings"])
+    made = None if how.part else beside.made_of(path, _comment(header, path, where))
+    if made is not None:
+        metadata[beside.KEY] = made
+    times = None if how.part else sidecar_times(path, data.shape[0], metadata["warnings"])
     origin = settled.origin if times is None else (times[0], *settled.origin[1:])
     return Volume(data, settled.spacing, origin, settled.units, settled.orientation, metadata, times)
 
@@ -91,7 +97,7 @@ def _header(path: Path) -> tuple[Any, Path]:
             block = file.read(540)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise FormatError(f"{path} is not a complete gzip file; copy or download it again.") from error
-    sizes = {struct.unpack(order + "i", block[:4])[0] for order in "<>"} if len(block) >= 348 else set()
+    sizes = {struct.unpack(order + "i", block[:4])[0]: order for order in "<>"} if len(block) >= 348 else {}
     magic = block[344:348]
     kind: Any
     try:
@@ -103,12 +109,38 @@ def _header(path: Path) -> tuple[Any, Path]:
             pair, kind, length = True, nib.AnalyzeHeader, 348
         else:
             raise FormatError(f"{path} is not a NIfTI file although its name says so; export it again or correct its ending.")
-        header = kind(block[:length], check=False)
+        header = kind(block[:length], endianness=sizes[length], check=False)
     except (HeaderDataError, ValueError) as error:
         raise FormatError(f"The NIfTI header of {path} is damaged; export the file again.") from error
     if pair and of_header == of_voxels:
         raise FormatError(f"{path} is the header of a NIfTI pair; name it .hdr, beside its .img.")
     return header, of_voxels
+
+
+def _comment(header: Any, path: Path, where: Path) -> dict[str, Any] | None:
+    """What this package wrote into a header extension."""
+    if path.suffix.lower() in (".hdr", ".img") or not isinstance(header, nib.Nifti1Header):
+        return None
+    start = 544 if isinstance(header, nib.Nifti2Header) else 352
+    end = _offset(header, path)
+    if not start + 16 <= end <= start + beside.MOST_BYTES:
+        return None
+    order = header.endianness
+    with _open(where) as file:
+        file.seek(start - 4)
+        block = file.read(end - start + 4)
+    if len(block) < end - start + 4 or block[0] == 0:
+        return None
+    at = 4
+    while at + 16 <= len(block):
+        length, code = struct.unpack_from(f"{order}ii", block, at)
+        if length < 16 or length % 16 or at + length > len(block):
+            return None
+        made = beside.from_text(block[at + 8 : at + length].rstrip(b"\0").decode("latin-1")) if code == 6 else None
+        if made is not None:
+            return made
+        at += length
+    return None
 
 
 def _sibling(path: Path, ending: str) -> Path:
@@ -127,12 +159,15 @@ def _open(path: Path) -> IO[bytes]:
 def _dtype(header: Any, path: Path) -> np.dtype[Any]:
     try:
         dtype: np.dtype[Any] = np.dtype(header.get_data_dtype())
-    except (HeaderDataError, KeyError) as error:
-        raise FormatError(f"The NIfTI header of {path} names an unknown data type; export the file again.") from error
+        name = header.get_value_label("datatype")
+    except (HeaderDataError, KeyError):
+        name = "none"
+    if name == "none":
+        raise FormatError(f"The NIfTI header of {path} names an unknown data type; export the file again.")
     if dtype.fields is not None:
         raise InputError(f"{path} holds colour (RGB) voxels; split it into single channels first.")
-    if dtype.kind not in "biuf" or dtype.itemsize == 0:
-        raise InputError(f"{path} holds {dtype} values, and intensities must be real numbers; convert the recording first.")
+    if dtype.kind not in "biuf":  # types without a number type here, such as single bits, are "void"
+        raise InputError(f"{path} holds {name} values, which are not supported; convert the recording to real numbers first.")
     return dtype
 
 
@@ -140,7 +175,9 @@ def _shape(header: Any, path: Path) -> tuple[int, ...]:
     """Sizes in reversed order, ``(T, Z, Y, X)``, without extra axes of size 1."""
     count = int(header["dim"][0])
     sizes = [int(n) for n in header["dim"][1 : 1 + max(count, 0)]]
-    if not 1 <= count <= 7 or min(sizes) < 0:
+    if not 1 <= count <= 7:
+        raise FormatError(f"The NIfTI header of {path} states {count} axes, and there are 1 to 7; export the file again.")
+    if min(sizes) < 0:
         raise FormatError(
             f"The NIfTI header of {path} states impossible sizes ({', '.join(map(str, sizes))}); export the file again."
         )

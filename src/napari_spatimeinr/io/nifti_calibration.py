@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from itertools import pairwise
 from pathlib import Path
@@ -14,20 +13,11 @@ from nibabel.spatialimages import HeaderDataError
 
 from ..axes import Floats, from_nifti_affine
 from ..errors import GridError
+from . import beside
 from .calibration import How, Stated
 
 SPACE_CODES = {1: "m", 2: "mm", 3: "um"}
 TIME_CODES = {8: "s", 16: "ms", 24: "us"}
-
-
-def sidecar(path: Path) -> Path:
-    """The JSON file beside a NIfTI file that holds frame times: ``a.nii.gz`` -> ``a.json``."""
-    name = path.name
-    for tail in (".nii.gz", ".nii", ".hdr", ".img"):
-        if name.lower().endswith(tail):
-            name = name[: -len(tail)]
-            break
-    return path.with_name(name + ".json")
 
 
 def short(value: Any) -> float:
@@ -64,10 +54,11 @@ def stated_by(header: Any, axes: str, how: How) -> tuple[Stated, list[list[float
     space: list[float | None] = [by_letter.get(letter) for letter in "ZYX"]
     affine: list[list[float]] | None = None
     if nifti and plain:
-        matrix = _affine(header)
-        if matrix is not None:
-            affine = [[v if math.isfinite(v) else None for v in row] for row in matrix.tolist()]  # type: ignore[misc]
-            space = _place(matrix, space, how, number, out)
+        with np.errstate(all="ignore"):  # damaged numbers overflow on the way to being refused
+            matrix = _affine(header)
+            if matrix is not None:
+                affine = [[v if math.isfinite(v) else None for v in row] for row in matrix.tolist()]  # type: ignore[misc]
+                space = _place(matrix, space, how, number, out)
     told = any(v != 1.0 for v in space if v is not None) or out.units[1] is not None
     if told:
         out.spacing[1:], out.sources["voxel"] = space, "NIfTI header"
@@ -114,19 +105,17 @@ def _place(matrix: Floats, pixdim: list[float | None], how: How, number: Any, ou
 
 def sidecar_times(path: Path, frames: int, warnings: list[str]) -> tuple[float, ...] | None:
     """Frame times of the sidecar, where they fit; a question is added to ``warnings`` where not."""
-    beside = sidecar(path)
-    try:
-        content = json.loads(beside.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    if not isinstance(content, dict) or "times" not in content:
+    said = beside.content(path) or {}
+    if "times" not in said:
         return None
     try:
-        times = tuple(float(t) for t in content["times"])
-    except (TypeError, ValueError):
+        times = tuple(float(t) for t in said["times"])
+    except (TypeError, ValueError, OverflowError):
         times = ()
     if len(times) != frames or not all(map(math.isfinite, times)) or any(b <= a for a, b in pairwise(times)):
-        warnings.append(f"The times in {beside.name} are not {frames} increasing numbers and were ignored: is the file current?")
+        warnings.append(
+            f"The times in {beside.sidecar(path).name} are not {frames} increasing numbers and were ignored: is the file current?"
+        )
         return None
     return times
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import gzip
-import json
 import os
+import struct
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
@@ -16,9 +16,9 @@ from ..axes import Grid, nifti_affine
 from ..errors import SaveError
 from ..volume import Volume
 from .atomic import replacing
+from .beside import as_text, provenance, put_beside
 from .calibration import SPACE, TIME, parse_unit
 from .cast import convert_dtype, resolve_dtype
-from .nifti_calibration import sidecar
 
 SPACE_NAMES = {"m": ("meter", 1.0), "mm": ("mm", 1.0), "um": ("micron", 1.0), "nm": ("micron", 1e-3)}
 TIME_NAMES = {"s": ("sec", 1.0), "ms": ("msec", 1.0), "us": ("usec", 1.0), "min": ("sec", 60.0), "h": ("sec", 3600.0)}
@@ -30,8 +30,8 @@ def write(volume: Volume, path: Path, dtype: Any = None) -> Path:
     """Write ``.nii`` or ``.nii.gz``: three axes for one frame, four for more.
 
     Frames are taken from ``volume.data`` one at a time. Units NIfTI does not know are converted
-    (nm to um, min and h to s). Frame times that are not evenly spaced go into ``<name>.json`` beside
-    the file, in the unit of time of the header.
+    (nm to um, min and h to s). How the volume was made goes into a header extension, and with frame times that
+    are not evenly spaced, in the unit of time of the header, into ``<name>.json`` beside the file.
 
     Parameters
     ----------
@@ -44,21 +44,35 @@ def write(volume: Volume, path: Path, dtype: Any = None) -> Path:
     SaveError
         If it cannot be written; an earlier file stays as it was.
     """
-    stored = storable(resolve_dtype(dtype, volume.dtype if dtype is None else source_dtype(volume)))
-    header, time_factor = _header(volume, stored)
-    beside = sidecar(path)
+    made = provenance(volume)
+    times = volume.grid.times
     with ExitStack() as stack:
         temporary = stack.enter_context(replacing(path))
-        _sidecar(stack, beside, volume.grid, time_factor)
-        with open(temporary, "wb") as file:
-            if path.suffix.lower() == ".gz":
-                with gzip.GzipFile(filename="", fileobj=file, mode="wb", compresslevel=GZIP_LEVEL, mtime=0) as packed:
-                    _stream(packed, header, volume, stored)
-            else:
-                _stream(file, header, volume, stored)
-            file.flush()
-            os.fsync(file.fileno())
+        put_beside(stack, path, made, {"times": None if times is None else [t * time_factor(volume) for t in times]})
+        put(volume, temporary, dtype)
     return path
+
+
+def put(volume: Volume, file: Path, dtype: Any = None) -> None:
+    """Write a file as it is, under any name that ends like the one it will have."""
+    stored = storable(resolve_dtype(dtype, volume.dtype if dtype is None else source_dtype(volume)))
+    header = _header(volume, stored)
+    made = provenance(volume)
+    inside = b"" if made is None else _extension(as_text(made))
+    with open(file, "wb") as opened:
+        if file.suffix.lower() == ".gz":
+            with gzip.GzipFile(filename="", fileobj=opened, mode="wb", compresslevel=GZIP_LEVEL, mtime=0) as packed:
+                _stream(packed, header, inside, volume, stored)
+        else:
+            _stream(opened, header, inside, volume, stored)
+        opened.flush()
+        os.fsync(opened.fileno())
+
+
+def time_factor(volume: Volume) -> float:
+    """What times in a volume's unit are multiplied with to be in the header's."""
+    time = parse_unit(volume.units[0], TIME)
+    return TIME_NAMES[time[0]][1] * time[1] if time else 1.0
 
 
 def source_dtype(volume: Volume) -> np.dtype[Any]:
@@ -92,15 +106,15 @@ def frame_of(volume: Volume, k: int, dtype: np.dtype[Any]) -> Any:
     return np.ascontiguousarray(frame)
 
 
-def _header(volume: Volume, dtype: np.dtype[Any]) -> tuple[Any, float]:
+def _header(volume: Volume, dtype: np.dtype[Any]) -> Any:
     t, z, y, x = volume.shape
     sizes = (x, y, z) if t == 1 else (x, y, z, t)
     kind: Any = nib.Nifti2Header if max(sizes) > 32767 else nib.Nifti1Header
     header = kind()
     time, space = parse_unit(volume.units[0], TIME), parse_unit(volume.units[1], SPACE)
-    time_name, time_factor = TIME_NAMES[time[0]] if time else ("unknown", 1.0)
+    time_name = TIME_NAMES[time[0]][0] if time else "unknown"
+    in_header = time_factor(volume)
     space_name, space_factor = SPACE_NAMES[space[0]] if space else ("unknown", 1.0)
-    time_factor *= time[1] if time else 1.0
     space_factor *= space[1] if space else 1.0
     header.set_data_dtype(dtype)
     header.set_data_shape(sizes)
@@ -116,42 +130,30 @@ def _header(volume: Volume, dtype: np.dtype[Any]) -> tuple[Any, float]:
     if rigid:
         header.set_qform(affine, code=1)
     header["pixdim"][1:4] = np.linalg.norm(affine[:3, :3], axis=0)  # a quaternion cannot hold shear, pixdim can
-    header["pixdim"][4] = volume.spacing[0] * time_factor
-    header["toffset"] = (volume.origin[0] if volume.grid.times is None else volume.grid.times[0]) * time_factor
+    header["pixdim"][4] = volume.spacing[0] * in_header
+    header["toffset"] = (volume.origin[0] if volume.grid.times is None else volume.grid.times[0]) * in_header
     header.set_xyzt_units(xyz=space_name, t=time_name)
     header.set_slope_inter(1.0, 0.0)
     header["descrip"] = b"napari-spatimeinr"
-    return header, time_factor
+    return header
 
 
-def _stream(file: IO[bytes] | gzip.GzipFile, header: Any, volume: Volume, dtype: np.dtype[Any]) -> None:
+def _extension(text: str) -> bytes:
+    """A header extension of code 6, a comment: its length, a multiple of 16, its code, and the text."""
+    body = text.encode("ascii")
+    length = -(-(len(body) + 8) // 16) * 16
+    return struct.pack("<ii", length, 6) + body.ljust(length - 8, b"\0")
+
+
+def _stream(file: IO[bytes] | gzip.GzipFile, header: Any, extension: bytes, volume: Volume, dtype: np.dtype[Any]) -> None:
     single: Any = header.as_byteswapped("<")
-    offset = 544 if isinstance(header, nib.Nifti2Header) else 352
+    offset = (544 if isinstance(header, nib.Nifti2Header) else 352) + len(extension)
     single["vox_offset"] = offset
     block = single.binaryblock
-    file.write(block + bytes(offset - len(block)))
+    # Four bytes after the header say whether there is an extension.
+    file.write(block + bytes([1 if extension else 0, 0, 0, 0]) + extension)
     little = dtype.newbyteorder("<")
     for k in range(volume.shape[0]):
         # (z, y, x) in C order is x fastest, NIfTI's order of (x, y, z).
         frame = frame_of(volume, k, dtype).astype(little, copy=False)
         file.write(frame.reshape(-1).view(np.uint8).data)
-
-
-def _sidecar(stack: ExitStack, beside: Path, grid: Grid, factor: float) -> None:
-    """Put the frame times into the sidecar, or take old ones out; what else it holds stays."""
-    content: Any = {}
-    if beside.is_file():
-        try:
-            content = json.loads(beside.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            content = None
-    if grid.times is None:
-        if not isinstance(content, dict) or "times" not in content:
-            return
-        del content["times"]
-    elif not isinstance(content, dict):
-        raise SaveError(f"The frame times belong into {beside}, which exists and is not a JSON object; move it away first.")
-    else:
-        content["times"] = [t * factor for t in grid.times]
-    temporary = stack.enter_context(replacing(beside))
-    temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

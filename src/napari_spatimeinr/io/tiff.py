@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import struct
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +13,17 @@ from numpy.typing import NDArray
 
 from ..errors import FormatError, InputError, SpatimeINRError
 from ..volume import Volume
+from . import beside
 from .calibration import How, Stated, settle
 from .layout import choose_channel, match_axes, name_axes, to_tzyx
 from .lazy import PagedArray
 from .tiff_calibration import imagej, ome, tags
+from .tiff_check import check_chain, check_promises, check_sizes
 
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # what it logs on the way becomes our one sentence
 
-TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 LONG_XML = 2**18
 """Characters of OME-XML above which it is not carried along (it may describe every plane)."""
-HUGE_PLANE = 2**30
-"""Bytes of a compressed plane above which its compression must be believable."""
 
 
 def read(path: Path, how: How) -> Volume:
@@ -52,9 +50,10 @@ def read(path: Path, how: How) -> Volume:
     GridError
         If it states an impossible spacing and none is given.
     """
-    _check_chain(path)
+    pages = check_chain(path)
     try:
         with tifffile.TiffFile(path) as file:
+            check_promises(path, file.pages.first, pages)
             return _read(path, file, how)
     except SpatimeINRError:
         raise
@@ -85,7 +84,7 @@ def _read(path: Path, file: tifffile.TiffFile, how: How) -> Volume:
     else:
         stated = tags(file.pages.first)
     if how.part:
-        stated.spacing[0], stated.units[0], stated.sources["dt"], stated.origin[0] = None, None, None, 0.0
+        stated.forget_time()
     if len(file.series) > 1:
         warnings.append(f"The file holds {len(file.series)} images and the first was read: is it the right one?")
     stated.warnings[:0] = warnings
@@ -101,56 +100,14 @@ def _read(path: Path, file: tifffile.TiffFile, how: How) -> Volume:
         "source_dtype": str(data.dtype.newbyteorder("=")),
         **settled.metadata,
     }
+    made = None if how.part else beside.made_of(path, stated.made)
+    if made is not None:
+        metadata[beside.KEY] = made
     return Volume(data, settled.spacing, settled.origin, settled.units, settled.orientation, metadata)
 
 
-def _check_chain(path: Path) -> None:
-    """Follow the chain of page directories, which breaks off in a truncated file.
-
-    tifffile only logs such a break and returns fewer pages.
-    """
-    size = path.stat().st_size
-    broken = f"{path} is truncated or damaged (its chain of pages breaks off); copy or export it again."
-    with open(path, "rb") as file:
-        head = file.read(16)
-        order = {b"II": "<", b"MM": ">"}.get(head[:2], "")
-        version = struct.unpack(order + "H", head[2:4])[0] if order and len(head) >= 8 else 0
-        if version not in (42, 43):
-            raise FormatError(f"{path} is not a TIFF although its name says so; export it again or correct its ending.")
-        if version == 43 and len(head) < 16:
-            raise FormatError(broken)
-        count, entry, pointer, at = ("H", 12, "I", head[4:8]) if version == 42 else ("Q", 20, "Q", head[8:16])
-        wide = struct.calcsize(pointer)
-        offset, seen = struct.unpack(f"{order}{pointer}", at)[0], set()
-        if offset == 0:
-            raise FormatError(f"{path} has no pages; export it again.")
-        while offset:
-            if offset in seen or offset >= size:
-                raise FormatError(broken)
-            seen.add(offset)
-            file.seek(offset)
-            block = file.read(struct.calcsize(count))
-            if len(block) < struct.calcsize(count):
-                raise FormatError(broken)
-            length = struct.unpack(f"{order}{count}", block)[0] * entry
-            block = file.read(min(length + wide, size))
-            if len(block) < length + wide or not _tags_inside(block[:length], order, pointer, size):
-                raise FormatError(broken)
-            offset = struct.unpack(f"{order}{pointer}", block[length:])[0]
-
-
-def _tags_inside(block: bytes, order: str, pointer: str, size: int) -> bool:
-    """Whether the values of all standard tags of a page lie within the file (private ones have rules of their own)."""
-    wide = struct.calcsize(pointer)
-    for code, kind, count, at in struct.iter_unpack(f"{order}HH{pointer}{pointer}", block):
-        length = count * TYPE_BYTES.get(kind, 0)
-        if code < 0x8000 and length > wide and at + length > size:
-            return False
-    return True
-
-
 def _series(path: Path, file: tifffile.TiffFile, how: How) -> Any:
-    _check_sizes(path, file.pages.first)
+    check_sizes(path, file.pages.first)
     try:
         found = file.series
     except RuntimeError as error:
@@ -175,7 +132,7 @@ def _series(path: Path, file: tifffile.TiffFile, how: How) -> Any:
         )
     first = pages[0]
     for page in pages:
-        _check_sizes(path, page)
+        check_sizes(path, page)
         if page.shape != first.shape or page.dtype != first.dtype:
             raise InputError(f"{path} holds pages of different sizes or types; save the recording alone in one file.")
     if series.dataoffset is None and len(pages) * math.prod(first.shape) != math.prod(series.shape):
@@ -183,27 +140,6 @@ def _series(path: Path, file: tifffile.TiffFile, how: How) -> Any:
             f"{path} is truncated: it has {len(pages)} pages and promises {' x '.join(map(str, series.shape))}; copy it again."
         )
     return series
-
-
-def _check_sizes(path: Path, page: Any) -> None:
-    """Strips and tiles must lie within the file; tifffile fills missing ones with zeros."""
-    keyframe = page.keyframe
-    if keyframe.dtype is None or 0 in keyframe.shape or not keyframe.shape:
-        raise InputError(f"{path} has a page without pixels or of an unknown type; export the recording again.")
-    size = page.parent.filehandle.size
-    offsets, counts = list(page.dataoffsets), list(page.databytecounts)
-    inside = bool(offsets) and len(offsets) <= len(counts)
-    inside = inside and all(n > 0 and o > 0 and o + n <= size for o, n in zip(offsets, counts, strict=False))
-    stored = sum(counts[: len(offsets)])
-    bits = math.prod(keyframe.shape) * keyframe.bitspersample
-    if keyframe.compression == 1:
-        inside = inside and stored * 8 >= bits
-    elif keyframe.nbytes > HUGE_PLANE:
-        inside = inside and keyframe.nbytes < 20_000 * stored
-    if not inside:
-        raise FormatError(
-            f"{path} is truncated: page {page.index} promises data beyond the end of the file; copy or export it again."
-        )
 
 
 def _axes(path: Path, series: Any, how: How, warnings: list[str]) -> tuple[str, tuple[int, ...]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import Any
 from xml.etree import ElementTree
@@ -10,6 +9,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from ..errors import InputError
+from .beside import from_text
 from .calibration import SPACE, TIME, How, Stated, one_space_unit, parse_unit
 
 SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "min": 60.0, "h": 3600.0}
@@ -47,6 +47,7 @@ def imagej(metadata: dict[str, Any], page: Any, source: str) -> Stated:
         time = parse_unit(metadata["tunit"], TIME) if named else ("s", 1.0)
         out.spacing[0], out.units[0] = interval * (time[1] if time else 1.0), time[0] if time else None
         out.sources["dt"] = source
+    out.made = from_text(metadata.get("Info"))
     for axis, key in ((1, "zorigin"), (2, "yorigin"), (3, "xorigin")):
         pixels, step = _number(metadata.get(key)), out.spacing[axis]
         if pixels is not None and math.isfinite(pixels):
@@ -145,16 +146,18 @@ def _plane_times(pixels: Any, frames: int, out: Stated) -> None:
 
 
 def _own(image: Any, out: Stated) -> None:
-    """Origin and orientation, which OME-XML has no place for, from a description this package wrote."""
+    """Origin and orientation, which OME-XML has no place for, and provenance, from a description this package wrote."""
     for element in image:
-        if not element.tag.endswith("Description") or not (element.text or "").startswith('{"spatimeinr"'):
+        own = from_text(element.text) if element.tag.endswith("Description") else None
+        if own is None:
             continue
+        made = own.get("made")
+        out.made = made if isinstance(made, dict) else None
         try:
-            own = json.loads(element.text)["spatimeinr"]
             origin = [float(v) for v in own.get("origin", [0, 0, 0, 0])]
             orientation = np.asarray(own["orientation"], dtype=np.float64).reshape(3, 3) if "orientation" in own else None
             dt = float(own["dt"]) if "dt" in own else None
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
             return
         if len(origin) == 4 and all(map(math.isfinite, origin)):
             out.origin = origin

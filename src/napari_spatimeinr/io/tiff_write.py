@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator
+from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -16,21 +16,26 @@ from numpy.typing import NDArray
 from ..errors import SaveError
 from ..volume import Volume
 from .atomic import ending, replacing
+from .beside import as_text, provenance, put_beside
 from .calibration import SPACE, TIME, parse_unit
 from .cast import resolve_dtype
 from .nifti_write import frame_of, source_dtype, storable
 
 CLASSIC_BYTES = 2**32 - 2**25
 """More than this does not fit into a TIFF that is no BigTIFF."""
+TILE = 256
+DEFLATE_LEVEL = 4
+"""Higher levels take many times longer for noisy intensities, which hardly shrink further."""
 IMAGEJ_SPACE = {"um": 1.0, "nm": 1e-3, "mm": 1e3, "m": 1e6}
 IMAGEJ_TIME = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "min": 60.0, "h": 3600.0}
 MICRO = {"um": "µm", "us": "µs"}
 
 
 def write(volume: Volume, path: Path, dtype: Any = None) -> Path:
-    """Write ``.ome.tif(f)`` as OME-TIFF and other ``.tif(f)`` as an ImageJ hyperstack.
+    """Write ``.ome.tif(f)`` as OME-TIFF, compressed and tiled, and other ``.tif(f)`` as an ImageJ hyperstack.
 
-    Frames are taken from ``volume.data`` one at a time.
+    Frames are taken from ``volume.data`` one at a time. How the volume was made goes into the file (the description of the
+    image, or ImageJ's Info) and into ``<name>.json`` beside it.
 
     Parameters
     ----------
@@ -64,11 +69,35 @@ def write(volume: Volume, path: Path, dtype: Any = None) -> Path:
         # ImageJ reads no BigTIFF: beyond 4 GB it wants one page header before all planes.
         shape = (*volume.shape[:2], 1, *volume.shape[2:], 1)  # TZCYXS in full, or a Y or X of 1 is taken for another axis
         how = {"imagej": True, "truncate": nbytes > CLASSIC_BYTES, **_imagej(volume)}
-    with replacing(path) as temporary:
+    made = provenance(volume)
+    with ExitStack() as stack:
+        temporary = stack.enter_context(replacing(path))
+        put_beside(stack, path, made)
         options = {key: how.pop(key) for key in ("ome", "imagej", "bigtiff") if key in how}
+        planes = _planes(volume, stored)
+        if is_ome:
+            how |= _packed(volume, stored)
+            planes = _tiles(planes, how["tile"]) if "tile" in how else planes
         with tifffile.TiffWriter(temporary, **options) as file:
-            file.write(_planes(volume, stored), shape=shape, dtype=stored, photometric="minisblack", software=False, **how)
+            file.write(planes, shape=shape, dtype=stored, photometric="minisblack", software=False, **how)
     return path
+
+
+def _packed(volume: Volume, dtype: np.dtype[Any]) -> dict[str, Any]:
+    """Lossless compression, in tiles where planes are larger than one."""
+    how: dict[str, Any] = {"compression": "adobe_deflate", "compressionargs": {"level": DEFLATE_LEVEL}}
+    # Differences of neighbours shrink further than they do; for floats they need byte planes, which not every reader knows.
+    how |= {"predictor": True} if dtype.kind in "iu" else {}
+    return how | ({"tile": (TILE, TILE)} if max(volume.shape[2:]) > TILE else {})
+
+
+def _tiles(planes: Iterator[NDArray[Any]], size: tuple[int, int]) -> Iterator[NDArray[Any]]:
+    for plane in planes:
+        for y in range(0, plane.shape[0], size[0]):
+            for x in range(0, plane.shape[1], size[1]):
+                tile = plane[y : y + size[0], x : x + size[1]]
+                missing = [(0, full - n) for full, n in zip(size, tile.shape, strict=True)]
+                yield np.ascontiguousarray(np.pad(tile, missing, mode="edge"))
 
 
 def _planes(volume: Volume, dtype: np.dtype[Any]) -> Iterator[NDArray[Any]]:
@@ -92,6 +121,8 @@ def _imagej(volume: Volume) -> dict[str, Any]:
         metadata["finterval"] = dt * time[1] * IMAGEJ_TIME[time[0]]
     elif dt != 1.0:
         metadata |= {"finterval": dt, "tunit": "frame"}
+    if made := provenance(volume):
+        metadata["Info"] = as_text(made)
     for key, origin, step in zip(("zorigin", "yorigin", "xorigin"), volume.origin[1:], volume.spacing[1:], strict=True):
         if origin != 0:
             metadata[key] = -origin / step
@@ -126,8 +157,10 @@ def _ome(volume: Volume) -> dict[str, Any]:
         own["origin"] = list(volume.origin)
     if volume.orientation is not None:
         own["orientation"] = volume.orientation.tolist()
+    if made := provenance(volume):
+        own["made"] = made
     if own:
-        metadata["Description"] = json.dumps({"spatimeinr": own})
+        metadata["Description"] = as_text(own)
     name = volume.metadata.get("channel")
     if name:
         metadata["Channel"] = {"Name": str(name)}

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ..axes import MAX_VOXELS
 from ..errors import FormatError, InputError, SpatimeINRError
 from ..volume import Volume
+from . import beside
 from .calibration import How, settle
 from .layout import choose_channel, match_axes, to_tzyx
 from .lazy import LazyArray, as_slice
@@ -34,7 +35,7 @@ def is_zarr(path: Path) -> bool:
 
 
 def read(path: Path, how: How) -> Volume:
-    """Read the full-resolution level of an OME-Zarr image; chunks are read when they are indexed.
+    """Read one level of an OME-Zarr image, the finest unless another is asked for; chunks are read when they are indexed.
 
     Parameters
     ----------
@@ -76,7 +77,7 @@ def read(path: Path, how: How) -> Volume:
 def _read(path: Path, zarr: Any, how: How) -> Volume:
     where, image, attributes, version = _image(path, zarr)
     multiscale = _first(path, attributes.get("multiscales"))
-    dataset = _first(path, multiscale.get("datasets"))
+    dataset = _level(path, multiscale, how.level)
     name = dataset.get("path")
     if not isinstance(name, str) or not name:
         raise FormatError(f"The OME-Zarr metadata of {path} describe no image; export the recording again.")
@@ -94,11 +95,12 @@ def _read(path: Path, zarr: Any, how: How) -> Volume:
     channel, channels = choose_channel(axes, shape, how.channel, how.any_channel)
     data = ZarrArray(array, axes, channel, where / name)
 
-    own = attributes.get("spatimeinr")
+    own = attributes.get(beside.KEY)
     stated = stated_by(path, axes, multiscale, dataset, own if isinstance(own, dict) else {})
     stated.warnings += _missing(where / name, array)
     settled = settle(stated, how, data.shape)
-    header: dict[str, Any] = {"version": version, "name": multiscale.get("name"), "path": name, "spatimeinr": own}
+    header: dict[str, Any] = {"version": version, "name": multiscale.get("name"), "path": name, beside.KEY: own}
+    header |= {"levels": _shapes(image, multiscale, axes), "level": how.level}
     metadata = {
         "source": str(path),
         "format": "ome-zarr",
@@ -110,6 +112,9 @@ def _read(path: Path, zarr: Any, how: How) -> Volume:
         "source_dtype": str(data.dtype),
         **settled.metadata,
     }
+    made = {key: value for key, value in (beside.plain(own) or {}).items() if key not in ("orientation", "channel")}
+    if made:
+        metadata[beside.KEY] = made
     return Volume(data, settled.spacing, settled.origin, settled.units, settled.orientation, metadata)
 
 
@@ -148,6 +153,31 @@ def _first(path: Path, items: Any) -> dict[str, Any]:
     if not isinstance(items, list) or not items or not isinstance(items[0], dict):
         raise FormatError(f"The OME-Zarr metadata of {path} describe no image; export the recording again.")
     return items[0]
+
+
+def _level(path: Path, multiscale: dict[str, Any], level: int) -> dict[str, Any]:
+    """The metadata of a level, 0 the finest."""
+    datasets = multiscale.get("datasets")
+    first = _first(path, datasets)
+    assert isinstance(datasets, list)
+    count = len(datasets)
+    if not 0 <= level < count:
+        raise InputError(
+            f"There is no level {level}: {path} has {count}, choose with level=N (--level N), N from 0 to {count - 1}."
+        )
+    return datasets[level] if isinstance(datasets[level], dict) else first
+
+
+def _shapes(image: Any, multiscale: dict[str, Any], axes: str) -> list[list[int]]:
+    """(T, Z, Y, X) of every level that can be told."""
+    out = []
+    for dataset in multiscale["datasets"]:
+        try:
+            sizes = dict(zip(axes, image[dataset["path"]].shape, strict=True))
+        except Exception:  # a level that nobody asked for may be damaged
+            continue
+        out.append([int(sizes.get(letter, 1)) for letter in "TZYX"])
+    return out
 
 
 def _array(path: Path, zarr: Any, group: Any, name: str) -> Any:
@@ -213,8 +243,15 @@ class ZarrArray(LazyArray):
         try:
             self._check_lengths(dict(zip("TZYX", rising, strict=True)))
             got = self._array[tuple(self._channel if letter == "C" else where[letter] for letter in self._axes)]
-        except (SpatimeINRError, MemoryError):
+        except SpatimeINRError:
             raise
+        except MemoryError as error:
+            if self._array.shards is None:
+                raise
+            raise FormatError(  # the index of a shard states lengths, which the library trusts
+                f"{self._path} is damaged, or memory is short: a shard of frames {rising[0][0]} to {rising[0][-1]} states more bytes "
+                "than there is memory for; copy or export it again."
+            ) from error
         except Exception as error:  # decoders of damaged chunks raise whatever they like
             raise FormatError(
                 f"{self._path} is damaged: a chunk of frames {rising[0][0]} to {rising[0][-1]} cannot be decoded; "

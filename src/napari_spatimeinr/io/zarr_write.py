@@ -4,30 +4,37 @@ from __future__ import annotations
 
 import json
 import warnings as python_warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..errors import SaveError, SpatimeINRError
 from ..volume import Volume
-from .atomic import replacing_folder
+from .beside import KEY, provenance
 from .calibration import SPACE, TIME, parse_unit
 from .cast import resolve_dtype
 from .nifti_write import frame_of, source_dtype, storable
+from .pyramid import coarser, factors
 from .zarr import INSTALL, is_zarr
+from .zarr_store import Building, building
 
 VERSIONS = {"0.4": 2, "0.5": 3}
 """Versions of OME-Zarr that can be written, with the Zarr format of each."""
 CHUNK = (1, 32, 256, 256)
-LEVEL = "0"
+EVERY_CHUNK = {"write_empty_chunks": True}
+"""So that a chunk that is not there is one that was lost."""
 TIME_NAMES = {"s": "second", "ms": "millisecond", "us": "microsecond", "min": "minute", "h": "hour"}
 SPACE_NAMES = {"um": "micrometer", "nm": "nanometer", "mm": "millimeter", "m": "meter"}
 
 
 def write(volume: Volume, path: Path, dtype: Any = None, version: str = "0.4") -> Path:
-    """Write an OME-Zarr image with axes t, z, y, x and one level.
+    """Write an OME-Zarr image with axes t, z, y, x, and with coarser levels while planes are large.
 
-    Frames are taken from ``volume.data`` one at a time. The orientation, the name of the channel and
-    the provenance in ``volume.metadata["spatimeinr"]``, for which OME-Zarr has no place, go into the
+    Frames are taken from ``volume.data`` one at a time, into ``<name>.partial``. Where it is known what they are (rendered by
+    a model, or read from a file), writing them again after an interruption goes on from there. The orientation, the name
+    of the channel and the provenance in ``volume.metadata["spatimeinr"]``, for which OME-Zarr has no place, go into the
     attribute "spatimeinr".
 
     Parameters
@@ -54,36 +61,89 @@ def write(volume: Volume, path: Path, dtype: Any = None, version: str = "0.4") -
         import zarr
     except ImportError as error:
         raise SaveError(f"{path} cannot be written because the library for OME-Zarr is missing; {INSTALL}.") from error
-    with replacing_folder(path, is_zarr) as folder:
-        array = _create(zarr, folder, volume, stored, version)
-        for k in range(volume.shape[0]):
+    levels = factors(volume.shape, volume.spacing)
+    with building(path, _identity(volume, stored, version), is_zarr) as build:
+        if build.done and not _same(zarr, build, volume, stored):
+            raise SaveError(f"{build.folder} holds other values than are written now; move it away, or choose another name.")
+        arrays = _create(zarr, build, volume, stored, version, levels)
+        for k in range(build.done, volume.shape[0]):
             frame = frame_of(volume, k, stored)
             try:
-                array[k] = frame
+                for i, array in enumerate(arrays):
+                    if i:
+                        frame = coarser(frame, [a // b for a, b in zip(levels[i], levels[i - 1], strict=True)])
+                    array[k] = frame
             except (OSError, MemoryError, SpatimeINRError):
                 raise
             except Exception as error:
                 raise SaveError(f"{path} could not be written (frame {k}: {error}); choose another place or type.") from error
+            build.frame_done(lambda t: _files(build.folder, len(arrays), t, version))
     return path
 
 
-def _create(zarr: Any, folder: Path, volume: Volume, dtype: Any, version: str) -> Any:
-    """The metadata of the image, and the array to fill."""
+def _identity(volume: Volume, dtype: Any, version: str) -> dict[str, Any] | None:
+    """What is written, in JSON values; None where the values may come from anywhere."""
+    made = provenance(volume)
+    source = volume.metadata.get("source")
+    origin: Any = made
+    if not made and source and Path(source).exists():
+        facts = Path(source).stat()
+        origin = [str(source), facts.st_size, facts.st_mtime_ns, volume.metadata.get("channel_index")]
+    if not origin:
+        return None
+    grid = [list(volume.shape), list(volume.spacing), list(volume.origin), list(volume.units)]
+    identity: dict[str, Any] = json.loads(
+        json.dumps({"origin": origin, "grid": grid, "dtype": str(dtype), "version": version}, default=str)
+    )
+    return identity
+
+
+def _same(zarr: Any, build: Building, volume: Volume, dtype: Any) -> bool:
+    """Whether the last frame that is there is what would be written: names and dates do not prove it."""
+    k = build.done - 1
+    try:
+        there = zarr.open_group(store=str(build.folder), mode="r")["0"][k]
+    except Exception:
+        return False
+    return bool(np.array_equal(there, frame_of(volume, k, dtype), equal_nan=np.dtype(dtype).kind == "f"))
+
+
+def _files(folder: Path, levels: int, k: int, version: str) -> list[Path]:
+    """The files of the chunks of a frame."""
+    inside = (str(k),) if VERSIONS[version] == 2 else ("c", str(k))
+    return [file for level in range(levels) for file in folder.joinpath(str(level), *inside).rglob("*") if file.is_file()]
+
+
+def _create(
+    zarr: Any, build: Building, volume: Volume, dtype: Any, version: str, levels: Sequence[tuple[int, int, int]]
+) -> list[Any]:
+    """The metadata of the image, and the arrays to fill; those that are there where writing goes on."""
     number = VERSIONS[version]
     with python_warnings.catch_warnings():
         python_warnings.simplefilter("ignore")
-        group = zarr.open_group(store=str(folder), mode="w", zarr_format=number, attributes=_attributes(volume, version))
-        return group.create_array(
-            LEVEL,
-            shape=volume.shape,
-            dtype=dtype,
-            chunks=tuple(min(n, most) for n, most in zip(volume.shape, CHUNK, strict=True)),
-            compressors=_compressor(number),
-            chunk_key_encoding={"name": "v2" if number == 2 else "default", "separator": "/"},
-            dimension_names=None if number == 2 else list("tzyx"),
-            fill_value=0,
-            config={"write_empty_chunks": True},  # so that a chunk that is not there is one that was lost
+        if build.done:
+            group = zarr.open_group(store=str(build.folder), mode="r+")
+            return [zarr.open_array(store=str(build.folder / str(i)), mode="r+", config=EVERY_CHUNK) for i in range(len(levels))]
+        group = zarr.open_group(
+            store=str(build.folder), mode="a", zarr_format=number, attributes=_attributes(volume, version, levels)
         )
+        arrays = []
+        for i, factor in enumerate(levels):
+            shape = (volume.shape[0], *(n // f for n, f in zip(volume.shape[1:], factor, strict=True)))
+            arrays.append(
+                group.create_array(
+                    str(i),
+                    shape=shape,
+                    dtype=dtype,
+                    chunks=tuple(min(n, most) for n, most in zip(shape, CHUNK, strict=True)),
+                    compressors=_compressor(number),
+                    chunk_key_encoding={"name": "v2" if number == 2 else "default", "separator": "/"},
+                    dimension_names=None if number == 2 else list("tzyx"),
+                    fill_value=0,
+                    config=EVERY_CHUNK,
+                )
+            )
+        return arrays
 
 
 def _compressor(number: int) -> Any:
@@ -96,28 +156,34 @@ def _compressor(number: int) -> Any:
     return BloscCodec(cname="zstd", clevel=5, shuffle="shuffle")
 
 
-def _attributes(volume: Volume, version: str) -> dict[str, Any]:
+def _attributes(volume: Volume, version: str, levels: Sequence[tuple[int, int, int]]) -> dict[str, Any]:
     time, space = parse_unit(volume.units[0], TIME), parse_unit(volume.units[1], SPACE)
     axes = []
-    factors = []
+    unit_factors = []
     for letter, kind, unit in zip("tzyx", ("time", *["space"] * 3), (time, *[space] * 3), strict=True):
         axes.append({"name": letter, "type": kind} | ({"unit": (TIME_NAMES | SPACE_NAMES)[unit[0]]} if unit else {}))
-        factors.append(unit[1] if unit else 1.0)
-    steps = [{"type": "scale", "scale": [s * f for s, f in zip(volume.spacing, factors, strict=True)]}]
-    if any(volume.origin):
-        steps.append({"type": "translation", "translation": [o * f for o, f in zip(volume.origin, factors, strict=True)]})
-    multiscale = {"axes": axes, "datasets": [{"path": LEVEL, "coordinateTransformations": steps}]}
+        unit_factors.append(unit[1] if unit else 1.0)
+    datasets = []
+    for i, factor in enumerate(levels):
+        voxel = (1, *factor)
+        scale = [s * f * v for s, f, v in zip(volume.spacing, unit_factors, voxel, strict=True)]
+        # A block's mean lies at its centre.
+        place = [(o + s * (v - 1) / 2) * f for o, s, f, v in zip(volume.origin, volume.spacing, unit_factors, voxel, strict=True)]
+        steps: list[dict[str, Any]] = [{"type": "scale", "scale": scale}]
+        if any(place):
+            steps.append({"type": "translation", "translation": place})
+        datasets.append({"path": str(i), "coordinateTransformations": steps})
+    multiscale = {"axes": axes, "datasets": datasets}
     attributes: dict[str, Any] = (
         {"multiscales": [{"version": version, **multiscale}]}
         if version == "0.4"
         else {"ome": {"version": version, "multiscales": [multiscale]}}
     )
-    provenance = volume.metadata.get("spatimeinr")
-    own: dict[str, Any] = dict(provenance) if isinstance(provenance, dict) else {}
+    own: dict[str, Any] = provenance(volume) or {}
     if volume.orientation is not None:
         own["orientation"] = volume.orientation.tolist()
     if volume.metadata.get("channel"):
         own["channel"] = str(volume.metadata["channel"])
     if own:
-        attributes["spatimeinr"] = json.loads(json.dumps(own, default=str))
+        attributes[KEY] = own
     return attributes

@@ -11,10 +11,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .axial import Axial
+from .axial import Axial, InPlane
 from .decoder import Decoder
 from .encoder import Encoder
 from .frames import Box, Frames, grown
+from .implicit import Published
 from .motion import Displaced, VelocityField
 from .sampling import PREFILTER_REACH, cubic, gaussian, linear, prefilter
 
@@ -54,13 +55,15 @@ def around(t: float, numbers: Sequence[int], outer: int) -> Around:
 
 @dataclass
 class Network:
-    """Velocity field, encoder and decoder, and what makes planes finer; any of them may be missing (switched off or rejected)."""
+    """Velocity field, encoder and decoder, and what makes planes and voxels finer; any of them may be missing (switched off or rejected)."""
 
     velocity: VelocityField | None = None
     encoder: Encoder | None = None
     decoder: Decoder | None = None
     precision: torch.dtype = torch.float32
     axial: Axial | None = None
+    in_plane: InPlane | None = None
+    published: Published | None = None
 
     @property
     def outer(self) -> int:

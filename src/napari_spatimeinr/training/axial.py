@@ -43,20 +43,30 @@ def lateral_planes(
     ``read(k, z, y, x, size)`` gives two planes ``(2, h, w)`` from ``z`` and ``z + every`` of frame ``k``; only
     every ``every``-th plane is used.
     """
-    generator = torch.Generator().manual_seed(seed)
     pairs = [(k, z) for k in range(count) for z in range(0, shape[0] - every, every)]
-    order = torch.randperm(len(pairs), generator=generator).tolist()
+    both = lively_crops(lambda k, z, y, x: read(k, z, y, x, LARGEST_CROP), pairs, (shape[1], shape[2]), seed)
+    return Lateral(both[:, 0], both[:, 1])
+
+
+def lively_crops(
+    read: Callable[[int, int, int, int], Tensor], places: Sequence[tuple[int, int]], shape: tuple[int, int], seed: int
+) -> Tensor:
+    """Half of the random crops that ``read(k, z, y, x)`` gives, ``(n, h, w)`` each, those with the most in the first plane: ``(N, n, h, w)``.
+
+    Background teaches nothing. ``places`` are the frames and planes to choose from, ``shape`` is (y, x) of a plane.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    order = torch.randperm(len(places), generator=generator).tolist()
     found = []
     for n in range(2 * MOST_PLANES):
-        k, z = pairs[order[n % len(order)]]
-        y, x = (int(torch.randint(0, max(1, m - LARGEST_CROP + 1), (1,), generator=generator)) for m in shape[1:])
-        if n >= len(order) and max(shape[1:]) <= LARGEST_CROP:
+        k, z = places[order[n % len(order)]]
+        y, x = (int(torch.randint(0, max(1, m - LARGEST_CROP + 1), (1,), generator=generator)) for m in shape)
+        if n >= len(order) and max(shape) <= LARGEST_CROP:
             break
-        found.append(read(k, z, y, x, LARGEST_CROP))
-    both = torch.stack(found)
-    # Half of them, those with the most in them: background teaches nothing.
-    best = both[:, 0].flatten(1).std(1).argsort(descending=True)[: max(1, -(-len(both) // 2), min(len(both), MOST_PLANES // 2))]
-    return Lateral(both[best, 0], both[best, 1])
+        found.append(read(k, z, y, x))
+    crops = torch.stack(found)
+    most = max(1, -(-len(crops) // 2), min(len(crops), MOST_PLANES // 2))
+    return crops[crops[:, 0].flatten(1).std(1).argsort(descending=True)[:most]]
 
 
 def noise_of(planes: Tensor) -> float:
@@ -84,12 +94,13 @@ def blurred(planes: Tensor, sigma: float) -> Tensor:
     return F.conv2d(planes[:, None, index], taps.view(1, 1, -1, 1))[:, 0]
 
 
-def _kept(sigma: float, like: Tensor) -> float:
+def kept_noise(sigma: float, like: Tensor) -> float:
     """Share of the variance of white noise that is left after blur along one axis."""
     return float((_kernel(sigma, like) ** 2).sum()) if sigma > 0 else 1.0
 
 
-def _correlation(a: Tensor, b: Tensor) -> float:
+def correlation(a: Tensor, b: Tensor) -> float:
+    """Correlation coefficient of two tensors of one shape."""
     a, b = a - a.mean(), b - b.mean()
     return float((a * b).sum() / (a.square().sum() * b.square().sum()).sqrt().clamp(min=1e-12))
 
@@ -111,11 +122,11 @@ def axial_blur(lateral: Lateral, step: int) -> float:
         return planes, planes.transpose(1, 2)
 
     pairs = zip(turned(lateral.planes), turned(lateral.above), strict=True)
-    wanted = sum(_correlation(detail(a), detail(b)) for a, b in pairs) / 2
+    wanted = sum(correlation(detail(a), detail(b)) for a, b in pairs) / 2
 
     def enough(sigma: float) -> bool:
         fine = [detail(blurred(planes, sigma)) for planes in turned(lateral.planes)]
-        return sum(_correlation(f[:, step:], f[:, :-step]) for f in fine) / 2 >= wanted
+        return sum(correlation(f[:, step:], f[:, :-step]) for f in fine) / 2 >= wanted
 
     if enough(0.0):
         return 0.0
@@ -140,17 +151,27 @@ def train_axial(
     Lateral planes are blurred along one axis as z is and sampled every ``step`` voxels; the target are lines
     ``step / factor`` apart: blurred too, or as they are where the network sharpens.
     """
-    planes = lateral.planes
-    device = planes.device
-    generator = torch.Generator().manual_seed(seed)
-    reach, fine = network.reach, step // network.factor
+    planes, fine = lateral.planes, step // network.factor
     bank = []
     # Blur along one axis takes noise away that planes along z have.
     noise = noise_of(planes) if network.sharpen else 0.0
     for blur in blurs:
         for turned in (planes, planes.transpose(1, 2)):
             soft = blurred(turned, blur)
-            bank.append((soft, turned if network.sharpen else soft, math.sqrt(1 - _kept(blur, planes)) * noise))
+            bank.append((soft, turned if network.sharpen else soft, math.sqrt(1 - kept_noise(blur, planes)) * noise))
+    yield from train_lines(network, bank, step, fine, steps, learning_rate, seed)
+
+
+Bank = Sequence[tuple[Tensor, Tensor, float]]
+"""What lines are learned from: planes ``(N, A, B)`` given and wanted, and the noise that is added to the given."""
+
+
+def train_lines(
+    network: Axial, bank: Bank, step: int, fine: int, steps: int, learning_rate: float, seed: int
+) -> Iterator[tuple[int, float]]:
+    """Train in place to make of every ``step``-th line of planes every ``fine``-th one; yields (step, loss)."""
+    device, reach = bank[0][0].device, network.reach
+    generator = torch.Generator().manual_seed(seed)
     optimiser = torch.optim.AdamW(network.parameters(), lr=learning_rate)
     for number in range(steps):
         for group in optimiser.param_groups:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import torch
@@ -47,14 +48,17 @@ def at_native_gap(table: dict[str, Any], network: Network, frames: Frames, seed:
     """The table for frames at the recording's own interval, of which the held-out frames had twice.
 
     What a width exceeds that of the best aligned places of the same brightness (noise) comes from what could not be
-    aligned; its square is taken to shrink as the mean squared disagreement of neighbouring frames does.
+    aligned; its square is taken to shrink as the mean squared disagreement of neighbouring frames does. Where the held-out
+    frames were aligned nowhere, noise shows on frames whose motion is known: acquired ones, predicted from their neighbours.
     """
     pairs = sorted({round(i * (frames.count - 2) / 3) for i in range(4)})
     measured = [_difference(network, frames, around(k + 0.5, range(frames.count), 0), k + 0.5, box)
                 for k in pairs for box in blocks(frames.shape, seed + k, most=6)]  # fmt: skip
     share = min(1.0, _mean_square(torch.cat(measured)) / max(table["disagreement"], 1e-12))
     wide = torch.tensor(table["widths"], dtype=torch.float64) ** 2
-    noise = wide.amin(0, keepdim=True)
+    known = sorted({1 + round(i * (frames.count - 3) / 3) for i in range(4)})
+    samples = [_samples(network, frames, HeldOut([t], [k for k in range(frames.count) if k != t]), t, seed) for t in known]
+    noise = torch.minimum(wide.amin(0), _least(torch.cat(samples, 1), table["edges"]) ** 2)
     native = (noise + share * (wide - noise)).sqrt()
     return table | {"widths": [[round(w, 6) for w in row] for row in native.tolist()], "share_of_disagreement": round(share, 4)}
 
@@ -90,13 +94,27 @@ def _difference(
     return disagreement(places, read, moved, frames.shape)
 
 
+def _least(samples: Tensor, edges: list[list[float]]) -> Tensor:
+    """The smallest quantile of all bins of disagreement, for each of intensity ``(J,)``; infinite where samples are too few."""
+    index, errors = _bins(samples, edges), samples[2]
+    least = torch.full((len(edges[1]) + 1,), torch.inf, dtype=torch.float64)
+    for i, j in itertools.product(range(len(edges[0]) + 1), range(len(least))):
+        some = errors[(index[0] == i) & (index[1] == j)]
+        if len(some) >= LEAST_IN_BIN:
+            least[j] = least[j].clamp(max=float(_quantile(some)))
+    return least
+
+
+def _bins(samples: Tensor, edges: list[list[float]]) -> list[Tensor]:
+    return [torch.bucketize(row, torch.tensor(e, device=row.device)) for row, e in zip(samples, edges, strict=False)]
+
+
 def _table(samples: Tensor) -> dict[str, Any]:
     edges = []
     for row, quantiles in zip(samples, EDGES, strict=False):
         thinned = row[:: max(1, len(row) // 500_000)]
         edges.append(thinned.quantile(torch.tensor(quantiles, device=row.device)).tolist())
-    index = [torch.bucketize(row, torch.tensor(e, device=row.device)) for row, e in zip(samples, edges, strict=False)]
-    errors = samples[2]
+    index, errors = _bins(samples, edges), samples[2]
     table: list[list[float]] = []
     whole = float(_quantile(errors))
     for i in range(len(EDGES[0]) + 1):

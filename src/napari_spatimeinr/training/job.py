@@ -20,8 +20,21 @@ from ..volume import Volume
 from .schedule import Plateau, Schedule
 
 SNAPSHOT_EVERY = 0.5
+FINER = ("planes", "in plane")
+"""The stages that make voxels finer, the last ones."""
 BEFORE_PLANES = 0.75
 """Share of a time budget for what comes before finer planes are learned."""
+
+
+def parts_of(network: Network) -> dict[str, bool]:
+    """Which parts there are, by the names that provenance gives them."""
+    return {
+        "motion": network.velocity is not None,
+        "latents": network.encoder is not None,
+        "axial": network.axial is not None,
+        "in_plane": network.in_plane is not None,
+        "published": network.published is not None,
+    }
 
 
 @dataclass(frozen=True)
@@ -79,7 +92,7 @@ class Job:
         provenance = copy.deepcopy(self.provenance) | {"steps": self.schedule.steps, "seconds": round(self.schedule.elapsed(), 2)}
         provenance.setdefault(
             "chosen",
-            {"motion": network.velocity is not None, "latents": network.encoder is not None, "axial": network.axial is not None},
+            parts_of(network),
         )
         return Field(self.volume, network, self.levels, self.config, self.device, self.interpolation, provenance)
 
@@ -95,20 +108,29 @@ class Job:
     def drive(self, stage: str, kind: str, steps: Iterator[tuple[int, float]], until: float) -> Steps:
         """Run optimisation steps until they end, stop improving, or the share ``until`` of the budget is used."""
         plateau = Plateau()
-        if "planes" in self.schedule.planned and kind != "planes":
+        if kind not in FINER and any(k in self.schedule.planned for k in FINER):
             until *= BEFORE_PLANES
-        before = time.monotonic()
-        for _, loss in steps:
-            now = time.monotonic()
-            self.schedule.tick(kind, now - before)
-            before = now
-            if not math.isfinite(loss):
-                raise FitError(
-                    "The fit diverged (the loss is not a number); check the recording for extreme values or lower latents.learning_rate."
-                )
-            self.loss = loss
+        for _, loss in self.counted(kind, steps):
             yield self.progress(stage)
-            before = time.monotonic()
             if self.schedule.late(until) or plateau.reached(loss):
                 self.schedule.planned[kind] = self.schedule.done.get(kind, 0)
                 break
+
+    def counted(self, kind: str, steps: Iterator[tuple[int, float]]) -> Iterator[tuple[int, float]]:
+        """The same steps, each counted and timed; what is done between two of them is not.
+
+        Raises
+        ------
+        FitError
+            If the loss is no longer a number.
+        """
+        before = time.monotonic()
+        for step, loss in steps:
+            self.schedule.tick(kind, time.monotonic() - before)
+            if not math.isfinite(loss):
+                raise FitError(
+                    "The fit diverged (the loss is not a number); check the recording for extreme values or lower the learning rate."
+                )
+            self.loss = loss
+            yield step, loss
+            before = time.monotonic()

@@ -58,7 +58,7 @@ def fit_planes(job: Job) -> Steps:
     report["blur_voxels"] = [round(blur, 3) for blur in blurs]
     network = _network(job, factor, sharpen)
     steps = train_axial(network, lateral, step, blurs, options.steps, options.learning_rate, job.seed)
-    yield from job.drive("planes", "planes", steps, 1.0)
+    yield from job.drive("planes", "planes", steps, 0.94 if "in plane" in job.schedule.planned else 1.0)
     # Only now: a fit that was stopped before learns them when it is resumed.
     job.provenance["axial"] = report
     job.network.axial = network.requires_grad_(False)

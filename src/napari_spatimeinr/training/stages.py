@@ -13,11 +13,12 @@ from torch import Tensor
 
 from ..field import Field
 from ..model.network import Network
-from . import confidence, gate, holdout, planes
-from .job import FitProgress, Job, Steps
+from . import confidence, gate, holdout, in_plane, planes
+from .job import FitProgress, Job, Steps, parts_of
 from .latents import train
 from .levels import estimate_gains
 from .motion import MotionData, block_mask, misalignment, motion_data, refine, start
+from .published import run_published
 
 GAIN_VOXELS = 512
 """Frames are compared in brightness on the coarsest level with at least this many voxels; smaller recordings say too little."""
@@ -28,8 +29,14 @@ def run(job: Job) -> Generator[FitProgress, None, Field]:
     chosen: dict[str, Any] = {"motion": False, "latents": False, "interpolation": "linear"}
     job.provenance["chosen"] = chosen
     job.provenance["reasons"] = {}
-    known = job.resume if job.resume is not None and "axial" in job.resume.provenance else None
-    learn_planes = known is None and not job.constant and planes.wanted(job)
+    if job.config.published is not None and not job.constant:
+        yield job.progress("reading")
+        yield from run_published(job)
+        chosen |= parts_of(job.network)
+        return job.snapshot()
+    known = {} if job.resume is None else {part: job.resume for part in ("axial", "in_plane") if part in job.resume.provenance}
+    learn_planes = "axial" not in known and not job.constant and planes.wanted(job)
+    learn_voxels = "in_plane" not in known and not job.constant and in_plane.wanted(job)
     if learn_planes:
         planes.plan(job)
     elif not job.constant and job.resume is None and planes.sharpened(job):
@@ -37,6 +44,10 @@ def run(job: Job) -> Generator[FitProgress, None, Field]:
             "The blur along z is not undone: that takes several planes, and at least four times as many voxels across "
             "them as lie between two of them."
         )
+    if learn_voxels:
+        in_plane.plan(job)
+    elif not job.constant and job.config.in_plane.enabled and "in_plane" not in known:
+        job.provenance["reasons"]["in_plane"] = "the planes are too small to learn finer voxels from"
     yield job.progress("reading")
     if job.volume.shape[0] > 1 and not job.constant:
         data = motion_data(job.frames, job.volume.spacing[1:], job.config.motion)
@@ -48,17 +59,14 @@ def run(job: Job) -> Generator[FitProgress, None, Field]:
         yield from _fit(job, data)
     elif job.volume.shape[0] == 1:
         job.provenance["reasons"]["motion"] = "one time point: nothing moves"
-    if known is not None:
-        job.provenance["axial"] = copy.deepcopy(known.provenance["axial"])
-        job.network.axial = copy.deepcopy(known.network.axial)
+    for part, old in known.items():
+        job.provenance[part] = copy.deepcopy(old.provenance[part])
+        setattr(job.network, part, copy.deepcopy(getattr(old.network, part)))
     if learn_planes:
         yield from planes.fit_planes(job)
-    chosen |= {
-        "motion": job.network.velocity is not None,
-        "latents": job.network.encoder is not None,
-        "axial": job.network.axial is not None,
-        "interpolation": job.interpolation,
-    }
+    if learn_voxels:
+        yield from in_plane.fit_in_plane(job)
+    chosen |= {**parts_of(job.network), "interpolation": job.interpolation}
     return job.snapshot()
 
 

@@ -1,0 +1,196 @@
+"""The published commands: ``train`` and ``infer``, with the published options and files."""
+
+from __future__ import annotations
+
+import math
+import time
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from . import cli_options as options
+from .cli_jobs import Interrupt, read
+from .cli_output import Output, guarded
+from .config import Config, make_config
+from .errors import ConfigError, InputError
+from .watched import Watched
+
+if TYPE_CHECKING:
+    from .field import Field
+
+commands = typer.Typer()
+OUTPUT = "output.nii.gz"
+
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", metavar="CONFIG.yaml", help="As 'spatimeinr config published' prints it.")
+]
+Folder = Annotated[Path | None, typer.Option("--save_path", "--save-path", metavar="DIR", help="Folder of the results.")]
+Recording = Annotated[Path | None, typer.Option("--file", metavar="DATA", help="The recording: NIfTI, TIFF, OME-Zarr.")]
+Budget = Annotated[float | None, typer.Option("--time-budget", metavar="SECONDS", help="Stop after this time.")]
+
+
+@commands.command()
+@guarded
+def train(
+    config_file: ConfigFile = None,
+    save_path: Folder = None,
+    file: Recording = None,
+    device: options.Device = "auto",
+    seed: options.Seed = 0,
+    time_budget: Budget = None,
+    channel: options.Channel = None,
+    axes: options.Axes = None,
+    spacing: options.Spacing = None,
+    units: options.Units = None,
+    level: options.Level = 0,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Fit the published model to a recording; leaves current.pth and latent_code.pt, and goes on from them.
+
+    Ctrl-C stops early and leaves what was learned (exit code 130).
+    """
+    output = Output(as_json, quiet)
+    config, folder, recording = _asked(config_file, save_path, file, "train")
+    how = options.reading(axes, spacing, units, channel, level)
+    options.device(device)
+    options.positive(time_budget, "--time-budget")
+    folder.mkdir(parents=True, exist_ok=True)
+    volume = read(recording, how, output)
+    from . import published_files
+    from .fit import fit_steps
+    from .training.levels import fingerprint
+
+    old = None
+    if published_files.there(folder):
+        old = published_files.load(folder, volume, fingerprint(volume.data), device)
+        if old.config.published != config.published:
+            raise ConfigError(f"{folder} was trained with other options; give that configuration, or another folder.")
+        output.note(f"Going on from step {_steps(old)} in {folder}.")
+    begun = time.monotonic()
+    latest: Field | None = None
+    saved = logged = 0 if old is None else _steps(old)
+    assert config.published is not None
+    generator = fit_steps(volume, "published", config, device, seed, time_budget, old)
+    with Interrupt() as interrupt:
+        while True:
+            try:
+                state = next(generator)
+            except StopIteration as done:
+                latest = done.value
+                break
+            if state.field is None or state.field.network.published is None:
+                if state.step % config.published.log_iter == 0:
+                    psnr = f", PSNR {-10 * math.log10(max(state.loss, 1e-12)):.2f} dB" if math.isfinite(state.loss) else ""
+                    output.note(f"{state.stage}: step {state.step}{psnr}")
+                if interrupt.asked and latest is None:
+                    raise KeyboardInterrupt
+                if not interrupt.asked:
+                    continue
+            else:
+                latest = state.field
+            assert latest is not None
+            step = _steps(latest)
+            if step // config.published.log_iter > logged // config.published.log_iter:
+                logged = step
+                output.note(f"step {step} of {config.published.max_iter}, loss {state.loss:.4g}")
+            if step // config.published.save_iter > saved // config.published.save_iter:
+                saved = step
+                published_files.save(latest, folder)
+            if interrupt.asked:
+                generator.close()
+                break
+    assert latest is not None
+    if latest.network.published is None:
+        raise InputError(f"{recording} is constant: there is nothing to learn from it.")
+    published_files.save(latest, folder)
+    facts = latest.provenance
+    if rcan := facts.get("rcan"):
+        output.note(f"latents: {rcan['steps']} steps to {rcan['psnr']:.2f} dB, ended by {rcan['ended']}")
+    output.say(f"{folder}: {_steps(latest)} steps in {time.monotonic() - begun:.1f} s on {facts['device']}")
+    output.result(
+        {"save_path": str(folder), "steps": _steps(latest), "seconds": time.monotonic() - begun, "device": facts["device"]}
+        | {key: facts.get(key) for key in ("rcan", "mlp", "seed", "peak_memory_bytes")}
+    )
+    if interrupt.asked:
+        raise typer.Exit(130)
+
+
+@commands.command()
+@guarded
+def infer(
+    config_file: ConfigFile = None,
+    save_path: Folder = None,
+    file: Recording = None,
+    scale: Annotated[float | None, typer.Option("--scale", metavar="F", help="Voxels per voxel along z, y and x.")] = None,
+    scale_t: Annotated[float | None, typer.Option("--scaleT", metavar="F", help="Frames per frame.")] = None,
+    scale_z: Annotated[float | None, typer.Option("--scale_z", "--scale-z", metavar="F", help="Along z, if another.")] = None,
+    device: options.Device = "auto",
+    channel: options.Channel = None,
+    axes: options.Axes = None,
+    spacing: options.Spacing = None,
+    units: options.Units = None,
+    level: options.Level = 0,
+    dtype: options.Dtype = "float32",
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Render what was trained into DIR/output.nii.gz, with affine and units; fractions of scales are allowed."""
+    output = Output(as_json, quiet)
+    config, folder, recording = _asked(config_file, save_path, file, "eval")
+    how = options.reading(axes, spacing, units, channel, level)
+    options.dtype(dtype)
+    options.device(device)
+    assert config.published is not None
+    part = config.published.dataset.eval
+    in_time = options.positive(scale_t, "--scaleT") or part.scaleT
+    lateral = options.positive(scale, "--scale") or part.scale
+    along_z = options.positive(scale_z, "--scale_z") or lateral
+    volume = read(recording, how, output)
+    from . import io, published_files
+    from .training.levels import fingerprint
+
+    field = published_files.load(folder, volume, fingerprint(volume.data), device)
+    begun = time.monotonic()
+    lazy = field.lazy(time_scale=in_time, scale_z=along_z, scale_yx=lateral, dtype=dtype)
+    target = folder / OUTPUT
+    with output.progress() as progress:
+        io.write(field.wrap(Watched(lazy, partial(progress.show, "rendering")), lazy), target)
+    seconds = time.monotonic() - begun
+    output.say(f"{target}: {' x '.join(map(str, lazy.shape))} in {seconds:.1f} s")
+    output.result({"output": str(target), "shape": lazy.shape, "spacing": lazy.grid.spacing, "seconds": seconds})
+
+
+def _asked(file: Path | None, folder: Path | None, recording: Path | None, part: str) -> tuple[Config, Path, Path]:
+    """Configuration, folder and recording, from the command line or else from the configuration."""
+    config = make_config("published", file)
+    assert config.published is not None
+    place = folder or (Path(config.published.save_path) if config.published.save_path else None)
+    named = getattr(config.published.dataset, part).file
+    data = recording or (Path(named) if named else None)
+    if place is None or data is None:
+        missing = "--save_path DIR" if place is None else "--file DATA"
+        raise ConfigError(f"Neither the command nor the configuration says where: give {missing}.")
+    return config, place, data
+
+
+def _steps(field: Field) -> int:
+    return int(field.provenance.get("mlp", {}).get("steps", 0))
+
+
+def ready(config: Config, changed: bool) -> str:
+    """The published configuration as YAML: the shipped file with its remarks, or, changed, its values."""
+    import yaml
+
+    from .published import READY
+
+    if not changed:
+        return READY.read_text(encoding="utf-8")
+    assert config.published is not None
+    values: dict[str, Any] = config.published.model_dump(mode="json")
+    kept = config.model_dump(mode="json", include={"cycle", "precision"})
+    return str(yaml.safe_dump(values | kept, sort_keys=False))

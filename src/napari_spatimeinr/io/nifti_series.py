@@ -1,0 +1,127 @@
+"""One NIfTI for each time point, and the file beside them that keeps what they cannot hold: the frame interval."""
+
+from __future__ import annotations
+
+import glob
+import json
+import math
+import re
+from contextlib import ExitStack
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from ..errors import FormatError, SaveError
+from ..volume import Volume
+from . import NIFTI, TIFF, beside, nifti_write
+from .atomic import ending, in_a_sentence, replacing
+from .calibration import TIME, parse_unit
+
+NUMBER = re.compile(r"\{t(?::0?([1-9]))?\}")
+FORMAT_SAYS = "one NIfTI for each time point is named like Emb1_{t:03}.nii.gz"
+
+
+def write(volume: Volume, template: Path, dtype: Any = None) -> Path:
+    """Write a NIfTI ``(z, y, x)`` for each time point, numbered from 1, and a JSON file with what holds for all of them.
+
+    All files take their places together at the end.
+
+    Parameters
+    ----------
+    volume : the recording, ``(T, Z, Y, X)``.
+    template : a name with ``{t}`` or, with as many digits at least, ``{t:03}``.
+    dtype : see :func:`napari_spatimeinr.io.write`.
+
+    Returns
+    -------
+    The folder, which can be read.
+
+    Raises
+    ------
+    FormatError
+        If the template is none.
+    SaveError
+        If other recordings are in the folder, which would be read along, or it cannot be written.
+    """
+    found = NUMBER.findall(template.name)
+    rest = NUMBER.sub("", template.name)
+    if len(found) != 1 or "{" in rest or "}" in rest or ending(template) not in (".nii", ".nii.gz"):
+        raise FormatError(f"{template.name} cannot be written: {FORMAT_SAYS}.")
+    count = volume.shape[0]
+    digits = max(int(found[0] or 1), len(str(count)))
+    files = [template.with_name(NUMBER.sub(f"{k:0{digits}}", template.name)) for k in range(1, count + 1)]
+    _check_free(template.parent, files)
+    # A single file has no number that changes, from which a reader could tell the template.
+    note_of = sidecar(template if count > 1 else files[0])
+    with ExitStack() as stack:
+        temporary = [stack.enter_context(replacing(file)) for file in files]
+        note = stack.enter_context(replacing(note_of))
+        for k, file in enumerate(temporary):
+            nifti_write.put(_frame(volume, k), file, dtype)
+        note.write_text(json.dumps(_shared(volume, template), indent=1) + "\n", encoding="utf-8")
+    return template.parent
+
+
+def sidecar(template: Path) -> Path:
+    """The JSON file of a series: ``Emb1_{t:03}.nii.gz`` -> ``Emb1.json``; ``series.json`` where nothing else is in the name."""
+    name = NUMBER.sub("", template.name)[: -len(ending(template))].strip(" _-.")
+    return template.with_name(f"{name or 'series'}.json")
+
+
+def present(template: Path) -> list[Path]:
+    """The files of a series that are there, with any number."""
+    name = NUMBER.sub("\0", template.name)
+    return sorted(template.parent.glob(glob.escape(name).replace("\0", "[0-9]*")))
+
+
+def shared(folder: Path, template: str, frames: int) -> dict[str, Any]:
+    """What the file beside a series says of all of them: its ``name``, ``dt``, ``unit``, ``origin``, ``times`` and provenance; {} if none does."""
+    try:
+        said = json.loads(sidecar(folder / template).read_text(encoding="utf-8"))["series"]
+        dt, origin = float(said["dt"]), float(said["origin"])
+        times = tuple(float(t) for t in said["times"]) if said.get("times") else None
+    except (OSError, ValueError, TypeError, LookupError, RecursionError):
+        return {}
+    known = parse_unit(said.get("unit"), TIME)
+    possible = math.isfinite(dt) and dt > 0 and math.isfinite(origin) and said.get("frames") == frames
+    if times is not None:
+        possible &= len(times) == frames and all(map(math.isfinite, times)) and all(a < b for a, b in pairwise(times))
+    if not possible:
+        return {}
+    return {
+        "name": sidecar(folder / template).name,
+        "dt": dt,
+        "unit": None if known is None else known[0],
+        "origin": origin,
+        "times": times,
+        beside.KEY: beside.plain(said.get(beside.KEY)),
+    }
+
+
+def _shared(volume: Volume, template: Path) -> dict[str, Any]:
+    unit = None if parse_unit(volume.units[0], TIME) is None else volume.units[0]
+    times = volume.grid.times
+    facts: dict[str, Any] = {"template": template.name, "frames": volume.shape[0], "dt": volume.spacing[0], "unit": unit}
+    facts |= {"origin": volume.origin[0], "times": None if times is None else list(times)}
+    made = beside.provenance(volume)
+    return {"series": facts | ({} if made is None else {beside.KEY: made})}
+
+
+def _frame(volume: Volume, k: int) -> Volume:
+    """One frame as a recording of its own, at its time; how it was made is told beside the series, once."""
+    origin = (float(volume.grid.coordinates(0)[k]), *volume.origin[1:])
+    metadata = {key: value for key, value in volume.metadata.items() if key != beside.KEY}
+    return Volume(volume.data[k : k + 1], volume.spacing, origin, volume.units, volume.orientation, metadata)
+
+
+def _check_free(folder: Path, files: list[Path]) -> None:
+    """Refuse a folder with other recordings in it, which would be read along."""
+    ours = {file.name for file in files}
+    with in_a_sentence(files[0]):
+        names = sorted(entry.name for entry in folder.iterdir())
+    for name in names:
+        if name not in ours and not name.startswith(".") and ending(name) in (*NIFTI, *TIFF):
+            raise SaveError(
+                f"{folder / name} is there already and none of the {len(files)} files that would be written, but would be read "
+                "along with them; move it away, or make a folder for them."
+            )

@@ -1,0 +1,82 @@
+"""The two files of the published command, ``current.pth`` and ``latent_code.pt``, and back to a Field."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .config import Config
+from .device import resolve_device, resolve_precision
+from .errors import FormatError, InputError
+from .field import Field
+from .io.atomic import replacing
+from .model.build import build_network
+from .model.frames import Levels
+from .volume import Volume
+
+WEIGHTS, LATENTS = "current.pth", "latent_code.pt"
+OF_LATENTS = ("published.features", "published.heads")
+FORMAT = 1
+
+
+def save(field: Field, folder: Path) -> None:
+    """Write the weights and what latents are made of, each atomically; the recording itself is not in them.
+
+    Raises
+    ------
+    SaveError
+        If the folder cannot be written to.
+    """
+    assert field.network.published is not None
+    state = {f"published.{name}": tensor.detach().cpu() for name, tensor in field.network.published.state_dict().items()}
+    facts = {"provenance": field.provenance, "levels": asdict(field.levels), "config": field.config.model_dump(mode="json")}
+    rest = {"format": FORMAT, "facts": json.dumps(facts, default=str)}
+    # The latents first: weights that name a step are there only with theirs.
+    with replacing(folder / LATENTS) as temporary:
+        torch.save({name: state.pop(name) for name in OF_LATENTS}, temporary)
+    with replacing(folder / WEIGHTS) as temporary:
+        torch.save({**rest, "weights": state}, temporary)
+
+
+def there(folder: Path) -> bool:
+    """Whether a folder holds both files."""
+    return (folder / WEIGHTS).is_file() and (folder / LATENTS).is_file()
+
+
+def load(folder: Path, volume: Volume, sha256: str, device: str) -> Field:
+    """What :func:`save` wrote, on the recording it was fitted to; nothing but tensors and text is unpickled.
+
+    Raises
+    ------
+    FormatError
+        If a file is missing, damaged or of a newer format.
+    InputError
+        If it was fitted to another recording.
+    """
+    where = resolve_device(device)
+    try:
+        current = torch.load(folder / WEIGHTS, "cpu", weights_only=True)
+        latents = torch.load(folder / LATENTS, "cpu", weights_only=True)
+        if current["format"] != FORMAT:
+            raise FormatError(f"{folder / WEIGHTS} is of another version; train again in an empty folder.")
+        facts: dict[str, Any] = json.loads(current["facts"])
+        config = Config.model_validate(facts["config"])
+        weights = {name: tensor.numpy() for name, tensor in (current["weights"] | latents).items()}
+        if facts["provenance"]["input"]["sha256"] != sha256:
+            raise InputError(f"{folder} holds a model of another recording; give that one, or train in another folder.")
+        raw = facts["levels"]
+        levels = Levels(float(raw["offset"]), float(raw["scale"]), tuple(float(g) for g in raw["gains"]))
+        shape = volume.shape[1:]
+        network = build_network(weights, shape, config, where, resolve_precision(config.precision, where), {})
+        return Field(volume, network, levels, config, where, "linear", facts["provenance"])
+    except FileNotFoundError as error:
+        raise FormatError(f"{folder} holds no {WEIGHTS} and {LATENTS}; make them with 'spatimeinr train'.") from error
+    except (FormatError, InputError):
+        raise
+    except (LookupError, ValueError, TypeError, AttributeError, RuntimeError, EOFError, OSError, pickle.UnpicklingError) as error:
+        raise FormatError(f"The model in {folder} is damaged; train it again.") from error

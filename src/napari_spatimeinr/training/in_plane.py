@@ -1,0 +1,150 @@
+"""Finer voxels in the plane, learned from the planes made coarser; off by default, judged on a part of the planes kept back.
+
+What a plane looks like at twice the voxel size is taken to tell what it looks like at half of it (internal learning
+across scales: Shocher et al. 2018, '"Zero-shot" super-resolution using deep internal learning').
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..model.axial import InPlane
+from .axial import LARGEST_CROP, MOST_BLUR, Bank, blurred, correlation, kept_noise, lively_crops, noise_of, train_lines
+from .gate import Errors
+from .job import FitProgress, Job, Steps
+
+KEPT_BACK = 4
+"""One of so many parts of the planes, the last along y, is judged on."""
+LEAST_LINES = 8
+"""Fewer coarse lines than this leave too little to learn from or to judge by."""
+GATE_PLANES = 12
+MARGIN_DB = 0.5
+"""It is judged at another scale than it is used at, so it must win clearly."""
+
+
+def wanted(job: Job) -> bool:
+    """Whether finer voxels are asked for, and there are enough to learn from and to judge by."""
+    options = job.config.in_plane
+    y, x = job.volume.shape[2:]
+    return options.enabled and min(y // KEPT_BACK if job.config.gate else y, x) >= LEAST_LINES * options.factor
+
+
+def plan(job: Job) -> None:
+    """Count its steps among those of the fit."""
+    job.schedule.planned["in plane"] = job.config.axial.steps * (2 if job.config.gate else 1)
+
+
+def fit_in_plane(job: Job) -> Steps:
+    """Train, if planes kept back agree, what makes voxels finer; ``job.network.in_plane`` is it."""
+    factor = job.config.in_plane.factor
+    report: dict[str, Any] = {"voxels_per_voxel": factor}
+    y = job.frames.shape[1]
+    if job.config.gate:
+        edge = y - y // KEPT_BACK
+        judged = yield from _trained(job, (0, edge), report, "hold-out: voxels", 0.97)
+        gain = _errors(job, judged, (edge, y), report["blur_voxels"]).gain("learned", "cubic")
+        report["hold_out"] = {
+            "gain_over_cubic_db": round(gain, 3),
+            "note": f"voxels {factor} times as large, on a part of the planes kept back",
+        }
+        if gain < MARGIN_DB:
+            job.provenance["in_plane"] = report
+            job.provenance["reasons"]["in_plane"] = "what coarser planes teach did not predict finer voxels better than splines"
+            return
+    network = yield from _trained(job, (0, y), report, "voxels", 1.0)
+    job.provenance["in_plane"] = report
+    job.network.in_plane = network.requires_grad_(False)
+
+
+def _trained(
+    job: Job, rows: tuple[int, int], report: dict[str, Any], stage: str, until: float
+) -> Generator[FitProgress, None, InPlane]:
+    options, factor = job.config.axial, job.config.in_plane.factor
+    planes = _planes(job, rows)
+    yield job.progress(stage)
+    blur = blur_of_scale(planes, factor)
+    report["blur_voxels"] = round(blur, 3)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(job.seed)
+        network = InPlane(factor, options.channels, options.layers).to(job.device)
+    steps = train_in_plane(network, planes, blur, options.steps, options.learning_rate, job.seed)
+    yield from job.drive(stage, "in plane", steps, until)
+    return network
+
+
+def train_in_plane(
+    network: InPlane, planes: Tensor, blur: float, steps: int, learning_rate: float, seed: int
+) -> Iterator[tuple[int, float]]:
+    """Train in place on planes ``(N, Y, X)``; yields (step, loss).
+
+    Lines are made finer while those across them are still coarse, and then while those are fine: both are trained.
+    """
+    factor = network.factor
+    lost = math.sqrt(1 - kept_noise(blur, planes) ** 2) * noise_of(planes)
+    soft = _soft(planes, blur)
+    bank: Bank = [
+        (some, some, lost) for turned in (soft, soft.transpose(1, 2)) for some in (turned, turned[:, :, ::factor].contiguous())
+    ]
+    yield from train_lines(network.lines, bank, factor, 1, steps, learning_rate, seed)
+
+
+def blur_of_scale(planes: Tensor, factor: int) -> float:
+    """Blur, voxels, after which every ``factor``-th voxel of planes is as smooth as the planes are.
+
+    Smooth is what correlates with its neighbour: fine detail as in :func:`.axial.axial_blur`.
+    """
+    if min(planes.shape[1:]) < LEAST_LINES:
+        return 0.0
+
+    def smoothness(some: Tensor) -> float:
+        fine = [turned - blurred(turned, 1.0) for turned in (some, some.transpose(1, 2))]
+        # Detail along an axis, its likeness to the next line across it.
+        return sum(correlation(f[:, :, 1:], f[:, :, :-1]) for f in fine) / 2
+
+    wanted = smoothness(planes)
+    low, high = 0.0, MOST_BLUR * factor
+    for _ in range(6):
+        middle = (low + high) / 2
+        enough = smoothness(_soft(planes, middle)[:, ::factor, ::factor]) >= wanted
+        low, high = (low, middle) if enough else (middle, high)
+    return low
+
+
+def _soft(planes: Tensor, sigma: float) -> Tensor:
+    return blurred(blurred(planes, sigma).transpose(1, 2), sigma).transpose(1, 2).contiguous()
+
+
+def _planes(job: Job, rows: tuple[int, int]) -> Tensor:
+    """Planes ``(N, Y, X)`` with most in them, of a range of lines, cleaned where there are latents."""
+    frames, network = job.frames, job.network
+    (a, b), width = rows, frames.shape[2]
+
+    @torch.no_grad()
+    def read(k: int, z: int, y: int, x: int) -> Tensor:
+        box = ((z, z + 1), (a + y, min(a + y + LARGEST_CROP, b)), (x, min(x + LARGEST_CROP, width)))
+        whole = network.cleaned(frames, k, box)[0] if network.encoder is not None else frames.block(k, box)
+        return whole[0, 0]
+
+    places = [(k, z) for k in range(frames.count) for z in range(frames.shape[0])]
+    return lively_crops(read, places, (b - a, width), job.seed)[:, 0]
+
+
+@torch.no_grad()
+def _errors(job: Job, learned: InPlane, rows: tuple[int, int], blur: float) -> Errors:
+    """Errors of every voxel that was not given, of lines kept back."""
+    errors = Errors()
+    factor = learned.factor
+    spline = InPlane(factor, 2, 2).to(job.device)  # fresh, it adds nothing
+    planes = _soft(_planes(job, rows)[:GATE_PLANES], blur)
+    truth = planes[:, : (planes.shape[1] - 1) // factor * factor + 1, : (planes.shape[2] - 1) // factor * factor + 1]
+    given = truth[:, ::factor, ::factor]
+    between = torch.ones_like(truth[0], dtype=torch.bool)
+    between[::factor, ::factor] = False
+    for name, network in (("cubic", spline), ("learned", learned)):
+        errors.add(name, (network.frame(given) - truth)[:, between])
+    return errors
