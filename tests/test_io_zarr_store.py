@@ -266,6 +266,71 @@ write(Volume(Slow(), metadata={"spatimeinr": {"n": int(sys.argv[2])}}), sys.argv
 """
 
 
+STEPS = """
+import os, sys
+from pathlib import Path
+import numpy as np
+import zarr
+from napari_spatimeinr.io import read, write
+from napari_spatimeinr.volume import Volume
+
+target, step, number = Path(sys.argv[1]) / "a.zarr", 0, 1
+
+def forked(work):
+    child = os.fork()
+    if child == 0:
+        try:
+            work()
+            os._exit(0)
+        except BaseException as error:
+            print(f"step {step}: {type(error).__name__}: {error}", flush=True)
+            os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+def save():
+    write(Volume(np.full((1, 2, 3, 4), number, "u2"), metadata={"spatimeinr": {"n": number}}), target)
+
+def save_and_die():
+    left = step
+    def hook(event, _):
+        nonlocal left
+        if event in ("os.rename", "os.remove", "os.rmdir", "os.mkdir"):
+            left -= 1
+            if left < 0:
+                os._exit(9)
+    sys.addaudithook(hook)
+    save()
+
+def check():
+    assert np.unique(read(target).data[:]).tolist() in ([number - 1], [number])
+    save()
+    assert np.unique(read(target).data[:]).tolist() == [number]
+    assert os.listdir(sys.argv[1]) == ["a.zarr"], os.listdir(sys.argv[1])
+
+assert forked(save) == 0
+while True:
+    number += 1
+    died = forked(save_and_die)
+    # Killed once more, in the midst of picking up what the first left.
+    again = forked(save_and_die)
+    assert died in (0, 9) and again in (0, 9) and forked(check) == 0
+    if died == 0:
+        break
+    step += 1
+print("steps", step)
+"""
+
+
+@pytest.mark.slow
+def test_killed_at_every_step(tmp_path: Path) -> None:
+    """Killed before each change of the folder, twice, and tried again: nothing is in the way, and no image is lost."""
+    out = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", STEPS, str(tmp_path)], capture_output=True, text=True, timeout=250
+    )
+    assert out.returncode == 0, out.stdout + out.stderr
+    assert int(out.stdout.split()[-1]) > 20
+
+
 @pytest.mark.slow
 def test_killed_at_any_time(tmp_path: Path) -> None:
     """After each kill the name holds the whole old or the whole new image; trying again ends in the new one."""

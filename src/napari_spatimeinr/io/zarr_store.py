@@ -71,8 +71,11 @@ def recover(path: Path) -> Path:
     target, partial, old = places(path)
     if os.path.lexists(target):
         return target
-    whole = next((p for p in (partial, old) if p.is_dir() and (p == old or _note(p).get("complete") is True)), None)
-    if whole is None:
+    if _note(partial).get("complete") is True:
+        whole = partial
+    elif old.is_dir() and not _note(old).get("removed"):
+        whole = old
+    else:
         return target
     try:
         os.rename(whole, target)
@@ -108,14 +111,14 @@ def building(path: Path, identity: dict[str, Any] | None, is_kind: Callable[[Pat
                 raise SaveError(f"{place} is in the way and of another kind; move it away, or choose another name.")
         recover(path)
         if old.exists():
-            shutil.rmtree(old)
+            _remove(old)
         done = 0
         if partial.exists():
             note = _note(partial)
             if identity is not None and note.get("identity") == identity and not note.get("complete"):
                 done = int(note.get("frames", 0))
             if done == 0:
-                shutil.rmtree(partial)
+                _remove(partial)
         partial.mkdir(exist_ok=True)
         try:
             build = Building(partial, identity, done)
@@ -129,7 +132,8 @@ def building(path: Path, identity: dict[str, Any] | None, is_kind: Callable[[Pat
                 os.rename(old, target)
             kept = identity is not None and _note(partial).get("frames", 0) > 0
             if not kept:
-                shutil.rmtree(partial, ignore_errors=True)
+                with contextlib.suppress(OSError):
+                    _remove(partial)
             if kept and isinstance(error, (OSError, SpatimeINRError)):
                 raise SaveError(
                     f"{_told(error, path)} What was written is in {partial.name}; saving the same again goes on there."
@@ -137,7 +141,22 @@ def building(path: Path, identity: dict[str, Any] | None, is_kind: Callable[[Pat
             raise
         with contextlib.suppress(OSError):
             (target / MARKER).unlink()
-        shutil.rmtree(old, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            _remove(old)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder, its marker last: what a process killed meanwhile leaves is known as ours, and as no image."""
+    if not folder.exists():
+        return
+    with contextlib.suppress(OSError, SpatimeINRError), replacing(folder / MARKER) as temporary:
+        temporary.write_text(json.dumps({"removed": True}), encoding="utf-8")
+    for entry in list(os.scandir(folder)):
+        if entry.is_dir(follow_symlinks=False):
+            shutil.rmtree(entry.path)
+        elif entry.name != MARKER:
+            os.unlink(entry.path)
+    shutil.rmtree(folder)
 
 
 def _is_empty(folder: Path, but_hidden: bool) -> bool:
