@@ -365,4 +365,4 @@ def test_killed_at_any_time(tmp_path: Path) -> None:
         assert process.wait() == 0
         now = held()
         assert now == n and [p.name for p in tmp_path.iterdir()] == ["a.zarr"]
-    assert killed >= 8
+    assert killed >= 5
