@@ -180,7 +180,7 @@ def test_intensities_are_in_the_units_of_the_source(field, volume):
 def test_larger_cells_are_averages_unless_switched_off(volume):
     raw = volume.data.astype(np.float64)[:, :, :16]
     small = Volume(np.ascontiguousarray(volume.data[:, :, :16]), SPACING)
-    off = {"motion": {"enabled": False}, "latents": {"enabled": False}}
+    off = {part: {"enabled": False} for part in ("motion", "latents", "axial")}
     mean = raw.reshape(4, 9, 8, 2, 10, 2).mean((3, 5))
     contrast = np.ptp(raw)
     out = fit(small, config=off, device="cpu").render(scale_yx=0.5).data
@@ -190,7 +190,8 @@ def test_larger_cells_are_averages_unless_switched_off(volume):
 
 
 def test_exposure_averages_over_time(volume):
-    off = {"motion": {"enabled": False}, "latents": {"enabled": False}, "render": {"exposure": 1.0, "samples": 4}}
+    off = {part: {"enabled": False} for part in ("motion", "latents", "axial")}
+    off["render"] = {"exposure": 1.0, "samples": 4}
     out = fit(volume, config=off, device="cpu").render().data
     at = 1 + (np.arange(4) + 0.5) / 4 - 0.5
     frames = volume.data.astype(np.float64)

@@ -19,6 +19,7 @@ def fitted(viewer: Any, dock: Any, wait: Wait, small: Volume) -> Any:
     layer = add(viewer, moved)
     form = dock.method_panel.form.editors
     form["motion", "steps"].value = 20
+    form["latents", "enabled"].value = form["axial", "enabled"].value = False
     dock.start_fit()
     wait(lambda: not dock.fitter.running and dock.output_panel.carry.isEnabled())
     return layer
