@@ -222,8 +222,6 @@ ROWS = {f"{table}: {row.name}": row for table, rows in TABLES.items() for row in
 def test_refused_or_right(tmp_path: Path, name: str) -> None:
     """Every row: the sentence, or the voxels, the calibration and the questions."""
     row = ROWS[name]
-    if name.startswith("zarr"):
-        pytest.importorskip("zarr")
     path = row.make(tmp_path)
     if row.kind is not None:
         assert row.words in refused(row.kind, path, **row.how)
@@ -259,7 +257,6 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 
 def test_absurd_promises_cost_nothing(tmp_path: Path) -> None:
     """A small file that promises a huge recording is refused at once, and no memory is asked for."""
-    pytest.importorskip("zarr")
     paths = []
     for row in ABSURD:
         (tmp_path / row.name).mkdir()
@@ -281,8 +278,6 @@ def test_absurd_promises_cost_nothing(tmp_path: Path) -> None:
 ])  # fmt: skip
 def test_command_line_says_one_line(tmp_path: Path, name: str) -> None:
     """``spatimeinr info`` of the same files."""
-    if name.startswith("zarr"):
-        pytest.importorskip("zarr")
     (tmp_path / "a\nb").mkdir()  # a line break in the name does not make a second line
     path = ROWS[name].make(tmp_path / "a\nb")
     done = CliRunner().invoke(app, ["info", str(path)], prog_name="spatimeinr", catch_exceptions=False)

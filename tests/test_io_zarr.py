@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import json
 import shutil
 import tempfile
@@ -14,16 +13,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_spatimeinr.errors import FormatError, GridError, InputError, SaveError, SpatimeINRError
-from napari_spatimeinr.io import describe, read, write
+from napari_spatimeinr.io import describe, read, write, zarr_write
 from napari_spatimeinr.volume import Volume
 from refusal import refused
-
-zarr = pytest.importorskip("zarr")
-from napari_spatimeinr.io import zarr_write  # noqa: E402
 
 DATA = np.random.default_rng(0).integers(0, 60000, (3, 4, 5, 6)).astype("u2")
 VERSIONS = ("0.4", "0.5")
@@ -548,19 +545,3 @@ def test_number_types_that_are_no_intensities(tmp_path: Path) -> None:
     """Complex numbers and axes of size 0."""
     assert "complex64" in refused(InputError, store(tmp_path / "a.zarr", data=DATA.astype("c8")))
     assert "is empty" in refused(InputError, store(tmp_path / "a.zarr", data=DATA[:, :0]))
-
-
-def test_without_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error says what to install."""
-    path = ours(tmp_path / "a.zarr")
-    original = builtins.__import__
-
-    def without(name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
-        if name == "zarr" and level == 0:
-            raise ImportError(name)
-        return original(name, globals, locals, fromlist, level)
-
-    monkeypatch.setattr(builtins, "__import__", without)
-    assert "install napari-spatimeinr[zarr]" in refused(FormatError, path)
-    with pytest.raises(SaveError, match=r"napari-spatimeinr\[zarr\]"):
-        write(Volume(DATA), tmp_path / "b.zarr")

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,8 +25,6 @@ from napari_spatimeinr.io import describe, read, write, zarr_store
 from napari_spatimeinr.io.pyramid import coarser, factors
 from napari_spatimeinr.volume import Volume
 from refusal import refused
-
-zarr = pytest.importorskip("zarr")
 
 SMALL = np.random.default_rng(0).integers(0, 60000, (6, 3, 8, 9)).astype("u2")
 MADE = {"spatimeinr": {"seed": 3, "version": "test"}}

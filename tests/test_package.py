@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import subprocess
 import sys
+import tomllib
 from importlib import resources
 from pathlib import Path
 
@@ -47,6 +50,24 @@ for name in names:
 print(len(names))
 """
     assert int(python(code)) > 15
+
+
+def test_a_bare_install_brings_all_that_is_imported() -> None:
+    """The plugin manager installs no extras; napari, a Qt binding and the demo's picture are left to the user."""
+    options = {"napari", "pint", "matplotlib"}  # napari stands on pint
+    needed = set()
+    for file in (ROOT / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                needed |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+                needed.add(node.module.partition(".")[0])
+    needed -= {*sys.stdlib_module_names, "napari_spatimeinr", *options}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    listed = {re.split(r"[<>=\[ ]", line)[0].lower() for line in project["dependencies"]}
+    names = {"skimage": "scikit-image", "yaml": "pyyaml", "numcodecs": "zarr"}  # zarr stands on numcodecs
+    assert {names.get(name, name.lower()) for name in needed} <= listed
+    assert not listed & {*options, "pyqt5", "pyqt6", "pyside2", "pyside6"}
 
 
 def test_every_public_name_is_there_and_no_other_is() -> None:

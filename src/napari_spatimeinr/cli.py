@@ -66,8 +66,10 @@ def demo(
     sizes = tuple(int(n) for n in options.numbers(shape, 4, "--shape", "7,32,64,64 (T,Z,Y,X)"))
     config = _configured(preset, None, settings)
     options.device(device)
-    from .demo import run
+    from .demo import can_draw, run
 
+    if not can_draw():
+        output.note("warning: the picture is left out; for it, pip install 'napari-spatimeinr[demo]' (matplotlib).")
     with output.progress() as progress:
         result = run(folder, sizes, config, device, seed, progress=progress.fit)
     output.say(result.table())

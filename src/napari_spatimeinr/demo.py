@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -65,6 +66,8 @@ def run(
 ) -> Demonstration:
     """Write a recording, its model, a rendering and ``demo.json`` (how that was made), ``comparison.png`` and ``scores.txt``.
 
+    The picture is left out where matplotlib is not installed.
+
     Parameters
     ----------
     folder : made if it is not there; files of these names in it are replaced.
@@ -98,9 +101,12 @@ def run(
     fine = field.render(time_scale=2, isotropic=True)
     io.write(fine, rendered)
     psnr, frames = compare(recording, truth, field, fine)
-    draw(picture, frames, fine, recording)
+    files = [given, model, rendered, sidecar(rendered)]
+    if can_draw():
+        draw(picture, frames, fine, recording)
+        files.append(picture)
     seconds = time.monotonic() - begun
-    result = Demonstration((given, model, rendered, sidecar(rendered), picture, scores), psnr, seconds)
+    result = Demonstration((*files, scores), psnr, seconds)
     scores.write_text(f"{result.table()}\n", encoding="utf-8")
     return result
 
@@ -138,6 +144,11 @@ def compare(recording: Volume, truth: Truth, field: Field, fine: Volume) -> tupl
                 frames = {"truth": exact, **predicted}
         scores[name] = {method: float(np.mean(values)) for method, values in errors.items()}
     return scores, frames
+
+
+def can_draw() -> bool:
+    """Whether the library for the picture is there (extra ``demo``)."""
+    return find_spec("matplotlib") is not None
 
 
 def draw(path: Path, frames: dict[str, Array], fine: Volume, recording: Volume) -> None:

@@ -26,7 +26,6 @@ METADATA = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
 """Files of which a Zarr folder holds at least one."""
 MAX_LISTED = 10_000
 """So many chunks are looked for when a recording is opened."""
-INSTALL = "install napari-spatimeinr[zarr]"
 
 
 def is_zarr(path: Path) -> bool:
@@ -49,7 +48,7 @@ def read(path: Path, how: How) -> Volume:
     Raises
     ------
     FormatError
-        If the metadata are damaged or no OME-Zarr, or the library is not installed.
+        If the metadata are damaged or no OME-Zarr.
     InputError
         If it holds a plate, labels, several images, or several channels and none is chosen.
     GridError
@@ -59,10 +58,8 @@ def read(path: Path, how: How) -> Volume:
         raise FormatError(f"{path} is a file, and an OME-Zarr is a folder; unpack or export it again.")
     if not is_zarr(path):
         raise FormatError(f"{path} holds no Zarr metadata, so it is empty or no OME-Zarr; copy or export it again.")
-    try:
-        import zarr
-    except ImportError as error:
-        raise FormatError(f"{path} is an OME-Zarr, and the library that reads it is missing; {INSTALL}.") from error
+    import zarr
+
     try:
         with python_warnings.catch_warnings():
             python_warnings.simplefilter("ignore")  # what the library says on the way becomes our one sentence

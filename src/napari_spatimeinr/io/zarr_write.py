@@ -17,7 +17,7 @@ from .calibration import SPACE, TIME, parse_unit
 from .cast import resolve_dtype
 from .nifti_write import frame_of, source_dtype, storable
 from .pyramid import coarser, factors
-from .zarr import INSTALL, is_zarr
+from .zarr import is_zarr
 from .zarr_store import Building, building
 
 VERSIONS = {"0.4": 2, "0.5": 3}
@@ -47,7 +47,7 @@ def write(volume: Volume, path: Path, dtype: Any = None, version: str = "0.4") -
     Raises
     ------
     SaveError
-        If the frames lie at irregular times, the library is not installed, or it cannot be written;
+        If the frames lie at irregular times, or it cannot be written;
         an earlier image stays as it was.
     """
     if volume.grid.times is not None:
@@ -57,10 +57,8 @@ def write(volume: Volume, path: Path, dtype: Any = None, version: str = "0.4") -
     if version not in VERSIONS:
         raise SaveError(f"OME-Zarr is written as version {' or '.join(VERSIONS)}, got {version!r}; choose one of these.")
     stored = storable(resolve_dtype(dtype, volume.dtype if dtype is None else source_dtype(volume)))
-    try:
-        import zarr
-    except ImportError as error:
-        raise SaveError(f"{path} cannot be written because the library for OME-Zarr is missing; {INSTALL}.") from error
+    import zarr
+
     levels = factors(volume.shape, volume.spacing)
     with building(path, _identity(volume, stored, version), is_zarr) as build:
         if build.done and not _same(zarr, build, volume, stored):
