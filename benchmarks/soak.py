@@ -87,7 +87,6 @@ def one_round(steps: set[str], folder: Path) -> None:
             viewer.layers[-1].save(str(folder / "round.nii.gz"), plugin=PLUGIN)
     viewer.close()
     spin(0.3)
-    del viewer
 
 
 def tidy() -> None:
