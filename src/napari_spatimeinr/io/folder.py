@@ -53,6 +53,7 @@ def read(path: Path, how: How) -> Volume:
     GridError
         If the first file states an impossible spacing and none is given.
     """
+    nifti_series.recover(path)
     files = _files(path)
     axes = None if how.axes is None else check_axes(how.axes).replace("T", "")
     how = dataclasses.replace(how, axes=axes, part=True)
@@ -100,7 +101,8 @@ def _files(path: Path) -> list[Path]:
     found = sorted(f for f in path.iterdir() if ending(f) in (*TIFF, *NIFTI) and f.name[0] != "." and f.is_file())
     files = [f for f in found if ending(f) != ".img" or not f.with_suffix(".hdr").is_file()]  # half of a pair
     if not files:
-        raise FormatError(f"{path} is a folder without TIFFs; give a recording, or a folder with one TIFF for each time point.")
+        what = "a folder without TIFFs and NIfTIs" if any(path.iterdir()) else "an empty folder"
+        raise FormatError(f"{path} is {what}; give a recording, or a folder with one TIFF or NIfTI for each time point.")
     if len({ending(f) in TIFF for f in files}) > 1:
         raise InputError(f"{path} holds TIFFs and NIfTIs; put the files of one recording into a folder of their own.")
     return files
