@@ -34,7 +34,7 @@ class Slow:
         self.number, self.shape, self.wait = number, shape, wait
 
     def __getitem__(self, k):
-        if isinstance(k, slice):
+        if isinstance(k, slice):  # a series is written from slices
             return self[k.start][None]
         time.sleep(self.wait)
         return np.random.default_rng((self.number, k)).integers(0, 60000, self.shape[1:]).astype("u2")
@@ -44,10 +44,7 @@ def save(path, number, *small):
     if path.endswith(".spatimeinr"):
         checkpoint.write(path, {"number": number}, {"w": np.full(5, number, "f4")}, data)
         return
-    volume = Volume(data, (number + 1, 1, 1, 1), metadata={"spatimeinr": {"number": number}})
-    # A series is written from slices of the recording.
-    volume.data = data if "{" not in path else np.stack([data[k] for k in range(data.shape[0])])
-    write(volume, path)
+    write(Volume(data, (number + 1, 1, 1, 1), metadata={"spatimeinr": {"number": number}}), path)
 """
 WRITER = (
     SAVE
