@@ -12,7 +12,6 @@ import errno
 import glob
 import json
 import math
-import os
 import re
 import shutil
 from itertools import pairwise
@@ -114,7 +113,7 @@ def _cleared(folder: Path) -> Path:
     """The name of the hidden folder; a whole one that a killed process left is put in its place, another one removed."""
     partial = folder / PARTIAL
     if partial.exists():
-        if not (partial / MARKER).is_file() and any(not entry.name.startswith(".") for entry in os.scandir(partial)):
+        if not (partial / MARKER).is_file() and any(entry.name[0] != "." for entry in partial.iterdir()):
             raise SaveError(f"{partial} is in the way and of another kind; move it away, or choose another folder.")
         if note_of(partial).get("complete") is True:
             _put_in_place(partial)
