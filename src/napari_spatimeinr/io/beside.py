@@ -13,6 +13,7 @@ from typing import Any
 from ..errors import SaveError
 from ..volume import Volume
 from .atomic import ending, followed, swapping
+from .names import same
 
 KEY = "spatimeinr"
 """In a volume's metadata, in files and beside them."""
@@ -178,7 +179,7 @@ def _check_times(path: Path, place: Path, old: dict[str, Any], more: dict[str, A
         return
     for kind in (".nii", ".nii.gz"):
         other = place.with_name(place.name.removesuffix(".json") + kind)
-        if other.exists() and other.name.casefold() != followed(path).name.casefold():
+        if other.exists() and not same(other, path):
             raise SaveError(
                 f"{place.name} holds the frame times of {other}, and saving {path.name} would change them; choose another name."
             )
