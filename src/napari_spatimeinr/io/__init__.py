@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "WRITABLE",
+    "check_free",
     "clash",
     "convert_dtype",
     "describe",
@@ -185,6 +186,16 @@ def is_template(path: Path) -> bool:
 def destination(path: Path) -> Path:
     """What is there, and is read back, once :func:`write` has written to a name: the file, or the folder of a series."""
     return path.parent if is_template(path) else path
+
+
+def check_free(path: Path) -> None:
+    """Raise the SaveError that writing a recording or a model would end in, as far as that can be told before."""
+    from . import atomic, nifti_series
+
+    if is_template(path):
+        nifti_series.check_free(path)
+    else:
+        atomic.check_free(path, atomic.WAIT if ending(path) not in WRITABLE else 0)
 
 
 def clash(one: Path, other: Path) -> str | None:

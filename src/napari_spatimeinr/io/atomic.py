@@ -18,7 +18,18 @@ from . import names
 from .locks import alone
 from .names import ending
 
-__all__ = ["COMPOUND", "ending", "followed", "in_a_sentence", "remove_stale", "replaced", "replacing", "swapping", "synced"]
+__all__ = [
+    "COMPOUND",
+    "check_free",
+    "ending",
+    "followed",
+    "in_a_sentence",
+    "remove_stale",
+    "replaced",
+    "replacing",
+    "swapping",
+    "synced",
+]
 
 COMPOUND = names.COMPOUND
 WAIT = 60.0
@@ -64,6 +75,18 @@ def replacing(
             with swapping(target, before=before) as temporary:
                 yield temporary
     _sync_folder(target.parent)
+
+
+def check_free(path: Path, wait: float = WAIT) -> None:
+    """Find out whether a file or folder could be written now, without writing it.
+
+    Raises
+    ------
+    SaveError
+        As writing it would: its folder is missing or read-only, its name impossible, or another process writes it.
+    """
+    with in_a_sentence(path), alone(names.check(followed(path)), wait, path):
+        pass
 
 
 @contextlib.contextmanager
@@ -178,6 +201,8 @@ def _sentence(path: str | os.PathLike[str], error: OSError) -> str:
     folder = followed(path).parent
     if error.errno == errno.ENOENT:
         return f"{path} cannot be written because the folder {folder} does not exist; create it first."
+    if error.errno == errno.EEXIST:
+        return f"{path} is in the way, and not of the kind that would be written; move it away, or choose another name."
     if error.errno == errno.ENOTDIR:
         return f"{path} cannot be written because {folder} is not a folder; choose another place."
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):

@@ -30,6 +30,8 @@ from .zarr_store import MARKER, SWAP_WAIT, note_of, remove
 NUMBER = re.compile(r"\{t(?::0?([1-9]))?\}")
 PARTIAL = ".series.partial"
 """The hidden folder in which a series is written."""
+LOCKED = "series"
+"""What is locked while a series is written: whatever its names, there is one in a folder."""
 FORMAT_SAYS = "one NIfTI for each time point is named like Emb1_{t:03}.nii.gz"
 
 
@@ -67,7 +69,7 @@ def write(volume: Volume, template: Path, dtype: Any = None) -> Path:
     for file in (*files, note_of_all):
         check(file)
     folder = template.parent
-    with in_a_sentence(template), alone(folder / "series", named=template):
+    with in_a_sentence(template), alone(folder / LOCKED, named=template):
         partial = _cleared(folder)
         _check_free(folder, files)
         said = _said(note_of_all, _shared(volume, template))
@@ -87,6 +89,12 @@ def write(volume: Volume, template: Path, dtype: Any = None) -> Path:
     return folder
 
 
+def check_free(template: Path) -> None:
+    """Raise the SaveError that writing a series would end in now, if its folder is the reason."""
+    with in_a_sentence(template), alone(template.parent / LOCKED, named=template):
+        pass
+
+
 def recover(folder: Path) -> None:
     """Put the files of a series in their places, where a killed process had not got to the end of it.
 
@@ -99,7 +107,7 @@ def recover(folder: Path) -> None:
     if note_of(partial).get("complete") is not True:
         return
     try:
-        with alone(folder / "series", SWAP_WAIT, folder):
+        with alone(folder / LOCKED, SWAP_WAIT, folder):
             if note_of(partial).get("complete") is True:
                 _put_in_place(partial)
     except OSError as error:
