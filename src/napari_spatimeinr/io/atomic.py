@@ -38,6 +38,10 @@ TRIES = (0.1, 0.3, 0.6, 1.0)
 """Waits in seconds between tries where a program, often a virus scanner, holds a file for a moment."""
 
 
+class HeldError(SaveError):
+    """What would be replaced is open elsewhere."""
+
+
 @contextlib.contextmanager
 def replacing(
     path: str | os.PathLike[str], before: AbstractContextManager[object] | None = None, wait: float = WAIT
@@ -47,7 +51,8 @@ def replacing(
     The temporary file exists (empty) when the block starts, so a folder that cannot be written to
     is found before any work is done. Its name starts with a dot and the target's name and ends like the target's. On any
     exception, ``KeyboardInterrupt`` included, it is removed and an earlier file stays as it was; what a killed process left is
-    removed by the next writing of the same target.
+    removed by the next writing of the same target. Only where an earlier file is held open by a program, what was written
+    stays under a name of its own, which is told.
 
     Parameters
     ----------
@@ -72,7 +77,7 @@ def replacing(
         with alone(target, wait, Path(path)) as certain:
             if certain:
                 remove_stale(target)
-            with swapping(target, before=before) as temporary:
+            with swapping(target, before=before, keep=True) as temporary:
                 yield temporary
     _sync_folder(target.parent)
 
@@ -90,7 +95,9 @@ def check_free(path: Path, wait: float = WAIT) -> None:
 
 
 @contextlib.contextmanager
-def swapping(file: Path, of: Path | None = None, before: AbstractContextManager[object] | None = None) -> Iterator[Path]:
+def swapping(
+    file: Path, of: Path | None = None, before: AbstractContextManager[object] | None = None, keep: bool = False
+) -> Iterator[Path]:
     """The same as :func:`replacing`, without a lock, for a file that belongs to a target whose lock is held.
 
     Parameters
@@ -98,6 +105,7 @@ def swapping(file: Path, of: Path | None = None, before: AbstractContextManager[
     file : to write.
     of : the target, the file itself if None; whoever writes it next removes what a killed process left.
     before : see :func:`replacing`.
+    keep : whether what was written stays under another name where the file is held open.
     """
     temporary = names.hidden(file.with_name((of or file).name), f"{uuid.uuid4().hex[:12]}{ending(file)}")
     try:
@@ -106,10 +114,25 @@ def swapping(file: Path, of: Path | None = None, before: AbstractContextManager[
         synced(temporary)
         with before or contextlib.nullcontext():
             replaced(temporary, file)
-    except BaseException:
+    except BaseException as error:
+        kept = _kept(temporary, file) if keep and isinstance(error, HeldError) else None
         with contextlib.suppress(OSError):
             temporary.unlink()
+        if kept is not None:
+            raise SaveError(f"{error} What was written is in {kept.name}.") from error
         raise
+
+
+def _kept(temporary: Path, file: Path) -> Path | None:
+    """Give a temporary file a name of its own beside the file it could not replace: ``a.new.nii.gz``."""
+    end = len(file.name) - len(ending(file))
+    for k in range(1, 100):
+        place = file.with_name(f"{file.name[:end]}.new{'' if k == 1 else k}{file.name[end:]}")
+        if not os.path.lexists(place):
+            with contextlib.suppress(OSError):
+                os.rename(temporary, place)
+                return place
+    return None
 
 
 def replaced(source: Path, target: Path) -> None:
@@ -118,7 +141,7 @@ def replaced(source: Path, target: Path) -> None:
     Raises
     ------
     SaveError
-        If something holds it, or it is protected, although its folder can be written to.
+        If it is protected, or (:class:`HeldError`) something holds it, although its folder can be written to.
     """
     for wait in (*TRIES, None):
         try:
@@ -132,7 +155,7 @@ def replaced(source: Path, target: Path) -> None:
                     f"{target} may not be replaced: it is protected or belongs to someone else; choose another name."
                 ) from error
             if wait is None:
-                raise SaveError(
+                raise HeldError(
                     f"{target} cannot be replaced because another program, or a recording opened from it, holds it open; "
                     "close that and save again, or choose another name."
                 ) from error

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import SaveError, SpatimeINRError
-from .atomic import followed, in_a_sentence, remove_stale, replaced, swapping, synced
+from .atomic import HeldError, followed, in_a_sentence, remove_stale, replaced, swapping, synced
 from .locks import alone
 from .names import check
 
@@ -175,7 +175,10 @@ def _swap(target: Path, partial: Path, old: Path) -> None:
 
 def _leave(path: Path, partial: Path, identity: dict[str, Any] | None, error: BaseException) -> None:
     """Keep what the same writing can go on with, and say so; remove what it cannot."""
-    if identity is None or note_of(partial).get("frames", 0) == 0:
+    note = note_of(partial)
+    if isinstance(error, HeldError) and note.get("complete"):
+        raise SaveError(f"{error} What was written is in {partial.name}.") from error
+    if identity is None or note.get("frames", 0) == 0:
         with contextlib.suppress(OSError):
             remove(partial)
     elif isinstance(error, (OSError, SpatimeINRError)):
