@@ -158,7 +158,7 @@ def test_files_that_change_later(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match=r"t2\.tif"):
         volume.data[1]
     tifffile.imwrite(path / "t3.tif", DATA[0, :2], photometric="minisblack")
-    with pytest.raises(FormatError, match=r"t3\.tif is unlike"):
+    with pytest.raises(FormatError, match=r"t3\.tif has changed"):
         volume.data[2]
 
 

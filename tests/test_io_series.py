@@ -123,6 +123,17 @@ def test_other_files_in_the_folder_are_not_mixed_in(tmp_path: Path) -> None:
         write(short, tmp_path / "missing" / "e_{t}.nii")
 
 
+def test_frames_of_two_recordings_are_not_mixed(tmp_path: Path) -> None:
+    """Opened, and then written anew with files of the same size."""
+    write(recording(), tmp_path / "e_{t}.nii")
+    opened = read(tmp_path).data
+    assert np.array_equal(opened[0], DATA[0])
+    write(Volume(DATA + 1, recording().spacing), tmp_path / "e_{t}.nii")
+    with pytest.raises(FormatError, match=r"e_3.nii has changed since its folder was opened; open the folder again"):
+        opened[2]
+    assert np.array_equal(read(tmp_path).data[:], DATA + 1)
+
+
 def test_a_failure_leaves_the_series_of_before(tmp_path: Path) -> None:
     class Torn(np.ndarray):
         def __getitem__(self, key: Any) -> Any:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -210,3 +212,39 @@ def test_confidence_and_output_may_not_meet(tmp_path: Path, monkeypatch: pytest.
         )
         assert done.exit_code == 1 and "--confidence needs a file of its own" in done.stderr, done.stderr
         assert present(tmp_path / one) == []
+
+
+WINDOWS = """
+import fcntl, importlib, os, sys, types
+from pathlib import Path
+from napari_spatimeinr.errors import SaveError
+from napari_spatimeinr.io import locks
+
+def locking(descriptor, mode, count):
+    assert (mode, count) == (2, 1) and os.lseek(descriptor, 0, os.SEEK_CUR) == locks.FAR
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise PermissionError(13, "Permission denied") from None
+
+sys.modules["msvcrt"] = types.SimpleNamespace(LK_NBLCK=2, locking=locking)
+sys.platform = "win32"
+importlib.reload(locks)
+target = Path(sys.argv[1]) / "a.nii"
+with locks.alone(target) as certain:
+    assert certain and locks._note(target.with_name(".a.nii.lock"))["process"] == os.getpid()
+    try:
+        with locks.alone(target):
+            raise AssertionError("two at once")
+    except SaveError as error:
+        assert "is being written already, since" in str(error), error
+with locks.alone(target) as certain:
+    assert certain
+assert os.listdir(sys.argv[1]) == []
+"""
+
+
+def test_the_lock_is_taken_as_windows_takes_it(tmp_path: Path) -> None:
+    """A byte far behind the note, which others must be able to read."""
+    done = subprocess.run([sys.executable, "-c", WINDOWS, str(tmp_path)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
