@@ -190,12 +190,12 @@ def destination(path: Path) -> Path:
 
 def check_free(path: Path) -> None:
     """Raise the SaveError that writing a recording or a model would end in, as far as that can be told before."""
-    from . import atomic, nifti_series
+    from . import atomic, locks, nifti_series
 
     if is_template(path):
         nifti_series.check_free(path)
     else:
-        atomic.check_free(path, atomic.WAIT if ending(path) not in WRITABLE else 0)
+        atomic.check_free(path, atomic.WAIT if ending(path) not in WRITABLE else locks.MOMENT)
 
 
 def clash(one: Path, other: Path) -> str | None:

@@ -20,6 +20,8 @@ from ..errors import SaveError
 from .names import hidden
 
 POLL = 0.05
+MOMENT = 0.2
+"""Seconds after which a writer is refused at the earliest: another process may only be looking whether a name is free."""
 FAR = 2**30
 """The byte that Windows locks, beyond the note, which others must be able to read."""
 BELIEVED = 24 * 3600.0
@@ -28,7 +30,7 @@ NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.E
 
 
 @contextlib.contextmanager
-def alone(target: Path, wait: float = 0.0, named: Path | None = None) -> Iterator[bool]:
+def alone(target: Path, wait: float = MOMENT, named: Path | None = None) -> Iterator[bool]:
     """Be the only writer of a name, of all processes and threads.
 
     The lock is a hidden file beside the target, removed afterwards; what a killed process leaves of it hinders nobody. It
@@ -53,30 +55,43 @@ def alone(target: Path, wait: float = 0.0, named: Path | None = None) -> Iterato
         If the folder is missing or read-only.
     """
     place, until = hidden(target, "lock"), time.monotonic() + wait
-    while True:
-        descriptor = _opened(place)
-        state = _taken(descriptor)
-        try:
-            # Whoever had the lock before may have removed the file on leaving.
-            if state is not False and os.path.samestat(os.fstat(descriptor), os.stat(place)):
-                if state or not _lives(_note(place)):
-                    break
-                state = False
-        except FileNotFoundError:
-            state = None
-        except BaseException:
-            os.close(descriptor)
-            raise
-        os.close(descriptor)
-        if state is False and time.monotonic() >= until:
+    while (got := _tried(place)) is None:
+        if time.monotonic() >= until:
             raise SaveError(_who(named or target, _note(place)))
-        time.sleep(POLL if state is False else 0)
+        time.sleep(POLL)
+    descriptor, certain = got
     try:
         with contextlib.suppress(OSError):  # a file of another user, whose process is gone, is locked but not written
             _write_note(descriptor)
-        yield bool(state)
+        yield certain
     finally:
         _leave(descriptor, place)
+
+
+def _tried(place: Path) -> tuple[int, bool] | None:
+    """The lock's file, opened, and whether the system holds the lock; None where another writer has it."""
+    while True:
+        descriptor = _opened(place)
+        try:
+            state = _taken(descriptor)
+            if state is False:
+                return None
+            # Whoever had it before removes the file on leaving: then this is not the one that others find.
+            if _is_at(descriptor, place):
+                if state is None and _lives(_note(place)):
+                    return None
+                kept, descriptor = descriptor, -1
+                return kept, state is True
+        finally:
+            if descriptor >= 0:
+                os.close(descriptor)
+
+
+def _is_at(descriptor: int, place: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(place))
+    except FileNotFoundError:
+        return False
 
 
 def _opened(place: Path) -> int:

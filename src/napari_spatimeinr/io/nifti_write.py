@@ -18,6 +18,7 @@ from .atomic import replacing
 from .beside import as_text, lasting, provenance, words
 from .calibration import SPACE, TIME, parse_unit
 from .cast import convert_dtype, resolve_dtype
+from .locks import MOMENT
 
 SPACE_NAMES = {"m": ("meter", 1.0), "mm": ("mm", 1.0), "um": ("micron", 1.0), "nm": ("micron", 1e-3)}
 TIME_NAMES = {"s": ("sec", 1.0), "ms": ("msec", 1.0), "us": ("usec", 1.0), "min": ("sec", 60.0), "h": ("sec", 3600.0)}
@@ -45,7 +46,7 @@ def write(volume: Volume, path: Path, dtype: Any = None) -> Path:
     """
     times = volume.grid.times
     beside = words(path, provenance(volume), {"times": None if times is None else [t * time_factor(volume) for t in times]})
-    with replacing(path, beside, wait=0) as temporary:
+    with replacing(path, beside, wait=MOMENT) as temporary:
         put(volume, temporary, dtype)
     return path
 

@@ -19,6 +19,7 @@ from .atomic import ending, replacing
 from .beside import as_text, lasting, provenance, words
 from .calibration import SPACE, TIME, parse_unit
 from .cast import resolve_dtype
+from .locks import MOMENT
 from .nifti_write import frame_of, source_dtype, storable
 
 CLASSIC_BYTES = 2**32 - 2**25
@@ -73,7 +74,7 @@ def write(volume: Volume, path: Path, dtype: Any = None) -> Path:
         # ImageJ reads no BigTIFF: beyond 4 GB it wants one page header before all planes.
         shape = (*volume.shape[:2], 1, *volume.shape[2:], 1)  # TZCYXS in full, or a Y or X of 1 is taken for another axis
         how = {"imagej": True, "truncate": nbytes > CLASSIC_BYTES, **_imagej(volume)}
-    with replacing(path, words(path, provenance(volume)), wait=0) as temporary:
+    with replacing(path, words(path, provenance(volume)), wait=MOMENT) as temporary:
         options = {key: how.pop(key) for key in ("ome", "imagej", "bigtiff") if key in how}
         planes = _planes(volume, stored)
         if is_ome:
