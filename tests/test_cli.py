@@ -405,6 +405,20 @@ def test_fit_is_silent_when_quiet_and_goes_on_from_a_model(fitted: Fitted, recor
     assert load(model).config.psf == (0.5, 0.2, 0.2)
 
 
+def test_equal_seeds_give_equal_files(recording_file: Path, tmp_path: Path) -> None:
+    """How long it took, and with how much memory, is in the JSON file beside."""
+    found = []
+    for k in (1, 2):
+        folder = tmp_path / str(k)
+        folder.mkdir()
+        assert here("fit", recording_file, "-o", folder / "m.spatimeinr", *QUICK, "--seed", 3, "--quiet").code == 0
+        for name in ("a.nii", "b.nii.gz", "c.ome.tif"):
+            assert here("render", folder / "m.spatimeinr", "-o", folder / name, "--time-scale", 2, "--quiet").code == 0
+        found.append([(folder / name).read_bytes() for name in ("a.nii", "b.nii.gz", "c.ome.tif")])
+        assert json.loads((folder / "a.json").read_text())["spatimeinr"]["seconds"] > 0
+    assert found[0] == found[1]
+
+
 def test_fit_of_a_part(recording_file: Path, tmp_path: Path) -> None:
     model = tmp_path / "part.spatimeinr"
     assert here("fit", recording_file, "-o", model, *QUICK, "--roi", "1:4,:,2:14,:").code == 0

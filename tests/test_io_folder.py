@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_spatimeinr.errors import FormatError, InputError
-from napari_spatimeinr.io import describe, folder, read, tiff, write
+from napari_spatimeinr.io import describe, folder, read, readable, tiff, write
 from napari_spatimeinr.volume import Volume
 from refusal import refused
 
@@ -158,7 +158,7 @@ def test_files_that_change_later(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match=r"t2\.tif"):
         volume.data[1]
     tifffile.imwrite(path / "t3.tif", DATA[0, :2], photometric="minisblack")
-    with pytest.raises(FormatError, match=r"t3\.tif is unlike"):
+    with pytest.raises(FormatError, match=r"t3\.tif has changed"):
         volume.data[2]
 
 
@@ -337,7 +337,8 @@ def test_links_that_lead_nowhere_and_what_systems_leave(tmp_path: Path) -> None:
 def test_no_recording(tmp_path: Path) -> None:
     """An empty folder, one without a TIFF, hidden files and folders."""
     (tmp_path / "a").mkdir()
-    assert "without TIFFs" in refused(FormatError, tmp_path / "a")
+    assert "is an empty folder; give a recording" in refused(FormatError, tmp_path / "a")
+    assert readable(tmp_path / "a"), "so that napari asks us, and shows this sentence"
     (tmp_path / "a" / "notes.txt").write_text("x")
     (tmp_path / "a" / "._t1.tif").write_text("x")
     (tmp_path / "a" / "t1.tif").mkdir()

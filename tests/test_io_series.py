@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -23,7 +24,7 @@ from napari_spatimeinr.io.beside import KEY
 from napari_spatimeinr.volume import Volume
 
 DATA = np.random.default_rng(0).integers(0, 60000, (3, 2, 4, 5)).astype(np.uint16)
-MADE = {"version": "1", "config": {"note": '<&> µ "quoted"\n'}, "seconds": 1.5}
+MADE = {"version": "1", "config": {"note": '<&> µ "quoted"\n'}}
 
 
 def recording(made: dict[str, Any] | None = None, times: tuple[float, ...] | None = None) -> Volume:
@@ -122,6 +123,17 @@ def test_other_files_in_the_folder_are_not_mixed_in(tmp_path: Path) -> None:
         write(short, tmp_path / "missing" / "e_{t}.nii")
 
 
+def test_frames_of_two_recordings_are_not_mixed(tmp_path: Path) -> None:
+    """Opened, and then written anew with files of the same size."""
+    write(recording(), tmp_path / "e_{t}.nii")
+    opened = read(tmp_path).data
+    assert np.array_equal(opened[0], DATA[0])
+    write(Volume(DATA + 1, recording().spacing), tmp_path / "e_{t}.nii")
+    with pytest.raises(FormatError, match=r"e_3.nii has changed since its folder was opened; open the folder again"):
+        opened[2]
+    assert np.array_equal(read(tmp_path).data[:], DATA + 1)
+
+
 def test_a_failure_leaves_the_series_of_before(tmp_path: Path) -> None:
     class Torn(np.ndarray):
         def __getitem__(self, key: Any) -> Any:
@@ -166,6 +178,22 @@ def test_how_it_was_made_is_in_the_file_and_beside_it(tmp_path: Path, name: str)
     assert KEY not in read(path).metadata and not beside.exists()
 
 
+@pytest.mark.parametrize("name", ["a.nii", "b.nii.gz", "c.ome.tif", "d.tif", "e.ome.zarr", "f_{t}.nii.gz"])
+def test_what_differs_between_equal_runs_is_not_in_the_file(tmp_path: Path, name: str) -> None:
+    """It would make equal results unequal; the file beside keeps it, and reading puts both together."""
+    paths, found = [], []
+    for k in (1, 2):
+        (tmp_path / str(k)).mkdir()
+        made = {**MADE, "seconds": 1.5 * k, "peak_memory_bytes": k}
+        path = write(recording(made), tmp_path / str(k) / name)
+        files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file() and file.suffix != ".json"]
+        paths.append(path)
+        found.append({str(file.relative_to(tmp_path / str(k))): file.read_bytes() for file in files})
+        if not name.endswith("zarr"):  # which has no file beside it
+            assert read(path).metadata[KEY] == made
+    assert found[0] and found[0] == found[1]
+
+
 @pytest.mark.parametrize("name", ["a.nii", "c.ome.tif", "d.tif", "e.ome.zarr", "f_{t}.nii"])
 def test_numbers_that_json_has_not_are_null(tmp_path: Path, name: str) -> None:
     """Written by us or by hand: what is read can be written as JSON."""
@@ -205,6 +233,52 @@ def test_a_json_file_of_someone_else_keeps_its_own_keys(tmp_path: Path) -> None:
     }
     write(recording(), tmp_path / "a.nii")
     assert json.loads((tmp_path / "a.json").read_text()) == {"Manufacturer": "x", "RepetitionTime": 2}
+
+
+def test_frame_times_of_another_file_are_not_changed(tmp_path: Path) -> None:
+    """``a.nii`` and ``a.nii.gz`` share ``a.json``."""
+    uneven = recording(times=(0.0, 1.0, 5.0))
+    write(uneven, tmp_path / "a.nii")
+    for volume in (recording(), recording(times=(0.0, 2.0, 5.0))):
+        with pytest.raises(SaveError, match=r"a.json holds the frame times of .*a.nii, .*choose another name"):
+            write(volume, tmp_path / "a.nii.gz")
+    write(uneven, tmp_path / "a.nii.gz")
+    write(recording(MADE), tmp_path / "a.tif")
+    assert read(tmp_path / "a.nii").grid.times == (0.0, 1.0, 5.0) == read(tmp_path / "a.nii.gz").grid.times
+    (tmp_path / "a.nii").unlink()
+    write(recording(), tmp_path / "a.nii.gz")
+    assert read(tmp_path / "a.nii.gz").grid.times is None
+
+
+@pytest.mark.parametrize("name", ["a.nii.gz", "a.tif"])
+def test_what_stands_beside_goes_back_when_the_file_cannot_follow(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(recording({"seed": 1}), tmp_path / name)
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    replace = os.replace
+
+    def refusing(source: Any, target: Any) -> None:
+        if Path(target).name == name:
+            raise PermissionError(13, "Access is denied")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", refusing)
+    monkeypatch.setattr("napari_spatimeinr.io.atomic.TRIES", ())
+    with pytest.raises(SaveError, match="holds it open"):
+        write(recording({"seed": 2}), tmp_path / name)
+    after = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    assert {file: after[file] for file in before} == before and len(after) == len(before) + 1
+
+
+def test_a_json_file_of_someone_else_beside_a_series_keeps_its_keys(tmp_path: Path) -> None:
+    (tmp_path / "e.json").write_text(json.dumps({"Manufacturer": "x"}))
+    write(recording(MADE), tmp_path / "e_{t}.nii")
+    assert json.loads((tmp_path / "e.json").read_text())["Manufacturer"] == "x" and read(tmp_path).spacing[0] == 30
+    (tmp_path / "e.json").write_text("[1, 2]")
+    with pytest.raises(SaveError, match="not a JSON object; move it away first"):
+        write(recording(), tmp_path / "e_{t}.nii")
+    assert (tmp_path / "e.json").read_text() == "[1, 2]"
 
 
 def test_a_file_beside_that_is_no_object_is_not_overwritten(tmp_path: Path) -> None:

@@ -299,14 +299,15 @@ def test_swap_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     import napari_spatimeinr.io.atomic as atomic
 
     target = ours(tmp_path / "a.zarr")
-    rename = atomic.os.rename
+    rename = atomic.os.replace
 
     def failing(source: Any, place: Any) -> None:
         if str(source).endswith(".partial"):
             raise PermissionError(13, "Permission denied")
         rename(source, place)
 
-    monkeypatch.setattr(atomic.os, "rename", failing)
+    monkeypatch.setattr(atomic.os, "replace", failing)
+    monkeypatch.setattr(atomic, "TRIES", ())
     with pytest.raises(SaveError):
         write(Volume(DATA + 1), target)
     assert [path.name for path in tmp_path.iterdir()] == ["a.zarr"]

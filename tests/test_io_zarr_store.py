@@ -242,7 +242,7 @@ def test_recovery_where_nothing_may_be_renamed(tmp_path: Path, monkeypatch: pyte
     def refusing(*_: Any) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(zarr_store.os, "rename", refusing)
+    monkeypatch.setattr(zarr_store.os, "replace", refusing)
     assert np.array_equal(read(tmp_path / "a.zarr").data[:], SMALL)
     assert [p.name for p in tmp_path.iterdir()] == ["a.zarr.old"]
 

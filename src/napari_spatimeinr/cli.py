@@ -19,7 +19,7 @@ from ._version import __version__
 from .axes import parse_roi
 from .cli_files import size
 from .cli_jobs import Interrupt, read, run_fit
-from .cli_output import Output, guarded
+from .cli_output import Output, guarded, speak_plainly
 from .config import Config, apply_settings, make_config
 from .errors import ConfigError, InputError
 from .watched import Watched
@@ -38,6 +38,7 @@ app.add_typer(cli_published.commands)
 
 def main() -> None:
     """Run the command line; the process ends with its exit code."""
+    speak_plainly()
     app(prog_name="spatimeinr")
 
 
@@ -169,6 +170,8 @@ def render(
     debug: options.Debug = False,
 ) -> None:
     """Render a model at other times and voxel sizes."""
+    from . import io
+
     output = Output(as_json, quiet)
     grid = options.scales(time_scale, scale, scale_z, scale_yx, voxel, isotropic, dt, times, roi)
     options.dtype(dtype)
@@ -176,9 +179,8 @@ def render(
     options.writable(target, model)
     if confidence is not None:
         options.writable(confidence, model)
-        if confidence.resolve() == target.resolve():
-            raise InputError("--confidence needs a file of its own, it was given the same as --output.")
-    from . import io
+        if why := io.clash(confidence, target):
+            raise InputError(f"--confidence needs a file of its own, {confidence.name} {why} --output.")
     from .field import load
 
     field = load(model, device=device)

@@ -147,16 +147,16 @@ def one_of(value: str, choices: tuple[str, ...], option: str) -> str:
 
 
 def writable(path: Path, *sources: Path) -> Path:
-    """A path to write to, once its folder is there and it is none of the files read from.
+    """A path to write to, once it can be written, by nobody else at the moment, and is none of the files read from.
 
     Raises
     ------
     ConfigError
         If it is one of the sources.
     SaveError
-        If its folder is missing, or it is a folder itself.
+        If its folder is missing or read-only, it is a folder itself, or being written by another process.
     """
-    from .io import destination
+    from .io import check_free, destination
 
     target = destination(path)
     for source in sources:
@@ -166,6 +166,7 @@ def writable(path: Path, *sources: Path) -> Path:
         raise SaveError(f"There is no folder {path.parent}; create it first.")
     if path.is_dir() and not path.name.lower().endswith(".zarr"):
         raise SaveError(f"{path} is a folder; give the name of a file.")
+    check_free(path)
     return path
 
 

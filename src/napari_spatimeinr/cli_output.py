@@ -16,6 +16,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -51,7 +52,10 @@ class Output:
     def result(self, value: dict[str, Any]) -> None:
         """Print the JSON object of the command, if it was asked for."""
         if self.as_json:
-            print(json.dumps(plain(value), ensure_ascii=False), file=sys.stdout, flush=True)
+            # Not every encoding has every letter of a file's name.
+            unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+            text = json.dumps(plain(value), ensure_ascii=not unicode)
+            print(text.encode(errors="backslashreplace").decode(), file=sys.stdout, flush=True)
 
     @contextmanager
     def progress(self) -> Iterator[Progress]:
@@ -117,6 +121,13 @@ class _Bar(Progress):
 
     def show(self, stage: str, done: float, of: float, remark: str = "") -> None:
         self._bar.update(self._task, description=stage, completed=done, total=of, remark=remark)
+
+
+def speak_plainly() -> None:
+    """Write letters that the encoding of an output lacks (of a pipe on Windows, say) as their numbers, rather than fail."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def plain(value: Any) -> Any:

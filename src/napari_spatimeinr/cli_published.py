@@ -15,6 +15,8 @@ from .cli_jobs import Interrupt, read
 from .cli_output import Output, guarded
 from .config import Config, make_config
 from .errors import ConfigError, InputError
+from .io.atomic import check_free, in_a_sentence
+from .io.locks import alone
 from .watched import Watched
 
 if TYPE_CHECKING:
@@ -58,7 +60,23 @@ def train(
     how = options.reading(axes, spacing, units, channel, level)
     options.device(device)
     options.positive(time_budget, "--time-budget")
-    folder.mkdir(parents=True, exist_ok=True)
+    with in_a_sentence(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    check_free(folder / OUTPUT)
+    with alone(folder / "training", named=folder):  # the files of two would not fit together
+        _train(output, config, folder, recording, how, device, seed, time_budget)
+
+
+def _train(
+    output: Output,
+    config: Config,
+    folder: Path,
+    recording: Path,
+    how: dict[str, Any],
+    device: str,
+    seed: int,
+    time_budget: float | None,
+) -> None:
     volume = read(recording, how, output)
     from . import published_files
     from .fit import fit_steps

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "WRITABLE",
+    "check_free",
+    "clash",
     "convert_dtype",
     "describe",
     "destination",
@@ -165,12 +167,15 @@ def describe(
 
 
 def readable(path: str | os.PathLike[str]) -> bool:
-    """Whether a path is one :func:`read` knows how to read, by its ending or, for a folder, by a look at the names in it."""
+    """Whether a path is for :func:`read`, by its ending or, for a folder, by a look at the names in it; an empty one is told so."""
     source = Path(path)
     kind = ending(source)
     if kind in (*NIFTI, *TIFF, *ZARR):
         return True
-    return source.is_dir() and any(ending(entry) in (*TIFF, *NIFTI) for entry in source.iterdir())
+    if not source.is_dir():
+        return False
+    endings = [ending(entry) for entry in source.iterdir() if not entry.name.startswith(".")]
+    return not endings or any(kind in (*TIFF, *NIFTI) for kind in endings)
 
 
 def is_template(path: Path) -> bool:
@@ -181,6 +186,27 @@ def is_template(path: Path) -> bool:
 def destination(path: Path) -> Path:
     """What is there, and is read back, once :func:`write` has written to a name: the file, or the folder of a series."""
     return path.parent if is_template(path) else path
+
+
+def check_free(path: Path) -> None:
+    """Raise the SaveError that writing a recording or a model would end in, as far as that can be told before."""
+    from . import atomic, locks, nifti_series
+
+    if is_template(path):
+        nifti_series.check_free(path)
+    else:
+        atomic.check_free(path, atomic.WAIT if ending(path) not in WRITABLE else locks.MOMENT)
+
+
+def clash(one: Path, other: Path) -> str | None:
+    """Why two names cannot both be written to, in words: they lead to one file or folder, or to one JSON file beside them."""
+    from . import beside, names
+
+    if names.same(destination(one), destination(other)):
+        return "leads to the same place as"
+    if is_template(one) or is_template(other) or ending(one) in ZARR or ending(other) in ZARR:
+        return None
+    return "would share its JSON file with" if names.same(beside.sidecar(one), beside.sidecar(other)) else None
 
 
 def present(path: Path) -> list[Path]:

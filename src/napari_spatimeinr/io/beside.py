@@ -4,29 +4,44 @@ from __future__ import annotations
 
 import json
 import math
-from contextlib import ExitStack, suppress
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from ..errors import SaveError
 from ..volume import Volume
-from .atomic import ending, replacing
+from .atomic import ending, followed, swapping
+from .names import same
 
 KEY = "spatimeinr"
 """In a volume's metadata, in files and beside them."""
 MOST_BYTES = 16_000_000
 """A longer text is nothing of ours."""
+VARYING = ("seconds", "peak_memory_bytes")
+"""What differs between two equal runs: beside a file, not in it, so that equal seeds give equal bytes."""
 
 
 def sidecar(path: Path) -> Path:
-    """The JSON file beside a file: ``a.nii.gz`` -> ``a.json``."""
-    name = path.name
-    return path.with_name(name[: len(name) - len(ending(path))] + ".json")
+    """The JSON file beside a file: ``a.nii.gz`` -> ``a.json``; of a link, beside what it leads to unless there is one beside it."""
+    beside = _named(path)
+    return beside if os.path.exists(beside) or not os.path.islink(path) else _named(followed(path))
+
+
+def _named(path: Path) -> Path:
+    return path.with_name(path.name[: len(path.name) - len(ending(path))] + ".json")
 
 
 def provenance(volume: Volume) -> dict[str, Any] | None:
     """How a volume was made, as JSON values; None where nothing is known."""
     return plain(volume.metadata.get(KEY)) or None
+
+
+def lasting(volume: Volume) -> dict[str, Any] | None:
+    """What of :func:`provenance` goes into a file: all but what differs between two equal runs."""
+    made = {key: value for key, value in (provenance(volume) or {}).items() if key not in VARYING}
+    return made or None
 
 
 def plain(made: Any) -> dict[str, Any] | None:
@@ -78,49 +93,93 @@ def content(path: Path) -> dict[str, Any] | None:
 
 def made_of(path: Path, inside: dict[str, Any] | None) -> dict[str, Any] | None:
     """How a file was made, by what it holds itself or else by the file beside it, if that is about this file."""
-    if inside is not None:
-        return inside
     said = plain((content(path) or {}).get(KEY))
-    if said is None or said.get("file") != path.name:
-        return None
+    if said is None or not _is_about(said, path):
+        return inside
+    if inside is not None:
+        return inside | {key: said[key] for key in VARYING if key in said}
     return {key: value for key, value in said.items() if key != "file"}
 
 
-def put_beside(stack: ExitStack, path: Path, made: dict[str, Any] | None, more: dict[str, Any] | None = None) -> None:
-    """Write, when ``stack`` closes, what is known of a file into the JSON file beside it; what else that holds stays.
+def _is_about(said: dict[str, Any], path: Path) -> bool:
+    """Whether a JSON file is about a file, by its name or that of a link to it; case may have changed on the way."""
+    return str(said.get("file")).casefold() in (path.name.casefold(), followed(path).name.casefold())
 
-    Without anything to say, what an earlier file of this name left there is taken out. The stack must have been given the
-    file itself before: it closes in reverse order, so a process killed in between leaves new words beside the old file. These
-    name the file, and what the file holds itself goes before them; the numbers of times are compared with its frames.
+
+def words(path: Path, made: dict[str, Any] | None, more: dict[str, Any] | None = None) -> AbstractContextManager[None]:
+    """What is known of a file, for the JSON file beside it; what else that holds stays.
+
+    Without anything to say, what an earlier file of this name left there is taken out. It is written when the context is
+    entered, just before the file takes its place, and put back if the file cannot. A process killed in between leaves new words
+    beside the old file: these name the file, what the file holds itself goes before them, and the numbers of times are compared
+    with its frames.
 
     Parameters
     ----------
+    path : the file.
     made : provenance.
     more : further keys; one of None is taken out.
 
     Raises
     ------
     SaveError
-        If there is something to say, and another kind of file in its place.
+        At once, if there is something to say, and another kind of file in its place, or frame times of another file in it.
     """
-    beside = sidecar(path)
+    place = sidecar(path)
     old = content(path)
-    new = dict(old or {})
+    if _said(path, old or {}, made, more) != (old or {}):
+        if old is None or os.path.isdir(place):
+            raise SaveError(
+                f"What is to be said of {path.name} belongs into {place}, which exists and is not a JSON object; move it away first."
+            )
+        _check_times(path, place, old, more or {})
+    return _put(path, place, made, more)
+
+
+@contextmanager
+def _put(path: Path, place: Path, made: dict[str, Any] | None, more: dict[str, Any] | None) -> Iterator[None]:
+    old = content(path) or {}
+    new = _said(path, old, made, more)
+    if new == old:
+        yield
+        return
+    before = place.read_bytes() if place.exists() else None
+    with swapping(place, followed(path)) as temporary:
+        temporary.write_text(json.dumps(new, indent=1) + "\n", encoding="utf-8")
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            if before is None:
+                place.unlink()
+            else:
+                with swapping(place, followed(path)) as temporary:
+                    temporary.write_bytes(before)
+        raise
+
+
+def _said(path: Path, old: dict[str, Any], made: dict[str, Any] | None, more: dict[str, Any] | None) -> dict[str, Any]:
+    new = dict(old)
     said = new.get(KEY)
     if made is not None:
-        new[KEY] = {"file": path.name, **made}
-    elif isinstance(said, dict) and said.get("file") == path.name:
+        new[KEY] = {"file": followed(path).name, **made}
+    elif isinstance(said, dict) and _is_about(said, path):
         del new[KEY]
     for key, value in (more or {}).items():
         if value is None:
             new.pop(key, None)
         else:
             new[key] = value
-    if new == (old or {}):
+    return new
+
+
+def _check_times(path: Path, place: Path, old: dict[str, Any], more: dict[str, Any]) -> None:
+    """Refuse to change the frame times of ``a.nii`` for ``a.nii.gz``."""
+    if "times" not in more or "times" not in old or old["times"] == more["times"]:
         return
-    if old is None:
-        raise SaveError(
-            f"What is to be said of {path.name} belongs into {beside}, which exists and is not a JSON object; move it away first."
-        )
-    temporary = stack.enter_context(replacing(beside))
-    temporary.write_text(json.dumps(new, indent=1) + "\n", encoding="utf-8")
+    for kind in (".nii", ".nii.gz"):
+        other = place.with_name(place.name.removesuffix(".json") + kind)
+        if other.exists() and not same(other, path):
+            raise SaveError(
+                f"{place.name} holds the frame times of {other}, and saving {path.name} would change them; choose another name."
+            )

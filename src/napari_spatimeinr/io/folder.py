@@ -53,6 +53,7 @@ def read(path: Path, how: How) -> Volume:
     GridError
         If the first file states an impossible spacing and none is given.
     """
+    nifti_series.recover(path)
     files = _files(path)
     axes = None if how.axes is None else check_axes(how.axes).replace("T", "")
     how = dataclasses.replace(how, axes=axes, part=True)
@@ -100,7 +101,8 @@ def _files(path: Path) -> list[Path]:
     found = sorted(f for f in path.iterdir() if ending(f) in (*TIFF, *NIFTI) and f.name[0] != "." and f.is_file())
     files = [f for f in found if ending(f) != ".img" or not f.with_suffix(".hdr").is_file()]  # half of a pair
     if not files:
-        raise FormatError(f"{path} is a folder without TIFFs; give a recording, or a folder with one TIFF for each time point.")
+        what = "a folder without TIFFs and NIfTIs" if any(path.iterdir()) else "an empty folder"
+        raise FormatError(f"{path} is {what}; give a recording, or a folder with one TIFF or NIfTI for each time point.")
     if len({ending(f) in TIFF for f in files}) > 1:
         raise InputError(f"{path} holds TIFFs and NIfTIs; put the files of one recording into a folder of their own.")
     return files
@@ -161,6 +163,11 @@ def _check_files(files: list[Path], how: How, first: Volume, warnings: list[str]
         warnings.append(f"{other.name} states another voxel size than {files[0].name}, whose was taken: is that right?")
 
 
+def _stamp(file: Path) -> tuple[int, int]:
+    facts = file.stat()
+    return facts.st_size, facts.st_mtime_ns
+
+
 def _facts(frame: Volume) -> tuple[Any, ...]:
     """What is compared between the files; the frame itself, and with it the open file, is let go."""
     return frame.shape[1:], frame.metadata["source_dtype"], frame.metadata["stated"]
@@ -180,6 +187,7 @@ class FolderArray(PlanarArray):
     def __init__(self, series: Series, how: How, shape: tuple[int, ...], dtype: Any) -> None:
         super().__init__(shape, dtype)
         self._series, self._how = series, how
+        self._made = {file: _stamp(file) for file in chain.from_iterable(series.files)}
         self._open: OrderedDict[tuple[int, int], Any] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -205,6 +213,8 @@ class FolderArray(PlanarArray):
 
     def _read(self, file: Path) -> Any:
         try:
+            if _stamp(file) != self._made[file]:  # frames of two recordings would be mixed
+                raise FormatError(f"{file} has changed since its folder was opened; open the folder again.")
             frame = _frame(file, self._how)
         except FileNotFoundError as error:
             raise FormatError(f"{file} is gone since its folder was opened; put it back, or open the folder again.") from error

@@ -1,12 +1,19 @@
-"""One NIfTI for each time point, and the file beside them that keeps what they cannot hold: the frame interval."""
+"""One NIfTI for each time point, and the file beside them that keeps what they cannot hold: the frame interval.
+
+Many files cannot be replaced in one step. They are written into a hidden folder among them, which is marked when it is whole;
+from then on the new ones count, and whoever opens or writes the folder next goes on with putting them in their places
+(:func:`recover`).
+"""
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import glob
 import json
 import math
 import re
-from contextlib import ExitStack
+import shutil
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,10 +21,17 @@ from typing import Any
 from ..errors import FormatError, SaveError
 from ..volume import Volume
 from . import NIFTI, TIFF, beside, nifti_write
-from .atomic import ending, in_a_sentence, replacing
+from .atomic import ending, followed, in_a_sentence, replaced, swapping, synced
 from .calibration import TIME, parse_unit
+from .locks import alone
+from .names import check
+from .zarr_store import MARKER, SWAP_WAIT, note_of, remove
 
 NUMBER = re.compile(r"\{t(?::0?([1-9]))?\}")
+PARTIAL = ".series.partial"
+"""The hidden folder in which a series is written."""
+LOCKED = "series"
+"""What is locked while a series is written: whatever its names, there is one in a folder."""
 FORMAT_SAYS = "one NIfTI for each time point is named like Emb1_{t:03}.nii.gz"
 
 
@@ -50,16 +64,92 @@ def write(volume: Volume, template: Path, dtype: Any = None) -> Path:
     count = volume.shape[0]
     digits = max(int(found[0] or 1), len(str(count)))
     files = [template.with_name(NUMBER.sub(f"{k:0{digits}}", template.name)) for k in range(1, count + 1)]
-    _check_free(template.parent, files)
     # A single file has no number that changes, from which a reader could tell the template.
-    note_of = sidecar(template if count > 1 else files[0])
-    with ExitStack() as stack:
-        temporary = [stack.enter_context(replacing(file)) for file in files]
-        note = stack.enter_context(replacing(note_of))
-        for k, file in enumerate(temporary):
-            nifti_write.put(_frame(volume, k), file, dtype)
-        note.write_text(json.dumps(_shared(volume, template), indent=1) + "\n", encoding="utf-8")
-    return template.parent
+    note_of_all = sidecar(template if count > 1 else files[0])
+    for file in (*files, note_of_all):
+        check(file)
+    folder = template.parent
+    with in_a_sentence(template), alone(folder / LOCKED, named=template):
+        partial = _cleared(folder)
+        _check_free(folder, files)
+        said = _said(note_of_all, _shared(volume, template))
+        partial.mkdir()
+        try:
+            _mark(partial, complete=False)
+            for k, file in enumerate(files):
+                nifti_write.put(_frame(volume, k), partial / file.name, dtype)
+            (partial / note_of_all.name).write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
+            synced(partial / note_of_all.name)
+            _mark(partial, complete=True)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                remove(partial)
+            raise
+        _put_in_place(partial)
+    return folder
+
+
+def check_free(template: Path) -> None:
+    """Raise the SaveError that writing a series would end in now, if its folder is the reason."""
+    with in_a_sentence(template), alone(template.parent / LOCKED, named=template):
+        pass
+
+
+def recover(folder: Path) -> None:
+    """Put the files of a series in their places, where a killed process had not got to the end of it.
+
+    Raises
+    ------
+    FormatError
+        If it cannot be done.
+    """
+    partial = folder / PARTIAL
+    if note_of(partial).get("complete") is not True:
+        return
+    try:
+        with alone(folder / LOCKED, SWAP_WAIT, folder):
+            if note_of(partial).get("complete") is True:
+                _put_in_place(partial)
+    except OSError as error:
+        raise FormatError(
+            f"{folder} holds a series whose files are not yet all in their places, and that cannot be mended ({error}); "
+            f"move what is in {partial} to {folder}."
+        ) from error
+
+
+def _cleared(folder: Path) -> Path:
+    """The name of the hidden folder; a whole one that a killed process left is put in its place, another one removed."""
+    partial = folder / PARTIAL
+    if partial.exists():
+        if not (partial / MARKER).is_file() and any(entry.name[0] != "." for entry in partial.iterdir()):
+            raise SaveError(f"{partial} is in the way and of another kind; move it away, or choose another folder.")
+        if note_of(partial).get("complete") is True:
+            _put_in_place(partial)
+        else:
+            remove(partial)
+    return partial
+
+
+def _mark(partial: Path, complete: bool) -> None:
+    with swapping(partial / MARKER) as temporary:
+        temporary.write_text(json.dumps({"complete": complete}), encoding="utf-8")
+
+
+def _put_in_place(partial: Path) -> None:
+    """Move each file to its place, the marker last; what a link leads to is replaced, the link stays."""
+    for file in sorted(partial.iterdir()):
+        if file.name.startswith("."):
+            continue
+        target = followed(partial.parent / file.name)
+        try:
+            replaced(file, target)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            with swapping(target) as temporary:  # a link leads to another disk
+                shutil.copyfile(file, temporary)
+            file.unlink()
+    remove(partial)
 
 
 def sidecar(template: Path) -> Path:
@@ -98,6 +188,14 @@ def shared(folder: Path, template: str, frames: int) -> dict[str, Any]:
     }
 
 
+def _said(note: Path, facts: dict[str, Any]) -> dict[str, Any]:
+    """What the file beside a series is to hold: the facts, and what else it holds already."""
+    old = {} if not note.exists() else beside.content(note)
+    if old is None:
+        raise SaveError(f"What is to be said of the series belongs into {note}, which is not a JSON object; move it away first.")
+    return {**old, **facts}
+
+
 def _shared(volume: Volume, template: Path) -> dict[str, Any]:
     unit = None if parse_unit(volume.units[0], TIME) is None else volume.units[0]
     times = volume.grid.times
@@ -117,8 +215,7 @@ def _frame(volume: Volume, k: int) -> Volume:
 def _check_free(folder: Path, files: list[Path]) -> None:
     """Refuse a folder with other recordings in it, which would be read along."""
     ours = {file.name for file in files}
-    with in_a_sentence(files[0]):
-        names = sorted(entry.name for entry in folder.iterdir())
+    names = sorted(entry.name for entry in folder.iterdir())
     for name in names:
         if name not in ours and not name.startswith(".") and ending(name) in (*NIFTI, *TIFF):
             raise SaveError(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import os
 import struct
-from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,9 +15,10 @@ from ..axes import Grid, nifti_affine
 from ..errors import SaveError
 from ..volume import Volume
 from .atomic import replacing
-from .beside import as_text, provenance, put_beside
+from .beside import as_text, lasting, provenance, words
 from .calibration import SPACE, TIME, parse_unit
 from .cast import convert_dtype, resolve_dtype
+from .locks import MOMENT
 
 SPACE_NAMES = {"m": ("meter", 1.0), "mm": ("mm", 1.0), "um": ("micron", 1.0), "nm": ("micron", 1e-3)}
 TIME_NAMES = {"s": ("sec", 1.0), "ms": ("msec", 1.0), "us": ("usec", 1.0), "min": ("sec", 60.0), "h": ("sec", 3600.0)}
@@ -44,11 +44,9 @@ def write(volume: Volume, path: Path, dtype: Any = None) -> Path:
     SaveError
         If it cannot be written; an earlier file stays as it was.
     """
-    made = provenance(volume)
     times = volume.grid.times
-    with ExitStack() as stack:
-        temporary = stack.enter_context(replacing(path))
-        put_beside(stack, path, made, {"times": None if times is None else [t * time_factor(volume) for t in times]})
+    beside = words(path, provenance(volume), {"times": None if times is None else [t * time_factor(volume) for t in times]})
+    with replacing(path, beside, wait=MOMENT) as temporary:
         put(volume, temporary, dtype)
     return path
 
@@ -57,7 +55,7 @@ def put(volume: Volume, file: Path, dtype: Any = None) -> None:
     """Write a file as it is, under any name that ends like the one it will have."""
     stored = storable(resolve_dtype(dtype, volume.dtype if dtype is None else source_dtype(volume)))
     header = _header(volume, stored)
-    made = provenance(volume)
+    made = lasting(volume)
     inside = b"" if made is None else _extension(as_text(made))
     with open(file, "wb") as opened:
         if file.suffix.lower() == ".gz":

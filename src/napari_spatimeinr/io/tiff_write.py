@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from ..errors import SaveError
 from ..volume import Volume
 from .atomic import ending, replacing
-from .beside import as_text, provenance, put_beside
+from .beside import as_text, lasting, provenance, words
 from .calibration import SPACE, TIME, parse_unit
 from .cast import resolve_dtype
+from .locks import MOMENT
 from .nifti_write import frame_of, source_dtype, storable
 
 CLASSIC_BYTES = 2**32 - 2**25
@@ -61,6 +62,10 @@ def write(volume: Volume, path: Path, dtype: Any = None) -> Path:
         if stored.kind in "iu" and stored.itemsize == 8:
             raise SaveError(f"OME-TIFF cannot hold {stored}; choose another type (--dtype float32) or save as NIfTI.")
         how = {"ome": True, "bigtiff": nbytes > CLASSIC_BYTES, **_ome(volume)}
+        if made := lasting(volume):  # otherwise it is drawn from the clock
+            how["metadata"]["UUID"] = (
+                f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, f'{path.name} {shape} {stored} {as_text(made)}')}"
+            )
     else:
         if stored not in (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32)):
             raise SaveError(
@@ -69,10 +74,7 @@ def write(volume: Volume, path: Path, dtype: Any = None) -> Path:
         # ImageJ reads no BigTIFF: beyond 4 GB it wants one page header before all planes.
         shape = (*volume.shape[:2], 1, *volume.shape[2:], 1)  # TZCYXS in full, or a Y or X of 1 is taken for another axis
         how = {"imagej": True, "truncate": nbytes > CLASSIC_BYTES, **_imagej(volume)}
-    made = provenance(volume)
-    with ExitStack() as stack:
-        temporary = stack.enter_context(replacing(path))
-        put_beside(stack, path, made)
+    with replacing(path, words(path, provenance(volume)), wait=MOMENT) as temporary:
         options = {key: how.pop(key) for key in ("ome", "imagej", "bigtiff") if key in how}
         planes = _planes(volume, stored)
         if is_ome:
@@ -121,7 +123,7 @@ def _imagej(volume: Volume) -> dict[str, Any]:
         metadata["finterval"] = dt * time[1] * IMAGEJ_TIME[time[0]]
     elif dt != 1.0:
         metadata |= {"finterval": dt, "tunit": "frame"}
-    if made := provenance(volume):
+    if made := lasting(volume):
         metadata["Info"] = as_text(made)
     for key, origin, step in zip(("zorigin", "yorigin", "xorigin"), volume.origin[1:], volume.spacing[1:], strict=True):
         if origin != 0:
@@ -157,7 +159,7 @@ def _ome(volume: Volume) -> dict[str, Any]:
         own["origin"] = list(volume.origin)
     if volume.orientation is not None:
         own["orientation"] = volume.orientation.tolist()
-    if made := provenance(volume):
+    if made := lasting(volume):
         own["made"] = made
     if own:
         metadata["Description"] = as_text(own)

@@ -94,7 +94,7 @@ def _read(path: Path, zarr: Any, how: How) -> Volume:
 
     own = attributes.get(beside.KEY)
     stated = stated_by(path, axes, multiscale, dataset, own if isinstance(own, dict) else {})
-    stated.warnings += _missing(where / name, array)
+    stated.warnings += missing(where / name, array)
     settled = settle(stated, how, data.shape)
     header: dict[str, Any] = {"version": version, "name": multiscale.get("name"), "path": name, beside.KEY: own}
     header |= {"levels": _shapes(image, multiscale, axes), "level": how.level}
@@ -187,14 +187,14 @@ def _array(path: Path, zarr: Any, group: Any, name: str) -> Any:
     return array
 
 
-def _missing(folder: Path, array: Any) -> list[str]:
-    """A question when chunks are not stored, which is legal and means that they hold one value."""
+def missing(folder: Path, array: Any, most: int = MAX_LISTED) -> list[str]:
+    """A question when chunks, of ``most`` that are looked for, are not stored, which is legal and means that they hold one value."""
     chunks = array.shards or array.chunks
     number = math.prod(-(-n // c) for n, c in zip(array.shape, chunks, strict=True))
     stored = 0
     for _, _, files in os.walk(folder):
         stored += sum(not file.startswith(".") and file != "zarr.json" for file in files)
-        if stored >= min(number, MAX_LISTED):
+        if stored >= min(number, most):
             return []
     return [f"{number - stored} of {number} chunks are not stored and read as {array.fill_value}: is the copy complete?"]
 

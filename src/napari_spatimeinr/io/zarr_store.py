@@ -1,7 +1,8 @@
 """A folder written bit by bit into ``<name>.partial`` and then swapped in; what a killed process left is picked up.
 
 A folder cannot be replaced in one step. Between ``<name>`` going to ``<name>.old`` and ``<name>.partial`` taking its
-place there may be no ``<name>``: whoever opens or writes it next puts the right one there (:func:`recover`).
+place there may be no ``<name>``: whoever opens or writes it next puts the right one there (:func:`recover`). All of it is
+done by one process at a time (:mod:`.locks`).
 """
 
 from __future__ import annotations
@@ -16,10 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import SaveError, SpatimeINRError
-from .atomic import followed, in_a_sentence, replacing, synced
+from .atomic import HeldError, followed, in_a_sentence, remove_stale, replaced, swapping, synced
+from .locks import alone
+from .names import check
 
 MARKER = ".spatimeinr-partial.json"
 """In a folder being written: what it will be, and how much of it is there."""
+SWAP_WAIT = 10.0
+"""Seconds that a reader waits for the two renames of a swap."""
 MARK_EVERY = 1.0
 """Seconds between two notes of how far a folder is; each waits for the disk."""
 
@@ -50,13 +55,18 @@ class Building:
             self._mark(False)
             self._marked, self._fresh = time.monotonic(), self.done
 
+    def discard(self) -> None:
+        """Note that nothing of it is good, so that it is not gone on with."""
+        self.done = 0
+        self._mark(False)
+
     def complete(self) -> None:
         """Note that all of it is there."""
         self._mark(True)
 
     def _mark(self, complete: bool) -> None:
         note = {"identity": self.identity, "frames": self.done, "complete": complete}
-        with replacing(self.folder / MARKER) as temporary:
+        with swapping(self.folder / MARKER) as temporary:
             temporary.write_text(json.dumps(note), encoding="utf-8")
 
 
@@ -69,19 +79,32 @@ def places(path: Path) -> tuple[Path, Path, Path]:
 def recover(path: Path) -> Path:
     """Where the whole folder lies: put in its place if a killed process had not got to it, read where it is if that fails."""
     target, partial, old = places(path)
-    if os.path.lexists(target):
-        return target
-    if _note(partial).get("complete") is True:
-        whole = partial
-    elif old.is_dir() and not _note(old).get("removed"):
-        whole = old
-    else:
+    if os.path.lexists(target) or _whole(partial, old) is None:
         return target
     try:
-        os.rename(whole, target)
+        with alone(target, SWAP_WAIT):
+            return _recover(target, partial, old)
+    except OSError:  # nothing may be written here, or a writer is at it
+        return target if os.path.lexists(target) else _whole(partial, old) or target
+
+
+def _recover(target: Path, partial: Path, old: Path) -> Path:
+    """The same, while no other process is at it."""
+    whole = None if os.path.lexists(target) else _whole(partial, old)
+    if whole is None:
+        return target
+    try:
+        os.replace(whole, target)
     except OSError:
         return whole
     return target
+
+
+def _whole(partial: Path, old: Path) -> Path | None:
+    """Which of the two is a whole folder, the newer one first."""
+    if note_of(partial).get("complete") is True:
+        return partial
+    return old if old.is_dir() and not note_of(old).get("removed") else None
 
 
 @contextlib.contextmanager
@@ -100,56 +123,75 @@ def building(path: Path, identity: dict[str, Any] | None, is_kind: Callable[[Pat
     Raises
     ------
     SaveError
-        If something else is in the way, the folder around it is missing or read-only, or the disk is full.
+        If another process writes it, something else is in the way, the folder around it is missing or read-only, or the disk
+        is full.
     """
     with in_a_sentence(path):
-        target, partial, old = places(path)
-        for place in (target, partial, old):
-            # A process killed early leaves an unfinished marker, and nothing else.
-            ours = place.is_dir() and (is_kind(place) or (place / MARKER).is_file() or _is_empty(place, place == partial))
-            if os.path.lexists(place) and not ours:
-                raise SaveError(f"{place} is in the way and of another kind; move it away, or choose another name.")
-        recover(path)
-        if old.exists():
-            _remove(old)
-        done = 0
-        if partial.exists():
-            note = _note(partial)
-            if identity is not None and note.get("identity") == identity and not note.get("complete"):
-                done = int(note.get("frames", 0))
-            if done == 0:
-                _remove(partial)
-        partial.mkdir(exist_ok=True)
-        try:
-            build = Building(partial, identity, done)
-            yield build
-            build.complete()
-            if target.exists():
-                os.rename(target, old)
-            os.rename(partial, target)
-        except BaseException as error:
-            if old.exists() and not target.exists():
-                os.rename(old, target)
-            kept = identity is not None and _note(partial).get("frames", 0) > 0
-            if not kept:
-                with contextlib.suppress(OSError):
-                    _remove(partial)
-            if kept and isinstance(error, (OSError, SpatimeINRError)):
-                raise SaveError(
-                    f"{_told(error, path)} What was written is in {partial.name}; saving the same again goes on there."
-                ) from error
-            raise
-        with contextlib.suppress(OSError):
-            (target / MARKER).unlink()
-        with contextlib.suppress(OSError):
-            _remove(old)
+        target, partial, old = places(check(followed(path)))
+        with alone(target, named=path):
+            for place in (target, partial, old):
+                # A process killed early leaves an unfinished marker, and nothing else.
+                ours = place.is_dir() and (is_kind(place) or (place / MARKER).is_file() or _is_empty(place, place == partial))
+                if os.path.lexists(place) and not ours:
+                    raise SaveError(f"{place} is in the way and of another kind; move it away, or choose another name.")
+            _recover(target, partial, old)
+            if old.exists():
+                remove(old)
+            done = _done(partial, identity)
+            if partial.exists() and done == 0:
+                remove(partial)
+            partial.mkdir(exist_ok=True)
+            remove_stale(partial / MARKER)
+            try:
+                build = Building(partial, identity, done)
+                yield build
+                build.complete()
+                _swap(target, partial, old)
+            except BaseException as error:
+                _leave(path, partial, identity, error)
+                raise
+            with contextlib.suppress(OSError):
+                (target / MARKER).unlink()
+            with contextlib.suppress(OSError):
+                remove(old)
 
 
-def _remove(folder: Path) -> None:
+def _done(partial: Path, identity: dict[str, Any] | None) -> int:
+    """How many frames of the same an earlier try left."""
+    note = note_of(partial)
+    return int(note.get("frames", 0)) if identity is not None and note.get("identity") == identity else 0
+
+
+def _swap(target: Path, partial: Path, old: Path) -> None:
+    if target.exists():
+        replaced(target, old)
+    try:
+        replaced(partial, target)
+    except BaseException:
+        if old.exists() and not target.exists():
+            os.replace(old, target)
+        raise
+
+
+def _leave(path: Path, partial: Path, identity: dict[str, Any] | None, error: BaseException) -> None:
+    """Keep what the same writing can go on with, and say so; remove what it cannot."""
+    note = note_of(partial)
+    if isinstance(error, HeldError) and note.get("complete"):
+        raise SaveError(f"{error} What was written is in {partial.name}.") from error
+    if identity is None or note.get("frames", 0) == 0:
+        with contextlib.suppress(OSError):
+            remove(partial)
+    elif isinstance(error, (OSError, SpatimeINRError)):
+        raise SaveError(
+            f"{_told(error, path)} What was written is in {partial.name}; saving the same again goes on there."
+        ) from error
+
+
+def remove(folder: Path) -> None:
     """Remove a folder, its marker last: what a process killed meanwhile leaves is known as ours, and as no image."""
     if not folder.exists():
         return
-    with contextlib.suppress(OSError, SpatimeINRError), replacing(folder / MARKER) as temporary:
+    with contextlib.suppress(OSError, SpatimeINRError), swapping(folder / MARKER) as temporary:
         temporary.write_text(json.dumps({"removed": True}), encoding="utf-8")
     for entry in list(os.scandir(folder)):
         if entry.is_dir(follow_symlinks=False):
@@ -173,7 +215,8 @@ def _told(error: BaseException, path: Path) -> str:
         return str(told)
 
 
-def _note(folder: Path) -> dict[str, Any]:
+def note_of(folder: Path) -> dict[str, Any]:
+    """What the marker in a folder says; {} where there is none."""
     try:
         note = json.loads((folder / MARKER).read_text(encoding="utf-8"))
     except (OSError, ValueError):

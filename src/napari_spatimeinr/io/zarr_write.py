@@ -12,12 +12,12 @@ import numpy as np
 
 from ..errors import SaveError, SpatimeINRError
 from ..volume import Volume
-from .beside import KEY, provenance
+from .beside import KEY, lasting
 from .calibration import SPACE, TIME, parse_unit
 from .cast import resolve_dtype
 from .nifti_write import frame_of, source_dtype, storable
 from .pyramid import coarser, factors
-from .zarr import is_zarr
+from .zarr import is_zarr, missing
 from .zarr_store import Building, building
 
 VERSIONS = {"0.4": 2, "0.5": 3}
@@ -76,12 +76,31 @@ def write(volume: Volume, path: Path, dtype: Any = None, version: str = "0.4") -
             except Exception as error:
                 raise SaveError(f"{path} could not be written (frame {k}: {error}); choose another place or type.") from error
             build.frame_done(lambda t: _files(build.folder, len(arrays), t, version))
+        if not _is_whole(zarr, build.folder, arrays, _attributes(volume, version, levels)):
+            build.discard()
+            raise SaveError(
+                f"{path} could not be written because something removed or changed files in {build.folder.name} meanwhile; save again."
+            )
     return path
+
+
+def _is_whole(zarr: Any, folder: Path, arrays: list[Any], attributes: dict[str, Any]) -> bool:
+    """Whether a folder, opened anew, has the metadata and every chunk of what was written."""
+    try:
+        group = zarr.open_group(store=str(folder), mode="r", use_consolidated=False)
+        whole = group.attrs.asdict() == json.loads(json.dumps(attributes))
+        for i, array in enumerate(arrays):
+            there = group[str(i)]
+            whole &= there.shape == array.shape and there.dtype == array.dtype
+            whole &= not missing(folder / str(i), there, there.nchunks)
+    except Exception:  # the library raises whatever it likes
+        return False
+    return bool(whole)
 
 
 def _identity(volume: Volume, dtype: Any, version: str) -> dict[str, Any] | None:
     """What is written, in JSON values; None where the values may come from anywhere."""
-    made = provenance(volume)
+    made = lasting(volume)
     source = volume.metadata.get("source")
     origin: Any = made
     if not made and source and Path(source).exists():
@@ -177,7 +196,7 @@ def _attributes(volume: Volume, version: str, levels: Sequence[tuple[int, int, i
         if version == "0.4"
         else {"ome": {"version": version, "multiscales": [multiscale]}}
     )
-    own: dict[str, Any] = provenance(volume) or {}
+    own: dict[str, Any] = lasting(volume) or {}
     if volume.orientation is not None:
         own["orientation"] = volume.orientation.tolist()
     if volume.metadata.get("channel"):
