@@ -22,7 +22,8 @@ MOST_CACHED = 64 * 2**20
 class RenderedArray(DuckArray):
     """A rendering on a grid as a lazy ``(T, Z, Y, X)`` array.
 
-    Only what is indexed is computed; recent results are kept. Several threads may index it.
+    Only what is indexed is computed; recent results are kept. Several threads may index it. On a CPU a voxel has the
+    same bits whatever it is indexed with.
 
     Attributes
     ----------

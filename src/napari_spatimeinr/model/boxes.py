@@ -28,7 +28,7 @@ Sampler = Callable[[Tensor, Box], Tensor]
 
 def whole_fractions(points: Tensor) -> Tensor:
     """The nearest places that are told apart."""
-    return (points * FRACTIONS).round() / FRACTIONS
+    return (points * FRACTIONS).round_().div_(FRACTIONS)
 
 
 def in_boxes(points: Tensor, shape: tuple[int, int, int], sampled: Sampler) -> Tensor:
@@ -43,34 +43,36 @@ def in_boxes(points: Tensor, shape: tuple[int, int, int], sampled: Sampler) -> T
 
 def linear_in(values: Tensor, points: Tensor, box: Box) -> Tensor:
     """Trilinear samples ``(C, P)`` of the values ``(1, C, z, y, x)`` of a box."""
-    return _sampled(_powers(values), points - points.new_tensor([a for a, _ in box]))
+    volume = _powers(values)
+    z, y, x = _scaled(points[0] - points.new_tensor([a for a, _ in box]), volume)
+    return _sampled(volume, torch.stack([x, y, z], -1))
 
 
 def cubic_in(coefficients: Tensor, points: Tensor, box: Box) -> Tensor:
     """Cubic B-spline samples ``(P,)`` of the coefficients ``(1, 1, z, y, x)`` of a box; see :func:`.sampling.cubic`."""
     start = points.new_tensor([a for a, _ in box])
     volume = _powers(coefficients)
-    return torch.cat([_cubic(volume, some, start) for some in points.split(POINTS_AT_ONCE, 1)])
+    return torch.cat([_cubic(volume, some, start) for some in points[0].split(POINTS_AT_ONCE)])
 
 
 def _cubic(volume: Tensor, points: Tensor, start: Tensor) -> Tensor:
     base = points.floor()
     f = points - base
-    low_weight = (1 - f) ** 3 / 6 + (4 - 6 * f**2 + 3 * f**3) / 6
+    next_to_left, right = (4 - 6 * f**2 + 3 * f**3) / 6, f**3 / 6
+    low_weight = (1 - f) ** 3 / 6 + next_to_left
+    high_weight = 1 - low_weight
     first = base - start - 1
-    places = (
-        first + whole_fractions((4 - 6 * f**2 + 3 * f**3) / 6 / low_weight),
-        first + 2 + whole_fractions(f**3 / 6 / (1 - low_weight)),
-    )
-    axes = [place.unbind(-1) for place in places]
-    weights = [weight[0].unbind(-1) for weight in (low_weight, 1 - low_weight)]
+    low = _scaled(first + whole_fractions(next_to_left / low_weight), volume)
+    high = _scaled(first + 2 + whole_fractions(right / high_weight), volume)
+    places = tuple(zip(low, high, strict=True))
+    weights = tuple(zip(low_weight.unbind(-1), high_weight.unbind(-1), strict=True))
     total: Tensor | None = None
     for i, j in itertools.product((0, 1), repeat=2):
-        lateral = weights[i][1] * weights[j][2]
+        lateral = weights[1][i] * weights[2][j]
         for k in (0, 1):
-            at = torch.stack([axes[k][0], axes[i][1], axes[j][2]], -1)
-            term = _sampled(volume, at)[0] * (lateral * weights[k][0])
-            total = term if total is None else total + term
+            grid = torch.stack([places[2][j], places[1][i], places[0][k]], -1)
+            term = _sampled(volume, grid)[0].mul_(lateral * weights[0][k])
+            total = term if total is None else total.add_(term)
     assert total is not None
     return total
 
@@ -87,14 +89,19 @@ def _powers(values: Tensor) -> Tensor:
     return view if view.device.type in ("cpu", "cuda") else view.contiguous()
 
 
-def _sampled(volume: Tensor, points: Tensor) -> Tensor:
-    """``(C, P)`` at points ``(1, P, 3)`` counted from the first voxel of a volume as :func:`_powers` makes it."""
+def _scaled(points: Tensor, volume: Tensor) -> tuple[Tensor, ...]:
+    """Points ``(..., 3)`` counted from the first voxel, in the units of ``grid_sample``: ``(...)`` for each axis."""
     half = points.new_tensor([(n - 1) / 2 for n in volume.shape[2:]])
-    grid = (points / half - 1).flip(-1)
+    return (points / half).sub_(1).unbind(-1)
+
+
+def _sampled(volume: Tensor, grid: Tensor) -> Tensor:
+    """``(C, P)`` at scaled points ``(P, 3)``, (x, y, z), of a volume as :func:`_powers` makes it."""
     # torch spreads this call over threads along the batch alone, so a lone batch is cut in pieces.
-    count = grid.shape[1]
+    count = grid.shape[0]
     parts = torch.get_num_threads() if count >= 4096 and not grid.is_cuda else 1
-    grid = F.pad(grid, (0, 0, 0, -count % parts)).reshape(parts, 1, 1, -1, 3)
+    missing = -count % parts
+    grid = (F.pad(grid, (0, 0, 0, missing)) if missing else grid).reshape(parts, 1, 1, -1, 3)
     values = volume.expand(parts, -1, -1, -1, -1)
     out = F.grid_sample(values, grid, padding_mode="border", align_corners=True)[:, :, 0, 0]
     return out.permute(1, 0, 2).reshape(volume.shape[1], -1)[:, :count]

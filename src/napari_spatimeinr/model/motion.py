@@ -106,9 +106,10 @@ class VelocityField(nn.Module):
 
     def displacement(self, displaced: Displaced, positions: tuple[Tensor, Tensor, Tensor]) -> Tensor:
         """Displacement on the regular grid of voxel positions: ``(1, 3, z, y, x)``."""
+        z, y, x = (p * s for p, s in zip(positions, self._per_voxel, strict=True))
         out = displaced.nodes
-        for axis, (p, s, first) in enumerate(zip(positions, self._per_voxel, (displaced.first, 0, 0), strict=True)):
-            out = _between_nodes(out, p * s - first, axis + 2)
+        for axis, at in ((4, x), (3, y), (2, z - displaced.first)):  # what grows most comes last
+            out = _between_nodes(out, at, axis)
         return out
 
     def displacement_at(self, displaced: Displaced, points: Tensor) -> Tensor:
@@ -143,7 +144,7 @@ def _between_nodes(nodes: Tensor, positions: Tensor, axis: int) -> Tensor:
     shape = [-1 if k == axis else 1 for k in range(5)]
     share = (at - low).view(shape)
     before, after = (nodes.index_select(axis, index) for index in (low, (low + 1).clamp(max=n - 1)))
-    return before * (1 - share) + after * share
+    return (after - before).mul_(share).add_(before)
 
 
 def node_counts(shape: tuple[int, int, int], spacing: tuple[float, float, float], node_voxels: float) -> tuple[int, int, int]:
