@@ -40,6 +40,18 @@ class Source:
         except OSError:
             return False
 
+    def checked(self) -> Path:
+        """The path, if what it leads to looks as it did.
+
+        Raises
+        ------
+        FormatError
+            If it is gone, or changed since.
+        """
+        if not self.is_unchanged():
+            raise FormatError(f"{self.path} is gone or was changed since it was opened; open it again.")
+        return self.path
+
     def facts(self) -> tuple[Any, ...]:
         """Plain values, equal for equal sources."""
         return str(self.path), repr(self.how), self.stamp
@@ -62,17 +74,10 @@ def stamp_of(path: Path) -> tuple[Any, ...]:
 
 
 def _opened(source: Source) -> Any:
-    """The array of a source, in another process or later.
-
-    Raises
-    ------
-    FormatError
-        If it is gone, or changed since.
-    """
+    """The array of a source, in another process or later; raises as :meth:`Source.checked`."""
     from . import reopened
 
-    if not source.is_unchanged():
-        raise FormatError(f"{source.path} is gone or was changed since it was opened; open it again.")
+    source.checked()
     return reopened(source)
 
 
