@@ -242,7 +242,12 @@ def _open(path: str | Path) -> tuple[dict[str, Any], dict[str, Any], int, dict[s
                 f"The model {path} was made by a newer version (format {form}, this one reads {FORMAT}); update napari-spatimeinr."
             )
         sums = json.loads(metadata[SUMS]) if SUMS in metadata else None
-        if sums is not None and _header_sum(entries) != sums["header"]:
+        if sums is not None and not (
+            isinstance(sums, dict)
+            and set(sums) == {"header", "weights", "frames"}
+            and isinstance(sums["frames"], list)
+            and _header_sum(entries) == sums["header"]
+        ):
             raise FormatError(damaged)
         del entries["__metadata__"]
         for entry in entries.values():
