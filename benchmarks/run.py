@@ -1,6 +1,6 @@
 """Measure quality, speed and memory: ``python benchmarks/run.py PART [PART ...]``.
 
-Parts: phantoms, planes, voxels, stacks, recordings, ablation, confidence, speed, memory, picture, and of the published method
+Parts: phantoms, planes, voxels, stacks, recordings, ablation, confidence, speed, memory, indexing, picture, and of the published method
 reproduced, published, published-parts, published-speed; ``all`` is every one.
 ``--data FOLDER`` holds the real recordings, which are not part of this repository; without it the parts that
 need them are left out. ``--page docs/benchmarks.md`` puts each table, the machine and the command into the page,
@@ -23,7 +23,7 @@ import quality
 
 REAL = ("stacks", "recordings")
 """Parts that are nothing without real recordings."""
-UNSET = ("speed", "memory", "reproduced", "published", "published-parts", "published-speed")
+UNSET = ("speed", "memory", "indexing", "reproduced", "published", "published-parts", "published-speed")
 """Parts that choose their presets themselves."""
 
 
@@ -78,6 +78,7 @@ def main() -> None:
         "confidence": lambda: quality.confidence(preset, folder),
         "speed": cost.speed,
         "memory": cost.memory,
+        "indexing": cost.indexing,
         "picture": picture,
         "reproduced": published.reproduced,
         "published": lambda: published.compared(folder),

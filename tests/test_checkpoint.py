@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import pickle
 import struct
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -57,10 +59,11 @@ def model(saved) -> Model:
 
 
 def rewritten(saved: bytes, change) -> bytes:
-    """The file with another JSON header."""
+    """The file with another JSON header, and, as earlier versions wrote it, without sums."""
     length = struct.unpack("<Q", saved[:8])[0]
     entries = json.loads(saved[8 : 8 + length])
     header = json.loads(entries["__metadata__"]["spatimeinr"])
+    del entries["__metadata__"][checkpoint.SUMS]
     change(header, entries)
     entries["__metadata__"]["spatimeinr"] = json.dumps(header)
     text = json.dumps(entries).encode()
@@ -223,6 +226,9 @@ def test_folders_and_missing_files(tmp_path):
         lambda h, e: h["grid"].update(spacing=[1, 1]),
         lambda h, e: h["grid"].update(spacing="abcd"),
         lambda h, e: h.update(units=[]),
+        lambda h, e: h.update(units=["s", 3]),
+        lambda h, e: h.update(units=["s", ""]),
+        lambda h, e: h.update(units="us"),
         lambda h, e: h.update(orientation=[1, 2]),
         lambda h, e: h.update(metadata=3),
         lambda h, e: h.update(provenance=3),
@@ -275,6 +281,85 @@ def test_a_flipped_byte_in_the_header_never_ends_in_another_error(model, tmp_pat
         assert isinstance(error, FormatError) and "\n" not in str(error)
     else:
         assert again.grid.shape[0] == again.volume.data.shape[0]
+
+
+def same(one, other) -> bool:
+    """Whether two readings of a model are the same."""
+    (header, weights, frames), (header2, weights2, frames2) = one, other
+    arrays = [(weights[k], weights2.get(k)) for k in weights] + [(frames[...], frames2[...])]
+    equal = (b is not None and a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes() for a, b in arrays)
+    return header == header2 and list(weights) == list(weights2) and all(equal)
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_flipped_bit_anywhere_is_told_or_changes_nothing(saved, tmp_path, monkeypatch, at_once):
+    monkeypatch.setattr(checkpoint, "VERIFIED_AT_ONCE", 10**9 if at_once else 0)
+    path = tmp_path / "x.spatimeinr"
+    path.write_bytes(saved)
+    whole = checkpoint.read(path)
+    told = 0
+    places = range(0, len(saved), 5 if at_once else 23)
+    for n in places:
+        broken = bytearray(saved)
+        broken[n] ^= 1 << n % 8
+        path.write_bytes(broken)
+        try:
+            assert same(whole, checkpoint.read(path)), f"byte {n} of {len(saved)} changed the model unseen"
+        except FormatError as error:
+            assert "\n" not in str(error) and str(path) in str(error)
+            told += 1
+    assert told > 0.95 * len(places)  # blanks after the header, and the like, may change
+
+
+def test_a_damaged_frame_is_told_when_it_is_first_read(saved, tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "VERIFIED_AT_ONCE", 0)
+    path = tmp_path / "x.spatimeinr"
+    path.write_bytes(saved[:-1] + bytes([saved[-1] ^ 1]))
+    field = load(path, device="cpu")
+    assert field.volume.data[1, 2, 3, 4] == recording().data[1, 2, 3, 4]
+    with pytest.raises(FormatError, match="Frame 2 in the model"):
+        field.volume.data[2, 0, 0, 0]
+    with pytest.raises(FormatError, match="Frame 2 in the model"):
+        field.render(time_scale=2)
+
+
+def test_edited_units_are_told(saved, tmp_path):
+    path = tmp_path / "x.spatimeinr"
+    edited = saved.replace(b'\\"min\\", \\"nm\\"', b'\\"min\\", \\"um\\"')
+    assert edited != saved and len(edited) == len(saved)
+    path.write_bytes(edited)
+    refused(path, "damaged")
+
+
+def test_models_of_earlier_versions_have_no_sums_and_open(field, saved, tmp_path):
+    path = tmp_path / "old.spatimeinr"
+    path.write_bytes(rewritten(saved, lambda header, entries: None))
+    again = load(path, device="cpu")
+    assert again.volume.data.sums is None
+    assert np.array_equal(again.render(time_scale=2).data, field.render(time_scale=2).data)
+
+
+TRUNCATED = """
+import os, sys
+from napari_spatimeinr import load
+from napari_spatimeinr.errors import FormatError
+lazy = load(sys.argv[1], device="cpu").lazy(time_scale=2)
+lazy[0, 0]
+os.truncate(sys.argv[1], 1000)
+try:
+    lazy[3]
+except FormatError as error:
+    assert "\\n" not in str(error)
+    print("said:", error)
+"""
+
+
+def test_a_model_truncated_while_it_is_rendered_is_one_sentence(saved, tmp_path):
+    path = tmp_path / "x.spatimeinr"
+    path.write_bytes(saved)
+    done = subprocess.run([sys.executable, "-c", TRUNCATED, str(path)], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, (done.returncode, done.stderr)
+    assert "said:" in done.stdout and "open it again" in done.stdout
 
 
 # -- saving that fails -------------------------------------------------------------------------

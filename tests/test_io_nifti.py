@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from napari_spatimeinr.errors import GridError, InputError, SaveError
 from napari_spatimeinr.io import convert_dtype, describe, read, write
+from napari_spatimeinr.io.stored import StoredArray
 from napari_spatimeinr.volume import Volume
 
 shapes = st.tuples(*[st.integers(1, 5)] * 4)
@@ -125,11 +126,11 @@ def test_units_nifti_lacks_are_converted(tmp_path: Path, units: Any, names: Any,
 
 
 def test_uncompressed_files_stay_on_disk(tmp_path: Path) -> None:
-    """Plain .nii is a memory map in (t, z, y, x), a scaled one computes what is indexed."""
+    """Plain .nii is read where it is indexed in (t, z, y, x), a scaled one computes what is indexed."""
     stored = noise((4, 3, 2, 5), "i2")
     nib.save(image(stored), tmp_path / "a.nii")
     plain = read(tmp_path / "a.nii")
-    assert isinstance(plain.data, np.memmap)
+    assert isinstance(plain.data, StoredArray)
     assert np.array_equal(plain.data, stored.transpose(3, 2, 1, 0))
 
     header = image(stored).header

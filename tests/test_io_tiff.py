@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from napari_spatimeinr.errors import InputError, SaveError
 from napari_spatimeinr.io import describe, read, tiff_write, write
 from napari_spatimeinr.io.lazy import PagedArray
+from napari_spatimeinr.io.stored import StoredArray
 from napari_spatimeinr.volume import Volume
 
 shapes = st.tuples(*[st.integers(1, 5)] * 4)
@@ -137,7 +138,7 @@ def test_channels_are_chosen(tmp_path: Path, stack: np.ndarray, kind: str, compr
     with pytest.raises(InputError, match=r"2 channels.*--channel"):
         read(path)
     volume = read(path, channel=1)
-    assert isinstance(volume.data, PagedArray if compression else np.memmap)
+    assert isinstance(volume.data, PagedArray if compression else StoredArray)
     assert np.array_equal(volume.data[:], stack + 500)
     assert (volume.metadata["channel_index"], volume.metadata["channels"]) == (1, 2)
     assert volume.metadata["channel"] == ("green" if kind == "ome" else None)

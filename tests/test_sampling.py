@@ -12,7 +12,7 @@ from scipy import ndimage
 from napari_spatimeinr.axes import to_torch_grid
 from napari_spatimeinr.interpolation import temporal_weights
 from napari_spatimeinr.model.frames import Frames, Levels, grown
-from napari_spatimeinr.model.rendering import cell_offsets
+from napari_spatimeinr.model.rendering import existing, quadrature
 from napari_spatimeinr.model.sampling import (
     PREFILTER_REACH,
     cubic,
@@ -155,13 +155,23 @@ def test_frames_beyond_their_border_are_mirrored():
 
 
 @quick
-@given(st.floats(0.01, 9))
-def test_cells_are_integrated_with_weights_that_sum_to_one(extent):
-    offsets, weights = cell_offsets(extent)
-    assert sum(weights) == pytest.approx(1) and sum(offsets) == pytest.approx(0, abs=1e-12)
-    assert len(offsets) == len(weights)
-    assert extent / len(offsets) <= 1 + 1e-5
-    assert max(offsets) <= extent / 2
+@given(st.floats(-3, 40), st.floats(0.01, 60) | st.floats(1, 1e15), st.integers(1, 30), st.integers(1, 5))
+def test_cells_are_integrated_over_the_part_of_them_that_exists(centre, extent, n, least):
+    samples = quadrature(np.array([centre, (n - 1) / 2]), extent, n, least)
+    assert samples.shape[1] <= max(n, least)  # bounded by the recording, however large the cell
+    middles, lengths = existing(np.array([centre, (n - 1) / 2]), extent, n)
+    assert (lengths / samples.shape[1]).max() <= 1 + 1e-5
+    for at, middle, length, where in zip((centre, (n - 1) / 2), middles, lengths, samples, strict=True):
+        if samples.shape[1] == 1:
+            assert where == at
+            continue
+        assert where.mean() == pytest.approx(middle, abs=1e-9)
+        assert where.min() >= -0.5 and where.max() <= n - 0.5
+        # Exact for straight lines, and equally spaced.
+        np.testing.assert_allclose(np.diff(where), length / samples.shape[1], atol=1e-9)
+    inside = np.array([extent / 2 - 0.5])
+    if extent < n:
+        np.testing.assert_allclose(existing(inside, extent, n), [inside, [extent]], atol=1e-9)
 
 
 @quick

@@ -1,31 +1,104 @@
 """A model in one file: weights, frames and a JSON header, in the safetensors format.
 
-Nothing is unpickled. The header is readable without torch. Frames are streamed out one by one and
-mapped in, so a model of a large recording needs no memory of its size.
+Nothing is unpickled. The header is readable without torch. Frames are streamed out one by one and read where they are
+needed, so a model of a large recording needs no memory of its size. What is in the file is covered by BLAKE2 sums: header
+and weights are verified when it is opened, frames too where they are few bytes, else each when it is first read.
+Files without sums, which earlier versions wrote, are read as they are.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import struct
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 
 from .errors import FormatError
 from .io.atomic import replacing
+from .io.lazy import Source
+from .io.stored import StoredArray, StoredFile
 
 FORMAT = 1
 KEY = "spatimeinr"
+SUMS = "spatimeinr.blake2b"
 _CODES = {"BOOL": "?", "U8": "u1", "I8": "i1", "U16": "<u2", "I16": "<i2", "U32": "<u4", "I32": "<i4", "U64": "<u8", "I64": "<i8"}
 _CODES |= {"F16": "<f2", "F32": "<f4", "F64": "<f8"}
 _NAMES = {np.dtype(code): name for name, code in _CODES.items()}
 MOST_HEADER = 100_000_000
+VERIFIED_AT_ONCE = 32 * 2**20
+"""Bytes of frames up to which all are verified when a model is opened: some 30 ms."""
+
+
+class ModelFrames(StoredArray):
+    """Frames in a model file; each is compared with its sum before anything of it is given away.
+
+    Attributes
+    ----------
+    sums : of the frames, in hexadecimal; None in files without.
+    """
+
+    def __init__(self, path: Path, dtype: Any, offset: int, shape: tuple[int, ...], sums: list[str] | None) -> None:
+        super().__init__(path, dtype, offset, shape, "TZYX")
+        self.source = Source.of(path, None)
+        self.sums = sums
+        self._verified: set[int] = set()
+        self._verifying = threading.Lock()
+
+    def verify(self, frames: Iterable[int]) -> None:
+        """Compare frames with their sums, once.
+
+        Raises
+        ------
+        FormatError
+            If one is damaged.
+        """
+        if self.sums is None:
+            return
+        for k in frames:
+            with self._verifying:
+                if k in self._verified:
+                    continue
+                if self._sum(k) != self.sums[k]:
+                    raise FormatError(f"Frame {k} in the model {self._file.path} is damaged; copy it again or fit it again.")
+                self._verified.add(k)
+
+    def _sum(self, k: int) -> str:
+        size = math.prod(self.shape[1:]) * self.dtype.itemsize
+        digest, buffer = _digest(), memoryview(bytearray(min(size, 2**22)))
+        for start in range(0, size, 2**22):
+            part = buffer[: min(2**22, size - start)]
+            self._file.fill(part, self._offset + k * size + start)
+            digest.update(part)
+        return digest.hexdigest()
+
+    def _block(self, ranges: tuple[range, ...]) -> NDArray[Any]:
+        self.verify(ranges[0])
+        return super()._block(ranges)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self.source is None or not self.source.is_unchanged():
+            return np.asarray, (self[...],)
+        return _frames_again, (self.source,)
+
+
+def _frames_again(source: Source) -> ModelFrames:
+    return read(source.checked())[2]
+
+
+def frame_sum(frame: NDArray[Any]) -> str:
+    """The sum of a frame as it lies in a file."""
+    return _digest(np.ascontiguousarray(frame, np.dtype(frame.dtype).newbyteorder("<")).reshape(-1).view(np.uint8)).hexdigest()
+
+
+def _digest(content: Any = b"") -> Any:
+    return hashlib.blake2b(content, digest_size=16)
 
 
 def write(path: str | Path, header: Mapping[str, Any], weights: Mapping[str, NDArray[Any]], frames: Any) -> Path:
@@ -51,15 +124,35 @@ def write(path: str | Path, header: Mapping[str, Any], weights: Mapping[str, NDA
         size = kind.itemsize * int(np.prod(shape, dtype=np.int64))
         entries[name] = {"dtype": _NAMES[kind], "shape": [int(n) for n in shape], "data_offsets": [position, position + size]}
         position += size
-    text = json.dumps(entries).encode()
-    text += b" " * (-len(text) % 8)
+    sums: dict[str, Any] = {"header": _header_sum(entries), "weights": "0" * 32, "frames": ["0" * 32] * int(frames.shape[0])}
     with replacing(path) as temporary, open(temporary, "wb") as file:
-        file.write(struct.pack("<Q", len(text)) + text)
+        file.write(_head(entries, sums))
+        digest = _digest()
         for name, array in weights.items():
-            file.write(np.ascontiguousarray(array, dtype=listed[name][0]).tobytes())
+            block = np.ascontiguousarray(array, dtype=listed[name][0]).tobytes()
+            digest.update(block)
+            file.write(block)
+        sums["weights"] = digest.hexdigest()
         for k in range(frames.shape[0]):
-            file.write(np.ascontiguousarray(frames[k], dtype=dtype).tobytes())
+            frame = np.ascontiguousarray(frames[k], dtype=dtype)
+            sums["frames"][k] = frame_sum(frame)
+            file.write(frame.tobytes())
+        file.seek(0)
+        file.write(_head(entries, sums))  # sums are of one length, so it fits
     return path
+
+
+def _head(entries: Mapping[str, Any], sums: Mapping[str, Any]) -> bytes:
+    metadata = {**entries["__metadata__"], SUMS: json.dumps(sums)}
+    text = json.dumps({**entries, "__metadata__": metadata}).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text
+
+
+def _header_sum(entries: Mapping[str, Any]) -> str:
+    """Of what the header says: ours, and where the arrays are."""
+    places = {name: entry for name, entry in entries.items() if name != "__metadata__"}
+    return _digest(json.dumps([entries["__metadata__"][KEY], places], sort_keys=True).encode()).hexdigest()
 
 
 def read_header(path: str | Path) -> dict[str, Any]:
@@ -73,30 +166,47 @@ def read_header(path: str | Path) -> dict[str, Any]:
     return _open(path)[0]
 
 
-def read(path: str | Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]], NDArray[Any]]:
-    """Header, weights (copied) and frames (memory-mapped, read-only) of a model file.
+def read(path: str | Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]], ModelFrames]:
+    """Header, weights (copied) and frames (read where they are indexed) of a model file.
 
     Raises
     ------
     FormatError
-        As :func:`read_header`.
+        As :func:`read_header`, and if weights or, where they are verified at once, frames are damaged.
     """
-    header, entries, start = _open(path)
+    path = Path(path)
+    header, entries, start, sums = _open(path)
     shape = tuple(entries.get("frames", {}).get("shape", ()))
     if len(shape) != 4 or 0 in shape:
         raise FormatError(f"{path} is a model without frames; fit it again.")
-    # The library maps tensors only as a whole copy, so the frames are mapped here.
-    dtype = np.dtype(_CODES[entries["frames"]["dtype"]])
-    frames: NDArray[Any] = np.memmap(path, dtype, "r", start + entries["frames"]["data_offsets"][0], shape)
+    damaged = f"The model {path} is damaged or truncated; copy it again or fit it again."
+    if sums is not None and len(sums["frames"]) != shape[0]:
+        raise FormatError(damaged)
+    weights, digest = {}, _digest()
     try:
-        with safe_open(path, framework="numpy") as file:
-            weights = {name: file.get_tensor(name) for name in entries if name != "frames"}
-    except SafetensorError as error:
-        raise FormatError(f"The model {path} is damaged or truncated; copy it again or fit it again.") from error
+        file = StoredFile(path)
+        for name, entry in entries.items():
+            if name != "frames":
+                begin, end = entry["data_offsets"]
+                block = bytearray(end - begin)
+                file.fill(memoryview(block), start + begin)
+                digest.update(block)
+                weights[name] = np.frombuffer(block, _CODES[entry["dtype"]]).reshape(entry["shape"])
+        place = start + entries["frames"]["data_offsets"][0]
+        frames = ModelFrames(path, _CODES[entries["frames"]["dtype"]], place, shape, None if sums is None else sums["frames"])
+    except OSError as error:
+        if isinstance(error, FormatError):
+            raise
+        raise FormatError(f"{path} cannot be read: {error.strerror or error}.") from error
+    if sums is not None and digest.hexdigest() != sums["weights"]:
+        raise FormatError(damaged)
+    if frames.nbytes <= VERIFIED_AT_ONCE:
+        frames.verify(range(shape[0]))
     return header, weights, frames
 
 
-def _open(path: str | Path) -> tuple[dict[str, Any], dict[str, Any], int]:
+def _open(path: str | Path) -> tuple[dict[str, Any], dict[str, Any], int, dict[str, Any] | None]:
+    """Header, where the arrays are, the byte these places count from, and the sums if there are any."""
     path = Path(path)
     not_a_model = f"{path} is not a SpatimeINR model; make one with 'spatimeinr fit'."
     damaged = f"The model {path} is damaged or truncated; copy it again or fit it again."
@@ -122,7 +232,8 @@ def _open(path: str | Path) -> tuple[dict[str, Any], dict[str, Any], int]:
         raise FormatError(damaged if KEY.encode() in text else not_a_model)
     try:
         entries = json.loads(text)
-        header = json.loads(entries.pop("__metadata__")[KEY])
+        metadata = entries["__metadata__"]
+        header = json.loads(metadata[KEY])
         form = header["format"]
         if not isinstance(form, int):
             raise FormatError(not_a_model)
@@ -130,6 +241,15 @@ def _open(path: str | Path) -> tuple[dict[str, Any], dict[str, Any], int]:
             raise FormatError(
                 f"The model {path} was made by a newer version (format {form}, this one reads {FORMAT}); update napari-spatimeinr."
             )
+        sums = json.loads(metadata[SUMS]) if SUMS in metadata else None
+        if sums is not None and not (
+            isinstance(sums, dict)
+            and set(sums) == {"header", "weights", "frames"}
+            and isinstance(sums["frames"], list)
+            and _header_sum(entries) == sums["header"]
+        ):
+            raise FormatError(damaged)
+        del entries["__metadata__"]
         for entry in entries.values():
             begin, end = entry["data_offsets"]
             if any(not isinstance(n, int) or n < 0 for n in (begin, end, *entry["shape"])):
@@ -142,4 +262,4 @@ def _open(path: str | Path) -> tuple[dict[str, Any], dict[str, Any], int]:
         if isinstance(error, FormatError):
             raise
         raise FormatError(not_a_model) from error
-    return header, entries, 8 + length
+    return header, entries, 8 + length, sums

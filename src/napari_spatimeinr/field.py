@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from . import checkpoint
 from .axes import ROI, Grid, check_roi
 from .config import Config, make_config
+from .described import header_of, levels_of, token, volume_of, weights_of
 from .device import free_memory, resolve_device, resolve_precision
 from .errors import FormatError, GridError, OutOfMemoryError
-from .model.build import PARTS, build_network, finer_parts
+from .io.lazy import Source
+from .model.build import build_network
 from .model.frames import Frames, Levels
 from .model.network import Network
 from .render import Confidence, Disagreement, Renderer
@@ -54,6 +56,8 @@ class Field:
         self.device = device
         self.interpolation = interpolation
         self.provenance: dict[str, Any] = dict(provenance or {})
+        self._file: Source | None = None
+        self._sums: list[str] | None = None
         frames = Frames(volume.data, levels, device)
         self._renderer: Renderer = (
             Renderer(network, frames, config.render, interpolation)
@@ -113,11 +117,15 @@ class Field:
             raise GridError(
                 "Acquired frames can be kept bit for bit only at scale 1 in z, y and x; leave out keep_acquired or the scale."
             )
-        return RenderedArray(self._quantity(what), self.grid, grid, dtype, self.volume.dtype, keep_acquired)
+        return self._rendered(what, grid, dtype, keep_acquired)
 
     def on_grid(self, grid: Grid, dtype: str = "float32", what: str = "intensity") -> RenderedArray:
         """A lazy rendering on any grid within the recording; beyond its edge the outer voxels are repeated."""
-        return RenderedArray(self._quantity(what), self.grid, grid, dtype, self.volume.dtype)
+        return self._rendered(what, grid, dtype, False)
+
+    def _rendered(self, what: str, grid: Grid, dtype: str, keep_acquired: bool) -> RenderedArray:
+        remake = self._rendered, (what, grid, dtype, keep_acquired)
+        return RenderedArray(self._quantity(what), self.grid, grid, dtype, self.volume.dtype, keep_acquired, remake)
 
     def _quantity(self, what: str) -> Renderer:
         if what == "intensity":
@@ -198,45 +206,31 @@ class Field:
 
     def describe(self) -> dict[str, Any]:
         """Plain values that say what this model is."""
-        return _header(self)
+        return header_of(self.volume, self.network, self.levels, self.config, self.interpolation, self.provenance)
 
     def save(self, path: str | Path) -> Path:
         """Write the model (frames included) to one file, completely or not at all."""
-        weights: dict[str, NDArray[Any]] = {}
-        for part in PARTS:
-            module = getattr(self.network, part)
-            if module is not None:
-                weights |= {f"{part}.{name}": tensor.detach().cpu().numpy() for name, tensor in module.state_dict().items()}
-        return checkpoint.write(path, _header(self), weights, self.volume.data)
+        saved = checkpoint.write(path, self.describe(), weights_of(self.network), self.volume.data)
+        self._file = Source.of(saved, None)
+        return saved
 
+    # -- other processes -----------------------------------------------------------------
 
-def _header(field: Field) -> dict[str, Any]:
-    grid = field.grid
-    orientation = field.volume.orientation
-    return {
-        "grid": {"shape": list(grid.shape), "spacing": list(grid.spacing), "origin": list(grid.origin)},
-        "units": list(field.units),
-        "orientation": None if orientation is None else orientation.tolist(),
-        "metadata": _plain(field.volume.metadata),
-        "levels": asdict(field.levels),
-        "interpolation": field.interpolation,
-        **finer_parts(field.network),
-        "config": field.config.model_dump(mode="json"),
-        "provenance": _plain(field.provenance),
-    }
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A reference to the file it was loaded from or saved to, as long as that is unchanged; else all of it."""
+        if self._file is not None and self._file.is_unchanged():
+            return _loaded, (self._file, str(self.device), self.network.precision)
+        parts = (self.volume, self.network, self.levels, self.config, self.device, self.interpolation, self.provenance)
+        return Field, parts
 
-
-def _plain(value: Any) -> Any:
-    """A JSON-serialisable copy; what has no plain form becomes text."""
-    if isinstance(value, dict):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
-    if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
-    if isinstance(value, np.generic):
-        return _plain(value.item())
-    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
+    def __dask_tokenize__(self) -> Any:
+        """What dask tells Fields apart by: equal for equal weights, frames and options, saved or not, in any process."""
+        if self._sums is None:
+            data = self.volume.data
+            known = data.sums if isinstance(data, checkpoint.ModelFrames) else None
+            self._sums = known or [checkpoint.frame_sum(np.asarray(data[k])) for k in range(data.shape[0])]
+        same = token(self.describe(), weights_of(self.network), self._sums)
+        return "Field", same, self.device.type, str(self.network.precision)
 
 
 def load(path: str | Path, device: str = "auto") -> Field:
@@ -249,27 +243,28 @@ def load(path: str | Path, device: str = "auto") -> Field:
     DeviceError
         If the device is not there.
     """
+    return _load(path, device, None)
+
+
+@functools.lru_cache(maxsize=1)
+def _loaded(source: Source, device: str, precision: torch.dtype) -> Field:
+    """The model of a file that another process referred to; kept, because one array is often sent many times."""
+    return _load(source.checked(), device, precision)
+
+
+def _load(path: str | Path, device: str, precision: torch.dtype | None) -> Field:
     where = resolve_device(device)
     header, weights, frames = checkpoint.read(path)
     try:
         config = make_config(config=Config.model_validate(header["config"]))
-        grid, raw = header["grid"], header["levels"]
-        volume = Volume(
-            frames,
-            tuple(grid["spacing"]),
-            tuple(grid["origin"]),
-            tuple(header["units"]),
-            header["orientation"],
-            header["metadata"],
-        )
-        levels = Levels(float(raw["offset"]), float(raw["scale"]), tuple(float(g) for g in raw["gains"]))
-        if len(levels.gains) != len(frames) or not min(levels.scale, *levels.gains) > 0:
-            raise ValueError("its intensity levels do not fit its frames")
+        volume, levels = volume_of(header, frames), levels_of(header, len(frames))
         if header["interpolation"] not in ("linear", "cubic"):
             raise ValueError("its interpolation in time is unknown")
-        precision = resolve_precision(config.precision, where)
+        precision = precision or resolve_precision(config.precision, where)
         network = build_network(weights, volume.grid.shape[1:], config, where, precision, header)
-        return Field(volume, network, levels, config, where, header["interpolation"], header["provenance"])
+        field = Field(volume, network, levels, config, where, header["interpolation"], header["provenance"])
+        field._file = frames.source
+        return field
     except (LookupError, ValueError, TypeError, ArithmeticError, AttributeError, RuntimeError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".: ")
         raise FormatError(f"The model {path} is damaged ({reason}); copy it again or fit it again.") from error

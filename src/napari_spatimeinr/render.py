@@ -14,22 +14,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
 from .config import RenderOptions
 from .interpolation import temporal_weights
+from .model.boxes import cubic_in, in_boxes, linear_in
 from .model.confidence import widths
-from .model.frames import Box, Frames, grown
+from .model.frames import Box, Frames
 from .model.motion import Displaced
-from .model.network import Encoded, Network, around, disagreement, needed_box, sample, sample_clean
-from .model.rendering import cell_offsets
-from .model.sampling import linear, prefilter
-from .tiles import Cache, Finer, Tiles
+from .model.network import Network, around
+from .model.rendering import quadrature
+from .tiles import Finer, Tiles
 
 BLOCK = (24, 128, 128)
-"""Output voxels (z, y, x) computed at once."""
-ROUND = (4, 16, 16)
-"""Encoded boxes are rounded outwards to multiples of this, so that neighbouring blocks share them."""
+"""Points (z, y, x) computed at once."""
+SPAN = 160
+"""Voxels along an axis that points computed at once may lie apart."""
 SMALLEST_CACHE = 640 * 2**20
 """Bytes of encoded boxes kept at least: what planes of 512 x 512 voxels need between two frames."""
 SAME = 1e-6
@@ -53,9 +52,8 @@ class Renderer:
         self.options = options
         self.interpolation = interpolation
         z, y, x = frames.shape
-        chosen = options.cache_bytes or max(SMALLEST_CACHE, min(4 * frames.count * z * y * x, 2 * 2**30))
-        self._tiles = Tiles(network, frames, chosen * 4 // 5)
-        self._splines: Cache[tuple[int, Box, Finer]] = Cache(chosen // 5)
+        most = options.cache_bytes or max(SMALLEST_CACHE, min(4 * frames.count * z * y * x, 2 * 2**30))
+        self._tiles = Tiles(network, frames, most)
         self._displaced: OrderedDict[tuple[float, int, float, float], Displaced] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -68,42 +66,45 @@ class Renderer:
         """Raw intensities at time ``t`` (frames) on the regular grid of voxel ``positions``, ``(z, y, x)``.
 
         ``cell`` is the extent of an output cell in frames and source voxels, (t, z, y, x). Cells
-        larger than a voxel are integrated by quadrature over the hypercube.
+        larger than a voxel are integrated by quadrature, over the part of them that lies in the recording.
         """
         axial = self.network.axial
         finer = Finer(
             axial is not None and (axial.sharpen or cell[1] < 1 - SAME),
             self.network.in_plane is not None and min(cell[2:]) < 1 - SAME,
         )
-        times, time_weights = self._times(t, cell[0])
-        subs = [cell_offsets(c) if self.options.hypercube else ([0.0], [1.0]) for c in cell[1:]]
-        fine = [(p[:, None] + np.asarray(o)[None, :]).ravel() for p, (o, _) in zip(positions, subs, strict=True)]
+        times = self._times(t, cell[0])
+        extents = cell[1:] if self.options.hypercube else (1.0, 1.0, 1.0)
+        fine = [quadrature(p, c, n) for p, c, n in zip(positions, extents, self.frames.shape, strict=True)]
         total: Tensor | None = None
-        for time, share in zip(times, time_weights, strict=True):
-            value = self._points(time, fine, finer) * share
+        for time in times:
+            value = self._points(time, [p.ravel() for p in fine], finer)
             total = value if total is None else total + value
         assert total is not None
-        factors = tuple(len(o) for o, _ in subs)
-        if max(factors) > 1:
-            total = F.avg_pool3d(total[None, None], factors)[0, 0]
-        return total.cpu().numpy()
+        for axis, samples in enumerate(fine):
+            total = _means(total, axis, samples.shape[1])
+        return (total / len(times)).cpu().numpy()
 
-    def _times(self, t: float, extent: float) -> tuple[list[float], list[float]]:
-        if self.options.exposure == 0 or extent == 0:
-            return [t], [1.0]
-        n = self.options.samples
-        offsets = ((np.arange(n) + 0.5) / n - 0.5) * self.options.exposure * extent
-        inside = np.clip(t + offsets, 0, self.frames.count - 1)
-        return inside.tolist(), [1 / n] * n
+    def _times(self, t: float, extent: float) -> list[float]:
+        """The times that a cell around ``t`` is the mean of: as many as asked for, at least one for each frame in it."""
+        exposed = self.options.exposure * extent
+        if exposed == 0:
+            return [t]
+        count = self.frames.count
+        times: list[float] = quadrature(np.array([t]), exposed, count, self.options.samples)[0].clip(0, count - 1).tolist()
+        return times
 
     def _points(self, t: float, fine: list[NDArray[np.float64]], finer: Finer) -> Tensor:
-        positions = tuple(
+        positions = [
             torch.from_numpy(p.astype(np.float32)).to(self.frames.device).clamp(0, n - 1)
             for p, n in zip(fine, self.frames.shape, strict=True)
-        )
-        shape = tuple(len(p) for p in positions)
-        value = self._value(t, (positions[0], positions[1], positions[2]), finer).reshape(shape)
-        return self._raw(value, t)
+        ]
+        out = torch.empty([len(p) for p in positions], device=self.frames.device)
+        spans = [SPAN / factor for factor in self._tiles.factors(finer)]
+        for where in itertools.product(*(_runs(p, most, span) for p, most, span in zip(fine, BLOCK, spans, strict=True))):
+            z, y, x = (p[w] for p, w in zip(positions, where, strict=True))
+            out[where] = self._value(t, (z, y, x), finer).reshape(len(z), len(y), len(x))
+        return self._raw(out, t)
 
     def _raw(self, value: Tensor, t: float) -> Tensor:
         levels = self.frames.levels
@@ -119,7 +120,7 @@ class Renderer:
         if network.velocity is None and network.encoder is None and self.interpolation == "cubic":
             weights = temporal_weights(t, np.arange(count, dtype=np.float64), "cubic")
             terms = [float(w) * self._one(k, None, positions, finer)[0] for k, w in enumerate(weights) if abs(w) > 1e-3]
-            return torch.stack(terms).sum(0) / float(weights[np.abs(weights) > 1e-3].sum())
+            return sum(terms[1:], terms[0]) / float(weights[np.abs(weights) > 1e-3].sum())
         return network.between(
             around(t, range(count), network.outer),
             lambda k: self._one(k, self._displacement(t, k, positions), positions, finer),
@@ -129,25 +130,26 @@ class Renderer:
     def _one(
         self, k: int, displaced: Displaced | None, positions: tuple[Tensor, Tensor, Tensor], finer: Finer
     ) -> tuple[Tensor, Tensor | None]:
-        moved, reach = self.network.moved(positions, displaced), self.network.reach
-        points, box = self._in_voxels(moved, finer, ROUND)
-        (coefficients,) = self._splines.get(
-            (k, box, finer), lambda: (prefilter(self._tiles.fine(k, grown(box, reach), finer), reach),)
-        )
-        values, _ = sample(Encoded(coefficients), points, box)
-        if self.network.encoder is None:
-            return values, None
-        points, tight = needed_box(moved, self.frames.shape)
-        return values, linear(self._tiles.latents(k, tight), points - points.new_tensor([a for a, _ in tight]))[0]
+        def values(points: Tensor, box: Box) -> Tensor:
+            return cubic_in(self._tiles.coefficients(k, box, finer), points, box)
+
+        def latents(points: Tensor, box: Box) -> Tensor:
+            return linear_in(self._tiles.latents(k, box), points, box)
+
+        moved = self.network.moved(positions, displaced)
+        sampled = self._in_finer(moved, finer, values)
+        return sampled, None if self.network.encoder is None else in_boxes(moved, self.frames.shape, latents)
 
     def _outer(self, k: int, displaced: Displaced | None, positions: tuple[Tensor, Tensor, Tensor], finer: Finer) -> Tensor:
-        points, box = self._in_voxels(self.network.moved(positions, displaced), finer)
-        return sample_clean(self._tiles.fine(k, box, finer), points, box)
+        def values(points: Tensor, box: Box) -> Tensor:
+            return linear_in(self._tiles.fine(k, box, finer), points, box)[0]
 
-    def _in_voxels(self, points: Tensor, finer: Finer, multiple: tuple[int, int, int] = (1, 1, 1)) -> tuple[Tensor, Box]:
-        """Points and the box they need, in acquired voxels or in finer ones."""
+        return self._in_finer(self.network.moved(positions, displaced), finer, values)
+
+    def _in_finer(self, points: Tensor, finer: Finer, sampled: Callable[[Tensor, Box], Tensor]) -> Tensor:
+        """Samples at points ``(1, P, 3)`` in acquired voxels of what has finer ones."""
         factors = self._tiles.factors(finer)
-        return needed_box(points * points.new_tensor(factors), self._tiles.fine_shape(finer), multiple)
+        return in_boxes(points * points.new_tensor(factors), self._tiles.fine_shape(finer), sampled)
 
     def _displacement(self, t: float, k: int, positions: tuple[Tensor, Tensor, Tensor]) -> Displaced | None:
         if self.network.velocity is None:
@@ -180,7 +182,7 @@ class Renderer:
         shape = tuple(len(p) for p in positions)
         out = np.empty(shape, np.float32)
         # Fewer output voxels per block where a cell takes several samples.
-        size = [max(1, int(b / max(1.0, c))) for b, c in zip(BLOCK, cell[1:], strict=True)]
+        size = [max(1, int(b / max(1.0, min(c, n)))) for b, c, n in zip(BLOCK, cell[1:], self.frames.shape, strict=True)]
         for where in itertools.product(*(_even(n, s) for n, s in zip(shape, size, strict=True))):
             block = self.block(t, [p[w] for p, w in zip(positions, where, strict=True)], cell)
             out[where] = block
@@ -233,13 +235,33 @@ class Confidence(Renderer):
         value = super()._value(t, positions, finer)
         count = self.frames.count
         inside = min(max(t, SAME), count - 1 - SAME)
-        difference = disagreement(
-            around(inside, range(count), 0),
-            self._tiles.clean,
-            lambda k: self.network.moved(positions, self._displacement(t, k, positions)),
-            self.frames.shape,
-        )
+        places = around(inside, range(count), 0)
+        before, after = (self._smooth(k, self._displacement(t, k, positions), positions) for k in (places.before, places.after))
+        difference = (before - after).abs()
         return widths(self.table, difference, value)
+
+    def _smooth(self, k: int, displaced: Displaced | None, positions: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+        def values(points: Tensor, box: Box) -> Tensor:
+            return linear_in(self._tiles.smooth(k, box), points, box)[0]
+
+        return in_boxes(self.network.moved(positions, displaced), self.frames.shape, values)
+
+
+def _means(values: Tensor, axis: int, count: int) -> Tensor:
+    """Means of ``count`` neighbours along an axis, added one by one: the order does not depend on what else is computed."""
+    if count == 1:
+        return values
+    parts = values.unflatten(axis, (-1, count)).unbind(axis + 1)
+    return sum(parts[1:], parts[0]) / count
+
+
+def _runs(positions: NDArray[np.float64], most: int, span: float) -> list[slice]:
+    """Slices that cover the positions, of at most ``most`` that lie no further apart than ``span``."""
+    edges = [0]
+    for i, p in enumerate(positions):
+        if i - edges[-1] == most or abs(p - positions[edges[-1]]) > span:
+            edges.append(i)
+    return [slice(a, b) for a, b in pairwise([*edges, len(positions)])]
 
 
 def _even(n: int, most: int) -> list[slice]:

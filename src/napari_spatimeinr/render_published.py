@@ -7,12 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.nn import functional as F
 
 from .config import RenderOptions
 from .model.frames import Frames
 from .model.hypercube import fixed
 from .model.implicit import Published
 from .model.network import Network
+from .model.rendering import existing
 from .render import Renderer
 
 
@@ -30,17 +32,31 @@ class PublishedRenderer(Renderer):
         """Raw intensities at time ``t`` on the regular grid of voxel ``positions``; see :meth:`Renderer.block`."""
         model, device = self.model, self.frames.device
         part = model.options.dataset.eval
-        axes = [torch.from_numpy(np.asarray(p, np.float32)).to(device) for p in positions]
-        space = torch.stack(torch.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3)
-        points = torch.cat([space.new_full((len(space), 1), t), space], 1)
-        half = part.radius * torch.tensor(cell, dtype=torch.float32, device=device)
+        sizes = (self.frames.count, *self.frames.shape)
+        parts = [
+            _within(np.asarray(p, np.float64), 2 * part.radius * c, n)
+            for p, c, n in zip(([t], *positions), cell, sizes, strict=True)
+        ]
+        points, lengths = (
+            torch.stack(torch.meshgrid(*(torch.from_numpy(p[i].astype(np.float32)) for p in parts), indexing="ij"), -1)
+            .reshape(-1, 4)
+            .to(device)
+            for i in (0, 1)
+        )
         offsets = fixed(model.options.n_samples).to(device)
         m = model.options.n_imps
         quantiles = (torch.arange(m, device=device) + 0.5) / max(m, 1)
+        # Always so many cells at once: products of matrices of other sizes round differently.
+        n = min(part.bsize * model.options.dataloader.eval.batch_size, model.at_once())
+        missing = -len(points) % n
         values = []
-        for some in points.split(min(part.bsize * model.options.dataloader.eval.batch_size, model.at_once())):
-            n = len(some)
-            _, fine = model.cells(some, half, offsets.expand(n, -1, -1), quantiles.expand(n, -1))
+        for some, length in zip(*(F.pad(of, (0, 0, 0, missing)).split(n) for of in (points, lengths)), strict=True):
+            _, fine = model.cells(some, length[:, None] / 2, offsets.expand(n, -1, -1), quantiles.expand(n, -1))
             values.append(fine)
-        out = self._raw(torch.cat(values), t).reshape([len(a) for a in axes])
+        out = self._raw(torch.cat(values)[: len(points)], t).reshape([len(p) for p in positions])
         return out.cpu().numpy()
+
+
+def _within(centres: NDArray[np.float64], extent: float, n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Middles and lengths of cells; of those larger than the recording, of the part that lies in it."""
+    return existing(centres, extent, n) if extent > n else (centres, np.full(len(centres), extent))

@@ -22,7 +22,8 @@ MOST_CACHED = 64 * 2**20
 class RenderedArray(DuckArray):
     """A rendering on a grid as a lazy ``(T, Z, Y, X)`` array.
 
-    Only what is indexed is computed; recent results are kept. Several threads may index it.
+    Only what is indexed is computed; recent results are kept. Several threads may index it. On a CPU a voxel has the
+    same bits whatever it is indexed with.
 
     Attributes
     ----------
@@ -40,8 +41,10 @@ class RenderedArray(DuckArray):
         dtype: str = "float32",
         source_dtype: Any = None,
         keep_acquired: bool = False,
+        remake: tuple[Callable[..., RenderedArray], tuple[Any, ...]] | None = None,
     ) -> None:
         self._renderer = renderer
+        self._remake = remake
         self._source_dtype = np.dtype(source_dtype)
         self._keep = keep_acquired
         self.grid = grid
@@ -56,6 +59,22 @@ class RenderedArray(DuckArray):
         self._cache: OrderedDict[tuple[Any, ...], NDArray[Any]] = OrderedDict()
         self._lock = threading.Lock()
         self.watch: Callable[[int], None] | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """What makes it again, of which the Field refers to its file: no values, no caches."""
+        if self._remake is None:
+            raise TypeError("This RenderedArray was made without a Field, which is what could be pickled.")
+        return self._remake
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> RenderedArray:
+        make, how = self.__reduce__()
+        copied: RenderedArray = make(*how)
+        return copied
+
+    def __dask_tokenize__(self) -> Any:
+        """What dask tells renderings apart by: equal for equal models, grids and types, in any process."""
+        make, how = self.__reduce__()
+        return type(self).__name__, make.__self__.__dask_tokenize__(), repr(how), str(self.dtype)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:

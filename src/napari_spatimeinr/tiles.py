@@ -12,8 +12,9 @@ from typing import Generic, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
-from .model.frames import Box, Frames, inside
-from .model.network import Network
+from .model.frames import Box, Frames, grown, inside
+from .model.network import SMOOTH_REACH, Network
+from .model.sampling import gaussian, prefilter
 
 
 class Finer(NamedTuple):
@@ -23,8 +24,11 @@ class Finer(NamedTuple):
     lateral: bool = False
 
 
+NO_FINER = Finer()
 TILE = (16, 128, 128)
 """Voxels (z, y, x) encoded at once; thin, because a plane is what is asked for most."""
+THIN = 8
+"""Voxels along z of tiles of what is cheap to make of encoded ones, but reaches beyond them."""
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -59,29 +63,38 @@ def _bytes(value: tuple[Tensor, ...]) -> int:
 
 
 class Tiles:
-    """Cleaned voxels and latents of any box of a frame; the frame itself where there is no encoder.
+    """Cleaned voxels of any box of a frame, and what is made of them; the frame itself where there is no encoder.
 
-    Boxes may reach beyond the frame, which is mirrored there.
+    Boxes may reach beyond the frame, which is mirrored there. They are put together from tiles that lie where they lie
+    whatever is asked for, so that a voxel has the same bits in every box.
     """
 
     def __init__(self, network: Network, frames: Frames, most_bytes: int) -> None:
         self.network = network
         self.frames = frames
-        self.cache: Cache[tuple[int, Box, Finer]] = Cache(most_bytes)
+        self.cache: Cache[tuple[str, int, Box, Finer]] = Cache(most_bytes)
 
     def clean(self, k: int, box: Box) -> Tensor:
         """``(1, 1, z, y, x)``."""
         if self.network.encoder is None:
             return self.frames.block(k, box)
-        return self._assembled(k, box, 0, Finer())
+        return self._assembled("encoded", k, box)
 
     def latents(self, k: int, box: Box) -> Tensor:
         """``(1, F, z, y, x)``."""
-        return self._assembled(k, box, 1, Finer())
+        return self._assembled("encoded", k, box, which=1)
 
     def fine(self, k: int, box: Box, finer: Finer) -> Tensor:
         """``(1, 1, z, y, x)`` of a box in finer voxels."""
-        return self._assembled(k, box, 0, finer) if any(finer) else self.clean(k, box)
+        return self._assembled("finer", k, box, finer) if any(finer) else self.clean(k, box)
+
+    def coefficients(self, k: int, box: Box, finer: Finer) -> Tensor:
+        """Of cubic B-splines through the finer voxels, ``(1, 1, z, y, x)``."""
+        return self._assembled("spline", k, box, finer)
+
+    def smooth(self, k: int, box: Box) -> Tensor:
+        """Cleaned voxels smoothed with sigma 1, ``(1, 1, z, y, x)``."""
+        return self._assembled("smooth", k, box)
 
     def factors(self, finer: Finer) -> tuple[int, int, int]:
         """Finer voxels per voxel (z, y, x)."""
@@ -94,16 +107,14 @@ class Tiles:
         z, y, x = ((n - 1) * f + 1 for n, f in zip(self.frames.shape, self.factors(finer), strict=True))
         return z, y, x
 
-    def _assembled(self, k: int, box: Box, which: int, finer: Finer) -> Tensor:
+    def _assembled(self, kind: str, k: int, box: Box, finer: Finer = NO_FINER, which: int = 0) -> Tensor:
         shape = self.fine_shape(finer)
         ranges, rows = inside(box, shape)
         out: Tensor | None = None
-        factors = self.factors(finer)
-        size = (max(TILE[0], 4 * factors[0]), *(n * f for n, f in zip(TILE[1:], factors[1:], strict=True)))
+        size = self._tile(kind, finer)
         for tile in itertools.product(*(_tiles(a, b, n, t) for (a, b), n, t in zip(ranges, shape, size, strict=True))):
             where = (tile[0], tile[1], tile[2])
-            make = partial(self._refined, k, where, finer) if any(finer) else partial(self._encoded, k, where)
-            part = self.cache.get((k, where, finer), make)[which]
+            part = self.cache.get((kind, k, where, finer), partial(self._made, kind, k, where, finer))[which]
             if out is None:
                 out = part.new_empty(1, part.shape[1], *(b - a for a, b in ranges), dtype=torch.float32)
             # The overlap of tile and range, counted from the start of each.
@@ -117,9 +128,23 @@ class Tiles:
                 out = out.index_select(2 + axis, torch.from_numpy(index).to(out.device))
         return out
 
-    def _encoded(self, k: int, where: Box) -> tuple[Tensor, ...]:
-        clean, latents = self.network.cleaned(self.frames, k, where)
-        return clean.contiguous(), latents.half()
+    def _tile(self, kind: str, finer: Finer) -> tuple[int, int, int]:
+        """Size of a tile in finer voxels."""
+        z, y, x = self.factors(finer)
+        thick = max(TILE[0], 4 * z) if kind in ("encoded", "finer") else max(THIN, 2 * z)
+        return thick, TILE[1] * y, TILE[2] * x
+
+    def _made(self, kind: str, k: int, where: Box, finer: Finer) -> tuple[Tensor, ...]:
+        if kind == "encoded":
+            clean, latents = self.network.cleaned(self.frames, k, where)
+            return clean.contiguous(), latents.half()
+        if kind == "finer":
+            return self._refined(k, where, finer)
+        if kind == "spline":
+            reach = self.network.reach
+            return (prefilter(self.fine(k, grown(where, reach), finer), reach),)
+        inner = (slice(SMOOTH_REACH, -SMOOTH_REACH),) * 3
+        return (gaussian(self.clean(k, grown(where, SMOOTH_REACH)), (1.0, 1.0, 1.0))[(..., *inner)].contiguous(),)
 
     @torch.no_grad()
     def _refined(self, k: int, where: Box, finer: Finer) -> tuple[Tensor, ...]:

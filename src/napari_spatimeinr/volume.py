@@ -19,7 +19,7 @@ class Volume:
 
     Parameters
     ----------
-    data : array-like with ``shape``, ``dtype`` and slicing; memory-mapped and lazy arrays stay so.
+    data : array-like with ``shape``, ``dtype`` and slicing; lazy and memory-mapped arrays stay so.
     spacing : (dt, dz, dy, dx), positive.
     origin : physical coordinates of the first voxel's centre, (t, z, y, x).
     units : of time and of space, for example ``("s", "um")``; ``("frame", "voxel")`` when unknown.
@@ -77,7 +77,9 @@ class Volume:
     def crop(self, roi: Any) -> Volume:
         """The part inside half-open index ranges ``((t0, t1), (z0, z1), (y0, y1), (x0, x1))``; a view where possible."""
         ranges: ROI = check_roi(roi, self.shape)
-        data = self.data[tuple(slice(a, b) for a, b in ranges)]
+        # Arrays that are read when they are indexed have parts of which nothing is read yet.
+        part = getattr(self.data, "part", None)
+        data = self.data[tuple(slice(a, b) for a, b in ranges)] if part is None else part(ranges)
         return self.like(data, self.grid.crop(ranges))
 
     def like(self, data: Any, grid: Grid, metadata: dict[str, Any] | None = None) -> Volume:

@@ -18,6 +18,7 @@ from ..duck import DuckArray
 from ..errors import InputError
 from ..field import Field
 from ..io.lazy import LazyArray
+from ..io.stored import StoredArray
 from ..rendered import RenderedArray
 from ..volume import Volume
 
@@ -160,7 +161,7 @@ class PreviewArray(DuckArray):
         at = [self._index[a][slice(*r)] for a, r in enumerate(rows)]
         shape = tuple(len(i) for i in at)
         few = len(at[0]) == 1 and len(at[1]) == 1
-        quick = isinstance(self.volume.data, np.ndarray) or (isinstance(self.volume.data, LazyArray) and few)
+        quick = isinstance(self.volume.data, np.ndarray | StoredArray) or (isinstance(self.volume.data, LazyArray) and few)
         if not quick or math.prod(shape) > SMALL or not all(shape):
             with self._lock:
                 last = next((data for _, data in reversed(self._drawn.values()) if data.shape == shape), None)

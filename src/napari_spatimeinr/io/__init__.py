@@ -12,6 +12,7 @@ from .cast import convert_dtype
 
 if TYPE_CHECKING:
     from ..volume import Volume
+    from .lazy import Source
 
 __all__ = [
     "WRITABLE",
@@ -44,7 +45,7 @@ def read(
     channel: int | None = None,
     level: int = 0,
 ) -> Volume:
-    """Read a recording; big uncompressed files are mapped, folders read as they are indexed.
+    """Read a recording; uncompressed files and folders are read as they are indexed.
 
     Parameters
     ----------
@@ -76,8 +77,23 @@ def read(
         If the spacing is impossible.
     """
     from .calibration import How
+    from .lazy import LazyArray, Source
 
-    return _read(path, How(axes, spacing, units, channel, level))
+    how = How(axes, spacing, units, channel, level)
+    volume = _read(path, how)
+    if isinstance(volume.data, LazyArray):
+        volume.data.source = Source.of(Path(volume.metadata["source"]), how)
+    return volume
+
+
+def reopened(source: Source) -> Any:
+    """The array of a recording that was read before, of which only its file and how it was read are known."""
+    from .lazy import LazyArray
+
+    data = _read(source.path, source.how).data
+    if isinstance(data, LazyArray):
+        data.source = source
+    return data
 
 
 def write(volume: Volume, path: str | os.PathLike[str], *, dtype: Any = None, zarr_version: str = "0.4") -> Path:

@@ -1,11 +1,15 @@
-"""Arrays that read what is indexed: scaled memory maps, pages of a TIFF, and what the other formats build on."""
+"""Arrays that read what is indexed: scaled voxels, pages of a TIFF, parts, and what the other formats build on."""
 
 from __future__ import annotations
 
+import contextlib
 import operator
+import os
+import stat
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +20,73 @@ from ..duck import DuckArray
 from ..errors import FormatError, SpatimeINRError
 
 
+@dataclass(frozen=True)
+class Source:
+    """The file (or folder) an array was read from, how, and what it looked like then."""
+
+    path: Path
+    how: Any
+    stamp: tuple[Any, ...]
+
+    @classmethod
+    def of(cls, path: Path, how: Any) -> Source:
+        """The source as it is now."""
+        return cls(path.absolute(), how, stamp_of(path))
+
+    def is_unchanged(self) -> bool:
+        """Whether the file looks as it did."""
+        try:
+            return stamp_of(self.path) == self.stamp
+        except OSError:
+            return False
+
+    def checked(self) -> Path:
+        """The path, if what it leads to looks as it did.
+
+        Raises
+        ------
+        FormatError
+            If it is gone, or changed since.
+        """
+        if not self.is_unchanged():
+            raise FormatError(f"{self.path} is gone or was changed since it was opened; open it again.")
+        return self.path
+
+    def facts(self) -> tuple[Any, ...]:
+        """Plain values, equal for equal sources."""
+        return str(self.path), repr(self.how), self.stamp
+
+
+def stamp_of(path: Path) -> tuple[Any, ...]:
+    """Size and time of change of a file (of both files of a pair), or those and the names of all files of a folder."""
+    if not path.is_dir():
+        both = (".hdr", ".img") if path.suffix.lower() in (".hdr", ".img") else (path.suffix,)
+        states = [path.stat(), *(file.stat() for file in map(path.with_suffix, both) if file.is_file())]
+        return tuple((state.st_size, state.st_mtime_ns) for state in states)
+    files = []
+    with os.scandir(path) as entries:
+        for entry in entries:
+            with contextlib.suppress(OSError):  # links that lead nowhere are no part of a recording
+                state = entry.stat()
+                if stat.S_ISREG(state.st_mode):
+                    files.append((entry.name, state.st_size, state.st_mtime_ns))
+    return tuple(sorted(files))
+
+
+def _opened(source: Source) -> Any:
+    """The array of a source, in another process or later; raises as :meth:`Source.checked`."""
+    from . import reopened
+
+    source.checked()
+    return reopened(source)
+
+
 class LazyArray(DuckArray, ABC):
     """A read-only duck array ``(T, Z, Y, X)`` that reads when indexed.
 
     Integers and slices (any step) are understood on each axis; the result is a numpy array.
+
+    One that knows which file it was read from is pickled as a reference to it, any other by its values.
 
     Parameters
     ----------
@@ -27,9 +94,29 @@ class LazyArray(DuckArray, ABC):
     dtype : of the values.
     """
 
+    source: Source | None = None
+
     def __init__(self, shape: tuple[int, ...], dtype: Any) -> None:
         self.shape = tuple(int(n) for n in shape)
         self.dtype = np.dtype(dtype)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self.source is None or not self.source.is_unchanged():
+            return np.asarray, (self[...],)
+        return _opened, (self.source,)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> LazyArray:
+        return self  # it cannot be written to
+
+    def __dask_tokenize__(self) -> Any:
+        """What dask tells arrays apart by: equal for equal files read in an equal way, in any process."""
+        from dask.base import normalize_token
+
+        return normalize_token(self[...] if self.source is None else (type(self).__name__, *self.source.facts()))
+
+    def part(self, ranges: tuple[tuple[int, int], ...]) -> LazyArray:
+        """The part inside half-open index ranges, one for each axis; nothing is read."""
+        return Part(self, ranges)
 
     @abstractmethod
     def _block(self, ranges: tuple[range, ...]) -> NDArray[Any]:
@@ -62,6 +149,33 @@ class LazyArray(DuckArray, ABC):
         return out[tuple(whole)]
 
 
+class Part(LazyArray):
+    """A box of another lazy array.
+
+    Parameters
+    ----------
+    array : the other one.
+    ranges : half-open index ranges, one for each axis.
+    """
+
+    def __init__(self, array: LazyArray, ranges: tuple[tuple[int, int], ...]) -> None:
+        super().__init__(tuple(b - a for a, b in ranges), array.dtype)
+        self._array, self._ranges = array, ranges
+
+    def _block(self, ranges: tuple[range, ...]) -> NDArray[Any]:
+        moved = (range(r.start + a, r.stop + a, r.step) for r, (a, _) in zip(ranges, self._ranges, strict=True))
+        return self._array._block(tuple(moved))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        source = self._array.source
+        if source is None or not source.is_unchanged():
+            return np.asarray, (self[...],)
+        return Part, (self._array, self._ranges)
+
+    def __dask_tokenize__(self) -> Any:
+        return "Part", self._array.__dask_tokenize__(), self._ranges
+
+
 class PlanarArray(LazyArray):
     """A lazy array that can read nothing smaller than a plane ``(Y, X)``."""
 
@@ -88,11 +202,11 @@ class ScaledArray(PlanarArray):
 
     Parameters
     ----------
-    stored : ``(T, Z, Y, X)``, usually a memory map.
+    stored : ``(T, Z, Y, X)``, usually lazy.
     slope, intercept : of the file's scaling.
     """
 
-    def __init__(self, stored: NDArray[Any], slope: float, intercept: float) -> None:
+    def __init__(self, stored: Any, slope: float, intercept: float) -> None:
         super().__init__(stored.shape, np.float32)
         self._stored, self._slope, self._intercept = stored, slope, intercept
 

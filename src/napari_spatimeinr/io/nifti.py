@@ -12,7 +12,6 @@ from typing import IO, Any
 import nibabel as nib
 import numpy as np
 from nibabel.spatialimages import HeaderDataError
-from numpy.typing import NDArray
 
 from ..errors import FormatError, InputError
 from ..volume import Volume
@@ -21,6 +20,7 @@ from .calibration import How, settle
 from .layout import choose_channel, match_axes, to_tzyx
 from .lazy import ScaledArray
 from .nifti_calibration import plain_fields, sidecar_times, stated_by
+from .stored import StoredArray
 
 MAX_DEFLATE = 1100
 """No gzip stream expands by more than about 1032 times."""
@@ -29,7 +29,7 @@ MAX_DEFLATE = 1100
 def read(path: Path, how: How) -> Volume:
     """Read ``.nii``, ``.nii.gz`` or a ``.hdr``/``.img`` pair.
 
-    Uncompressed files stay memory maps (scaled ones scale what is indexed, as float32).
+    Uncompressed files are read where they are indexed (scaled ones scaled, as float32).
 
     Parameters
     ----------
@@ -56,10 +56,9 @@ def read(path: Path, how: How) -> Volume:
     axes, shape = match_axes(how.axes, shape) if how.axes else (_default_axes(shape), shape)
     channel, channels = choose_channel(axes, shape, how.channel, how.any_channel)
     slope, intercept = _scaling(header)
-    stored = _stored(where, shape, dtype, _offset(header, path), how.load)
-    view = to_tzyx(stored, axes, channel)
-    scaled = (slope, intercept) != (1.0, 0.0)
-    data: Any = ScaledArray(view, slope, intercept) if scaled else view
+    data = _stored(where, shape, dtype, _offset(header, path), axes, channel, how.load)
+    if (slope, intercept) != (1.0, 0.0):
+        data = ScaledArray(data, slope, intercept)
     if data.dtype.kind == "f" and data.dtype.itemsize > 8:
         data = np.asarray(data, dtype=np.float64)
 
@@ -220,15 +219,15 @@ def _offset(header: Any, path: Path) -> int:
     return int(offset) if offset >= least else (544 if least == 540 else 352)
 
 
-def _stored(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], offset: int, load: bool) -> NDArray[Any]:
-    """The voxels as they lie in the file; x fastest in the file is C order of the reversed shape."""
+def _stored(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], offset: int, axes: str, channel: int, load: bool) -> Any:
+    """One channel as (t, z, y, x); x fastest in the file is C order of the reversed shape."""
     needed = math.prod(shape) * dtype.itemsize
     there = path.stat().st_size
     what = f"{path} is truncated: its header promises {' x '.join(map(str, shape[::-1]))} voxels ({needed} bytes)"
     if path.suffix.lower() != ".gz":
         if offset + needed > there:
             raise FormatError(f"{what} and {max(there - offset, 0)} are there; copy or export it again.")
-        return np.memmap(path, dtype=dtype, mode="r", offset=offset, shape=shape)
+        return StoredArray(path, dtype, offset, shape, axes, channel)
     if needed > there * MAX_DEFLATE:
         raise FormatError(f"{what}, more than a file of {there} bytes can hold; copy or export it again.")
     try:
@@ -249,7 +248,7 @@ def _stored(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], offset: in
         ) from error
     if skipped < offset or got < needed:
         raise FormatError(f"{what} and {got} are there; copy or export it again.")
-    return data
+    return to_tzyx(data, axes, channel)
 
 
 def _fill(file: Any, view: memoryview) -> int:

@@ -17,6 +17,7 @@ from . import beside
 from .calibration import How, Stated, settle
 from .layout import choose_channel, match_axes, name_axes, to_tzyx
 from .lazy import PagedArray
+from .stored import StoredArray
 from .tiff_calibration import imagej, ome, tags
 from .tiff_check import check_chain, check_promises, check_sizes
 
@@ -29,7 +30,7 @@ LONG_XML = 2**18
 def read(path: Path, how: How) -> Volume:
     """Read ``.tif``, ``.tiff``, ``.ome.tif`` or ``.ome.tiff``; what it holds decides, not the ending.
 
-    Uncompressed contiguous files stay memory maps, others are read page by page when indexed.
+    Uncompressed contiguous files are read where they are indexed, others page by page.
 
     Parameters
     ----------
@@ -178,7 +179,7 @@ def _data(path: Path, file: tifffile.TiffFile, series: Any, axes: str, shape: tu
             raise FormatError(
                 f"{path} is truncated: {' x '.join(map(str, shape))} is promised and less is there; copy or export it again."
             )
-        return to_tzyx(np.memmap(path, dtype=dtype, mode="r", offset=offset, shape=shape), axes, channel)
+        return StoredArray(path, dtype, offset, shape, axes, channel)
     plane = tuple(n for n in keyframe.shape if n > 1)
     if axes[-2:] != "YX" or tuple(n for n in shape[-2:] if n > 1) != plane or series.transform is not None:
         return to_tzyx(series.asarray().reshape(shape), axes, channel)

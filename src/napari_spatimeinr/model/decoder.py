@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .sampling import POINTS_AT_ONCE
-
+ROWS = 8192
+"""Points computed at once when nothing is learned, always: products of matrices of other sizes round differently."""
 FIRST_SHARE = 0.25
 """Shares of the interval the decoder is trained on begin here; nearer to a frame it is asked for this one."""
 OUTER_START = -0.5
@@ -47,9 +47,21 @@ class Decoder(nn.Module):
         latents : ``(F, P)`` of the inner frames.
         u : share of the interval, in [0, 1].
         """
-        if not torch.is_grad_enabled() and len(inner[0]) > POINTS_AT_ONCE:
-            pieces = zip(*(part.split(POINTS_AT_ONCE, -1) for part in (*inner, *outer, *latents)), strict=True)
-            return torch.cat([self(p[:2], p[2:4], p[4:], u, precision) for p in pieces])
+        if torch.is_grad_enabled():
+            return self._blended(inner, outer, latents, u, precision)
+        count = len(inner[0])
+        known = [F.pad(part, (0, -count % ROWS)) for part in (*inner, *outer, *latents)]
+        pieces = zip(*(part.split(ROWS, -1) for part in known), strict=True)
+        return torch.cat([self._blended(p[:2], p[2:4], p[4:], u, precision) for p in pieces])[:count]
+
+    def _blended(
+        self,
+        inner: tuple[Tensor, Tensor],
+        outer: tuple[Tensor, Tensor],
+        latents: tuple[Tensor, Tensor],
+        u: float,
+        precision: torch.dtype,
+    ) -> Tensor:
         a, b = inner
         asked = min(max(u, FIRST_SHARE), 1 - FIRST_SHARE)
         mean, difference = (a + b) / 2, a - b

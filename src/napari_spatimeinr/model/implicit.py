@@ -176,7 +176,7 @@ class Published(nn.Module):
         Parameters
         ----------
         points : centres ``(P, 4)``, (t, z, y, x) in frames and voxels.
-        half : half-widths ``(4,)`` in the same.
+        half : half-widths in the same, ``(4,)`` or, of each, ``(P, 1, 4)``.
         offsets : samples ``(P, n, 4)`` in [-1, 1].
         quantiles : ``(P, n_imps)``, where further samples are drawn.
         """

@@ -88,7 +88,7 @@ class VelocityField(nn.Module):
         """Displacement from ``start`` to ``end`` on the control grid refined ``REFINE`` times.
 
         Interpolating it is what makes rendering cheap: trajectories are smooth. ``z`` limits it to the
-        nodes that voxels from ``z[0]`` to ``z[1]`` need.
+        nodes that voxels from ``z[0]`` to ``z[1]`` need, which does not change them.
         """
         device = self.nodes.device
         axes = []
@@ -107,7 +107,10 @@ class VelocityField(nn.Module):
     def displacement(self, displaced: Displaced, positions: tuple[Tensor, Tensor, Tensor]) -> Tensor:
         """Displacement on the regular grid of voxel positions: ``(1, 3, z, y, x)``."""
         z, y, x = (p * s for p, s in zip(positions, self._per_voxel, strict=True))
-        return resample(displaced.nodes, [z - displaced.first, y, x])
+        out = displaced.nodes
+        for axis, at in ((4, x), (3, y), (2, z - displaced.first)):  # what grows most comes last
+            out = _between_nodes(out, at, axis)
+        return out
 
     def displacement_at(self, displaced: Displaced, points: Tensor) -> Tensor:
         """Displacement at points ``(1, P, 3)``: ``(1, P, 3)``."""
@@ -131,6 +134,17 @@ class VelocityField(nn.Module):
             voxel = torch.linspace(0, n - 1, m, device=dense.device)
             positions.append(((voxel + 0.5) * (n_dense / n) - 0.5).clamp(0, n_dense - 1))
         self.nodes.copy_(resample(dense, positions))
+
+
+def _between_nodes(nodes: Tensor, positions: Tensor, axis: int) -> Tensor:
+    """Linear interpolation along one axis; each value is computed on its own, so its bits do not depend on the others."""
+    n = nodes.shape[axis]
+    at = positions.clamp(0, n - 1)
+    low = at.floor().long().clamp(max=max(n - 2, 0))
+    shape = [-1 if k == axis else 1 for k in range(5)]
+    share = (at - low).view(shape)
+    before, after = (nodes.index_select(axis, index) for index in (low, (low + 1).clamp(max=n - 1)))
+    return (after - before).mul_(share).add_(before)
 
 
 def node_counts(shape: tuple[int, int, int], spacing: tuple[float, float, float], node_voxels: float) -> tuple[int, int, int]:

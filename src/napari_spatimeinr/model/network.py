@@ -108,7 +108,7 @@ class Network:
         a, la = inner(places.before)
         b, lb = inner(places.after)
         if self.decoder is None or la is None or lb is None:
-            return torch.lerp(a, b, places.share)
+            return a * (1 - places.share) + b * places.share  # not lerp, which rounds by how many points there are
         before, after = (
             torch.stack([outer(k) for k in beyond]).mean(0) if beyond else nearest
             for beyond, nearest in ((places.outer_before, a), (places.outer_after, b))
@@ -147,18 +147,11 @@ def disagreement(
     return (values[0] - values[1]).abs()
 
 
-def needed_box(points: Tensor, shape: tuple[int, int, int], multiple: tuple[int, int, int] = (1, 1, 1)) -> tuple[Tensor, Box]:
-    """Points clamped to the frame, and the box of voxels that sampling them touches.
-
-    ``multiple`` rounds the box outwards, so that neighbouring requests share it.
-    """
+def needed_box(points: Tensor, shape: tuple[int, int, int]) -> tuple[Tensor, Box]:
+    """Points clamped to the frame, and the box of voxels that sampling them touches."""
     top = points.new_tensor([n - 1 for n in shape])
     points = torch.minimum(points.clamp(min=0), top)
-    box = []
-    for (a, b), m, n in zip(_bounds(points), multiple, shape, strict=True):
-        start = a // m * m - 1
-        end = min(-(-(b + 1) // m) * m, n) + 2
-        box.append((start, end))
+    box = [(a - 1, min(b + 1, n) + 2) for (a, b), n in zip(_bounds(points), shape, strict=True)]
     return points, (box[0], box[1], box[2])
 
 

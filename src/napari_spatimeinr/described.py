@@ -1,0 +1,87 @@
+"""A model as plain values and arrays, and back: what its file holds, and what tells it from another."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .config import Config
+from .model.build import PARTS, finer_parts
+from .model.frames import Levels
+from .model.network import Network
+from .volume import Volume
+
+
+def header_of(
+    volume: Volume, network: Network, levels: Levels, config: Config, interpolation: str, provenance: dict[str, Any]
+) -> dict[str, Any]:
+    """All of a model but its weights and frames, as JSON values."""
+    grid = volume.grid
+    return {
+        "grid": {"shape": list(grid.shape), "spacing": list(grid.spacing), "origin": list(grid.origin)},
+        "units": list(volume.units),
+        "orientation": None if volume.orientation is None else volume.orientation.tolist(),
+        "metadata": _plain(volume.metadata),
+        "levels": asdict(levels),
+        "interpolation": interpolation,
+        **finer_parts(network),
+        "config": config.model_dump(mode="json"),
+        "provenance": _plain(provenance),
+    }
+
+
+def weights_of(network: Network) -> dict[str, NDArray[Any]]:
+    """The arrays of all parts, ``part.name``; :func:`.model.build.build_network` is the inverse."""
+    weights: dict[str, NDArray[Any]] = {}
+    for part in PARTS:
+        module = getattr(network, part)
+        if module is not None:
+            weights |= {f"{part}.{name}": tensor.detach().cpu().numpy() for name, tensor in module.state_dict().items()}
+    return weights
+
+
+def volume_of(header: dict[str, Any], frames: Any) -> Volume:
+    """The recording a header tells of; raises what comes of a header that is none."""
+    grid, units = header["grid"], header["units"]
+    if not isinstance(units, list) or len(units) != 2 or not all(isinstance(unit, str) and unit.isprintable() for unit in units):
+        raise ValueError("its units are none")
+    if not all(units):
+        raise ValueError("it has no units")
+    spacing, origin = tuple(grid["spacing"]), tuple(grid["origin"])
+    return Volume(frames, spacing, origin, (units[0], units[1]), header["orientation"], header["metadata"])
+
+
+def levels_of(header: dict[str, Any], count: int) -> Levels:
+    """The intensity levels of ``count`` frames a header tells of; raises what comes of a header that is none."""
+    raw = header["levels"]
+    levels = Levels(float(raw["offset"]), float(raw["scale"]), tuple(float(g) for g in raw["gains"]))
+    if len(levels.gains) != count or not min(levels.scale, *levels.gains) > 0:
+        raise ValueError("its intensity levels do not fit its frames")
+    return levels
+
+
+def token(header: dict[str, Any], weights: dict[str, NDArray[Any]], sums: Sequence[str]) -> str:
+    """Equal for equal models, whatever file they are in, and for no others; ``sums`` are those of the frames."""
+    digest = hashlib.sha256(json.dumps([header, list(sums)], sort_keys=True).encode())
+    for name, array in weights.items():
+        digest.update(f"{name} {array.dtype} {array.shape}".encode() + np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    """A JSON-serialisable copy; what has no plain form becomes text."""
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
