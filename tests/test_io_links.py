@@ -18,10 +18,6 @@ SMALL = np.random.default_rng(0).integers(0, 60000, (3, 2, 5, 6)).astype("u2")
 MADE = {"spatimeinr": {"seed": 3}}
 
 
-@pytest.fixture(autouse=True)
-def zarr_is_there(request: pytest.FixtureRequest) -> None:
-
-
 @pytest.fixture
 def places(tmp_path: Path) -> tuple[Path, Path]:
     """A folder of the real things, and one of links."""

@@ -49,10 +49,6 @@ write(Volume(Waiting(), metadata={"spatimeinr": {"seed": 3}}), sys.argv[1])
 """
 
 
-@pytest.fixture(autouse=True)
-def zarr_is_there(request: pytest.FixtureRequest) -> None:
-
-
 class Writers:
     """Processes that are in the middle of writing."""
 

@@ -25,10 +25,6 @@ SMALL = np.random.default_rng(0).integers(0, 60000, (3, 2, 5, 6)).astype("u2")
 MADE = {"spatimeinr": {"seed": 3}}
 
 
-@pytest.fixture(autouse=True)
-def zarr_is_there(request: pytest.FixtureRequest) -> None:
-
-
 def content(path: Path) -> dict[str, bytes]:
     """Every file at a path."""
     files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
