@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Literal
 
 import numpy as np
@@ -27,3 +28,16 @@ def temporal_weights(t: float, times: Floats, kind: Literal["linear", "cubic"]) 
     u = (t - times[low]) / (times[low + 1] - times[low])
     weights[low], weights[low + 1] = 1 - u, u
     return weights
+
+
+def segment(t: float, count: int, linear: Collection[int]) -> range:
+    """The frames that may be used for time ``t`` (frames): up to the next interval of ``linear`` on each side.
+
+    Interval i lies between frames i and i + 1; a time within one of ``linear`` has its two frames.
+    """
+    interval = max(0, min(int(t), count - 2))
+    if interval in linear and t != interval:
+        return range(interval, interval + 2)
+    first = max((i + 1 for i in linear if i + 1 <= t), default=0)
+    last = min((i for i in linear if i >= t), default=count - 1)
+    return range(first, last + 1)
