@@ -10,20 +10,24 @@ from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
 Floats = NDArray[np.float64]
+REACH = 16
+"""Frames on each side that a spline is made of: what a frame weighs falls to 0.27 from one to the next."""
 
 
 def temporal_weights(t: float, times: Floats, kind: Literal["linear", "cubic"]) -> Floats:
     """Weight of each frame for the value at time ``t``, ``(T,)``, summing to one.
 
-    "cubic" is the not-a-knot spline through all frames; with fewer than four frames it is linear.
+    "cubic" is the not-a-knot spline through the frames within ``REACH``; with fewer than four frames it is linear.
     """
     count = len(times)
     if count == 1:
         return np.ones(1)
-    if kind == "cubic" and count > 3:
-        weights: Floats = CubicSpline(times, np.eye(count), axis=0)(t)
-        return weights
     weights = np.zeros(count)
+    if kind == "cubic" and count > 3:
+        near = int(np.searchsorted(times, t))
+        some = slice(max(0, near - REACH), near + REACH)
+        weights[some] = CubicSpline(times[some], np.eye(len(times[some])), axis=0)(t)
+        return weights
     low = int(np.clip(np.searchsorted(times, t, side="right") - 1, 0, count - 2))
     u = (t - times[low]) / (times[low + 1] - times[low])
     weights[low], weights[low + 1] = 1 - u, u

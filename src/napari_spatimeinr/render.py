@@ -145,7 +145,8 @@ class Renderer:
         weights = temporal_weights(t, np.asarray(numbers, dtype=np.float64), "cubic")
         used = {k: float(w) for k, w in zip(numbers, weights, strict=True) if abs(w) > 1e-3}
         terms = {k: self._one(k, None, positions, finer)[0] for k in used}
-        value = torch.stack([w * terms[k] for k, w in used.items()]).sum(0) / sum(used.values())
+        parts = [w / sum(used.values()) * terms[k] for k, w in used.items()]
+        value = sum(parts[1:], parts[0])
         near = torch.stack([term for k, term in terms.items() if abs(k - t) < 2])
         return torch.minimum(torch.maximum(value, near.amin(0)), near.amax(0))
 

@@ -40,9 +40,13 @@ def jumps(differences: Tensor, still: Tensor) -> list[int]:
     """
     values, found = differences.tolist(), []
     for i, value in enumerate(values):
-        sides = values[max(0, i - AROUND) : i], values[i + 1 : i + 1 + AROUND]
-        usual = [sorted(side)[len(side) // 2] for side in sides if side]
-        if usual and value > JUMP * max(usual) and value > UNEXPLAINED * float(still[i]):
+        before, after = values[max(0, i - AROUND) : i], values[i + 1 : i + 1 + AROUND]
+        if before and after:
+            usual = max(sorted(side)[len(side) // 2] for side in (before, after))
+        else:
+            # Seen from one side, what slows down or speeds up looks like a jump, unless that is alone.
+            usual = max([*before[-2:], *after[:2]], default=value)
+        if value > JUMP * usual and value > UNEXPLAINED * float(still[i]):
             found.append(i)
     return found
 

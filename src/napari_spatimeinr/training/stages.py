@@ -29,6 +29,8 @@ def run(job: Job) -> Generator[FitProgress, None, Field]:
     chosen: dict[str, Any] = {"motion": False, "latents": False, "interpolation": "linear"}
     job.provenance["chosen"] = chosen
     job.provenance["reasons"] = {}
+    if job.constant:
+        job.provenance["constant"] = True
     if job.config.published is not None and not job.constant:
         yield job.progress("reading")
         yield from run_published(job)
@@ -57,7 +59,7 @@ def run(job: Job) -> Generator[FitProgress, None, Field]:
             scale = data.levels[0].new_tensor(gains).view(-1, 1, 1, 1, 1)
             data.levels = [level / scale for level in data.levels]
         yield from _fit(job, data)
-    elif job.volume.shape[0] == 1:
+    elif job.volume.shape[0] == 1 and not job.constant:
         job.provenance["reasons"]["motion"] = "one time point: nothing moves"
     for part, old in known.items():
         job.provenance[part] = copy.deepcopy(old.provenance[part])
