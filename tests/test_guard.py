@@ -17,6 +17,7 @@ from napari_spatimeinr.model.motion import VelocityField
 from napari_spatimeinr.model.network import Network
 from napari_spatimeinr.phantom import SPACING
 from napari_spatimeinr.training import gate, guard
+from napari_spatimeinr.training.levels import estimate_levels
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -159,6 +160,29 @@ def test_a_spline_in_time_stays_within_the_frames_around(dtype):
         near = data[max(0, int(np.ceil(t)) - 2) : int(t) + 3].astype(np.float32)
         assert (out[i] >= near.min(0) - 1e-3 * high).all() and (out[i] <= near.max(0) + 1e-3 * high).all()
     assert np.abs(out[1::4] - np.asarray(field.interpolated().lazy(time_scale=4))[1::4]).max() > 0.01 * high
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8])
+def test_nothing_is_rendered_that_the_type_of_the_recording_cannot_hold(dtype):
+    scene = np.asarray(phantom((4, 6, 20, 20), kind="nuclei", motion=2.0, photons=0, read=0)[0].data) > 0.4
+    data = (scene * (1 if dtype is bool else 255)).astype(dtype)
+    field = fit(Volume(data), config={**MOTION, "gate": False}, device="cpu")
+    out = field.render(time_scale=2, scale=2).data
+    assert field.network.velocity is not None
+    assert out.min() == 0 and out.max() == data.max() and np.unique(out).size > 100
+
+
+def test_empty_frames_do_not_decide_what_is_bright():
+    rng = np.random.default_rng(0)
+    dark = rng.normal(10, 1, (600, 2, 8, 8))
+    bright = dark[:5].copy()
+    bright[:, :, 2:5, 2:5] += 200
+    whole, _, _ = estimate_levels(np.concatenate([bright, dark]).astype(np.float32))
+    alone, _, _ = estimate_levels(bright.astype(np.float32))
+    assert whole == Levels(alone.offset, alone.scale, (1.0,) * 605)
+    flash = np.concatenate([bright, bright[:4]])
+    flash[2] += 5000
+    assert estimate_levels(flash)[0].scale == pytest.approx(np.subtract(*np.percentile(flash, (99.8, 0.5))), rel=1e-3)
 
 
 def test_cubic_must_win_on_most_frames():

@@ -119,7 +119,9 @@ class Renderer:
 
     def _raw(self, value: Tensor, t: float) -> Tensor:
         levels = self.frames.levels
-        return value * (levels.scale * levels.gain(t)) + levels.offset
+        low, high = _limits(np.dtype(self.frames.data.dtype))
+        # Splines overshoot at edges; beyond what the recording's type holds there is nothing to be found.
+        return (value * (levels.scale * levels.gain(t)) + levels.offset).clamp(low, high)
 
     def _value(self, t: float, positions: tuple[Tensor, Tensor, Tensor], finer: Finer) -> Tensor:
         count = self.frames.count
@@ -270,6 +272,13 @@ class Confidence(Renderer):
             self.frames.shape,
         )
         return widths(self.table, difference, value)
+
+
+def _limits(dtype: np.dtype[Any]) -> tuple[float, float]:
+    """The lowest and highest value of a type."""
+    if dtype.kind == "b":
+        return 0.0, 1.0
+    return (float(np.iinfo(dtype).min), float(np.iinfo(dtype).max)) if dtype.kind in "iu" else (-math.inf, math.inf)
 
 
 def _even(n: int, most: int) -> list[slice]:
