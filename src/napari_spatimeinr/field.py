@@ -36,7 +36,7 @@ class Field:
     levels : normalisation of intensities.
     config : the options of the fit.
     interpolation : "linear" or "cubic" in time, used where the network has no parts.
-    provenance : version, seed, device, seconds, steps, ``chosen``, ``hold_out``, input, warnings.
+    provenance : version, seed, device, seconds, steps, ``chosen``, ``hold_out``, ``guard``, input, warnings.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Field:
         self._sums: list[str] | None = None
         frames = Frames(volume.data, levels, device)
         self._renderer: Renderer = (
-            Renderer(network, frames, config.render, interpolation)
+            Renderer(network, frames, config.render, interpolation, self._linear)
             if network.published is None
             else PublishedRenderer(network.published, frames, config.render)
         )
@@ -134,13 +134,18 @@ class Field:
             raise GridError(f"A rendering shows 'intensity', 'disagreement' or 'confidence', got {what!r}.")
         frames = Frames(self.volume.data, self.levels, self.device)
         if what == "disagreement":
-            return Disagreement(self.network, frames, self.config.render)
+            return Disagreement(self.network, frames, self.config.render, linear=self._linear)
         table = self.provenance.get("confidence")
         if table is None:
             raise GridError(
                 "Confidence is calibrated on held-out frames, and this model had none: that takes four frames or more and the gate."
             )
-        return Confidence(self.network, frames, self.config.render, self.interpolation, table)
+        return Confidence(self.network, frames, self.config.render, self.interpolation, table, self._linear)
+
+    @property
+    def _linear(self) -> list[int]:
+        """Intervals between frames that the guard leaves to linear interpolation."""
+        return [int(i) for i in self.provenance.get("guard", {}).get("linear", ())]
 
     def interpolated(self, interpolation: str = "linear") -> Field:
         """The same recording by plain "linear" or "cubic" interpolation in time: the baseline to compare with."""

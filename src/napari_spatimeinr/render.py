@@ -6,7 +6,7 @@ import itertools
 import math
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .config import RenderOptions
-from .interpolation import temporal_weights
+from .interpolation import segment, temporal_weights
 from .model.boxes import cubic_in, in_boxes, linear_in
 from .model.confidence import widths
 from .model.frames import Box, Frames
@@ -44,13 +44,25 @@ class Renderer:
     frames : the recording.
     options : how cells are integrated.
     interpolation : "linear" or "cubic" in time, used where the network has no parts.
+    linear : intervals between frames in which the frames are interpolated linearly whatever there is.
     """
 
-    def __init__(self, network: Network, frames: Frames, options: RenderOptions, interpolation: str = "linear") -> None:
+    def __init__(
+        self,
+        network: Network,
+        frames: Frames,
+        options: RenderOptions,
+        interpolation: str = "linear",
+        linear: Collection[int] = (),
+    ) -> None:
         self.network = network
         self.frames = frames
         self.options = options
         self.interpolation = interpolation
+        self.linear = frozenset(linear)
+        # What is interpolated there: the frames as they are, which a learned part may have spoiled.
+        plain = Network(axial=network.axial, in_plane=network.in_plane)
+        self._plain = Renderer(plain, frames, options) if linear else self
         z, y, x = frames.shape
         most = options.cache_bytes or max(SMALLEST_CACHE, min(4 * frames.count * z * y * x, 2 * 2**30))
         self._tiles = Tiles(network, frames, most)
@@ -108,24 +120,38 @@ class Renderer:
 
     def _raw(self, value: Tensor, t: float) -> Tensor:
         levels = self.frames.levels
-        return value * (levels.scale * levels.gain(t)) + levels.offset
+        low, high = _limits(np.dtype(self.frames.data.dtype))
+        # Splines overshoot at edges; beyond what the recording's type holds there is nothing to be found.
+        return (value * (levels.scale * levels.gain(t)) + levels.offset).clamp(low, high)
 
     def _value(self, t: float, positions: tuple[Tensor, Tensor, Tensor], finer: Finer) -> Tensor:
         count = self.frames.count
         t = min(max(t, 0.0), count - 1.0)
         nearest = round(t)
-        if abs(t - nearest) < SAME:
+        at_frame = abs(t - nearest) < SAME
+        beside = [i for i in (nearest - 1, nearest) if 0 <= i < count - 1] if at_frame else [int(t)]
+        if self.linear and self.linear.issuperset(beside):
+            return self._plain._value(t, positions, finer)
+        if at_frame:
             return self._one(nearest, None, positions, finer)[0]
-        network = self.network
+        network, numbers = self.network, segment(t, count, self.linear)
         if network.velocity is None and network.encoder is None and self.interpolation == "cubic":
-            weights = temporal_weights(t, np.arange(count, dtype=np.float64), "cubic")
-            terms = [float(w) * self._one(k, None, positions, finer)[0] for k, w in enumerate(weights) if abs(w) > 1e-3]
-            return sum(terms[1:], terms[0]) / float(weights[np.abs(weights) > 1e-3].sum())
+            return self._cubic(t, numbers, positions, finer)
         return network.between(
-            around(t, range(count), network.outer),
+            around(t, numbers, network.outer),
             lambda k: self._one(k, self._displacement(t, k, positions), positions, finer),
             lambda k: self._outer(k, self._displacement(t, k, positions), positions, finer),
         )
+
+    def _cubic(self, t: float, numbers: range, positions: tuple[Tensor, Tensor, Tensor], finer: Finer) -> Tensor:
+        """The spline through frames ``numbers``, kept within what the two frames on each side say."""
+        weights = temporal_weights(t, np.asarray(numbers, dtype=np.float64), "cubic")
+        used = {k: float(w) for k, w in zip(numbers, weights, strict=True) if abs(w) > 1e-3}
+        terms = {k: self._one(k, None, positions, finer)[0] for k in used}
+        parts = [w / sum(used.values()) * terms[k] for k, w in used.items()]
+        value = sum(parts[1:], parts[0])
+        near = torch.stack([term for k, term in terms.items() if abs(k - t) < 2])
+        return torch.minimum(torch.maximum(value, near.amin(0)), near.amax(0))
 
     def _one(
         self, k: int, displaced: Displaced | None, positions: tuple[Tensor, Tensor, Tensor], finer: Finer
@@ -152,7 +178,7 @@ class Renderer:
         return in_boxes(points * points.new_tensor(factors), self._tiles.fine_shape(finer), sampled)
 
     def _displacement(self, t: float, k: int, positions: tuple[Tensor, Tensor, Tensor]) -> Displaced | None:
-        if self.network.velocity is None:
+        if self.network.velocity is None or min(int(t), self.frames.count - 2) in self.linear:
             return None
         z = float(positions[0].min()), float(positions[0].max())
         key = (t, k, *z)
@@ -222,9 +248,15 @@ class Confidence(Renderer):
     """
 
     def __init__(
-        self, network: Network, frames: Frames, options: RenderOptions, interpolation: str, table: dict[str, Any]
+        self,
+        network: Network,
+        frames: Frames,
+        options: RenderOptions,
+        interpolation: str,
+        table: dict[str, Any],
+        linear: Collection[int] = (),
     ) -> None:
-        super().__init__(network, frames, options, interpolation)
+        super().__init__(network, frames, options, interpolation, linear)
         self.table = table
 
     def _raw(self, value: Tensor, t: float) -> Tensor:
@@ -262,6 +294,13 @@ def _runs(positions: NDArray[np.float64], most: int, span: float) -> list[slice]
         if i - edges[-1] == most or abs(p - positions[edges[-1]]) > span:
             edges.append(i)
     return [slice(a, b) for a, b in pairwise([*edges, len(positions)])]
+
+
+def _limits(dtype: np.dtype[Any]) -> tuple[float, float]:
+    """The lowest and highest value of a type."""
+    if dtype.kind == "b":
+        return 0.0, 1.0
+    return (float(np.iinfo(dtype).min), float(np.iinfo(dtype).max)) if dtype.kind in "iu" else (-math.inf, math.inf)
 
 
 def _even(n: int, most: int) -> list[slice]:

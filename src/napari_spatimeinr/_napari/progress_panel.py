@@ -123,6 +123,8 @@ PART_WORDS = {"axial": "finer planes", "in_plane": "finer voxels"}
 
 def result_sentence(provenance: dict[str, Any], stopped: bool) -> str:
     """What a fit came to, for a user."""
+    if provenance.get("constant"):
+        return " ".join(provenance["warnings"])
     chosen = provenance.get("chosen", {})
     kept = " and ".join(name for name in ("motion", "latents") if chosen.get(name))
     gain = provenance.get("hold_out", {}).get("gain_over_linear_db")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,12 +18,21 @@ from .latents import Displacements, random_box
 
 MARGIN_DB = 0.02
 """A component must win by this much; below it the simpler method is kept."""
+CUBIC_MARGIN_DB = 0.1
+"""A spline through all frames carries what is wrong in one frame to others, so it must win by more."""
+STEADY_SHARE = 2 / 3
+"""And it must win on this share of the acquired frames, each left out in turn."""
+MOST_LEFT_OUT = 60
+"""Frames left out in turn, at most."""
 LATENT_MARGIN_DB = 0.1
 """Latents are trained over twice the interval they are used for, so they must win by more."""
 ALONE_MARGIN_DB = 0.3
 """Cleaning is judged on one neighbour where there are too few frames; averaging two would remove part of that noise anyway."""
 FOREGROUND = 0.1
 """The moving foreground: smoothed neighbours differ by more than this."""
+
+Kind = Literal["linear", "cubic"]
+KINDS: tuple[Kind, Kind] = ("linear", "cubic")
 
 
 @dataclass(frozen=True)
@@ -99,26 +109,72 @@ def held_out_errors(
 ) -> Errors:
     """Errors of linear, cubic and the candidates on the frames kept back."""
     errors = errors or Errors()
-    given = np.asarray(parts.given, dtype=np.float64)
-    done = set(errors.sums)
+    kinds = () if "linear" in errors.sums else KINDS
     moves = {name: Displacements(network) for name, network in candidates.items()}
     for t in parts.held:
-        near = around(t, parts.given, 0)
         for box in blocks(frames.shape, seed + t):
-            truth = frames.block(t, box)[0, 0]
-            a, b = (frames.block(k, box)[0, 0] for k in (near.before, near.after))
-            moving = _smooth(a - b).abs() > FOREGROUND
-            for kind in ("linear", "cubic"):
-                if kind not in done:
-                    weights = temporal_weights(float(t), given, kind)
-                    terms = [
-                        float(w) * frames.block(int(k), box)[0, 0] for k, w in zip(given, weights, strict=True) if abs(w) > 1e-3
-                    ]
-                    errors.add(kind, torch.stack(terms).sum(0) - truth, moving)
-            for name, network in candidates.items():
-                places = around(t, parts.given, network.outer)
-                errors.add(name, predict(network, frames, moves[name], t, places, box) - truth, moving)
+            _compare(errors, frames, t, parts.given, box, kinds, moves)
     return errors
+
+
+def _compare(
+    errors: Errors,
+    frames: Frames,
+    t: int,
+    given: Sequence[int],
+    box: Box,
+    kinds: Sequence[Kind],
+    moves: dict[str, Displacements],
+) -> None:
+    """Add the errors of a box of frame ``t``, predicted from the frames ``given``."""
+    truth = frames.block(t, box)[0, 0]
+    near = around(t, given, 0)
+    a, b = (frames.block(k, box)[0, 0] for k in (near.before, near.after))
+    moving = _smooth(a - b).abs() > FOREGROUND
+    for kind in kinds:
+        weights = temporal_weights(float(t), np.asarray(given, dtype=np.float64), kind)
+        terms = [float(w) * frames.block(k, box)[0, 0] for k, w in zip(given, weights, strict=True) if abs(w) > 1e-3]
+        errors.add(kind, torch.stack(terms).sum(0) - truth, moving)
+    for name, displacements in moves.items():
+        network = displacements.network
+        value = predict(network, frames, displacements, t, around(t, given, network.outer), box)
+        errors.add(name, value - truth, moving)
+
+
+@torch.no_grad()
+def left_out(network: Network, interpolation: str, frames: Frames, k: int, numbers: Sequence[int], seed: int) -> float:
+    """Gain over linear in dB, raw or smoothed, whichever is less, of frame ``k`` predicted from others of ``numbers``."""
+    given = [n for n in numbers if n != k]
+    still = network.velocity is None and network.encoder is None
+    moves = {} if still else {"network": Displacements(network)}
+    name = interpolation if still else "network"
+    errors = Errors()
+    for box in _busiest(frames, k, seed):
+        _compare(errors, frames, k, given, box, KINDS, moves)
+    return min(errors.gain(name), errors.gain(name, where="smoothed"))
+
+
+def _busiest(frames: Frames, k: int, seed: int, most: int = 4) -> list[Box]:
+    """The blocks of frame ``k`` in which its neighbours differ most."""
+    found = blocks(frames.shape, seed + k)
+    if len(found) <= most:
+        return found
+    change = [float(((frames.block(k - 1, box) - frames.block(k + 1, box)) ** 2).mean()) for box in found]
+    return [found[i] for i in np.argsort(change)[-most:]]
+
+
+def steadily_cubic(frames: Frames, seed: int) -> bool:
+    """Whether cubic beats linear interpolation on most acquired frames, each left out in turn, and on more than one."""
+    count = frames.count
+    tried = np.unique(np.linspace(1, count - 2, min(count - 2, MOST_LEFT_OUT)).round().astype(int)).tolist()
+    wins = sum(left_out(Network(), "cubic", frames, k, range(count), seed) > 0 for k in tried)
+    return wins > 1 and wins >= STEADY_SHARE * len(tried)
+
+
+def plain_method(errors: Errors, frames: Frames, seed: int) -> str:
+    """What is interpolated in time where nothing else is better: "cubic" by a clear margin on most frames, or "linear"."""
+    clear = errors.gain("cubic") > CUBIC_MARGIN_DB and errors.gain("cubic", where="smoothed") > -MARGIN_DB
+    return "cubic" if clear and steadily_cubic(frames, seed) else "linear"
 
 
 def _smooth(block: Tensor) -> Tensor:
@@ -149,13 +205,13 @@ def masked_errors(network: Network, frames: Frames, mask: Tensor, seed: int) -> 
     return errors
 
 
-def choose(errors: Errors, names: list[str]) -> str:
+def choose(errors: Errors, names: list[str], plain: str = "linear") -> str:
     """The best method by whole-frame error that is not worse than interpolation where structure counts.
 
-    ``names`` go from simple to elaborate; "linear" and "cubic" are always candidates. Structure is the frame after
+    ``names`` go from simple to elaborate; ``plain`` is what they must beat. Structure is the frame after
     smoothing, where noise hardly counts, and, unless a simpler method has won already, the moving foreground.
     """
-    best = plain = "cubic" if errors.gain("cubic") > MARGIN_DB else "linear"
+    best = plain
     for name in names:
         margin = LATENT_MARGIN_DB if name == "latents" else MARGIN_DB
         safe = best != plain or errors.gain(name, plain, "moving") > -MARGIN_DB

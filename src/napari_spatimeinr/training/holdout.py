@@ -111,7 +111,8 @@ def hold_out(job: Job, data: MotionData, parts: gate.HeldOut) -> Generator[FitPr
         yield from tried.search()
         prior = tried.best()
     moving = max(candidates, key=errors.gain) if candidates else None
-    best = gate.choose(errors, [moving] if moving is not None else [])
+    plain = gate.plain_method(errors, frames, job.seed)
+    best = gate.choose(errors, [moving] if moving is not None else [], plain)
     used = moving if best == moving else None
     base = Network()
     if options.latents.enabled:
@@ -122,7 +123,7 @@ def hold_out(job: Job, data: MotionData, parts: gate.HeldOut) -> Generator[FitPr
         steps = train(base, frames, parts.given, options, max(1, int(LATENT_SHARE * options.latents.steps)), job.seed)
         yield from job.drive("hold-out: latents", "latents", steps, 0.6)
         gate.held_out_errors({"latents": base}, frames, parts, job.seed, errors)
-        best = gate.choose(errors, [*([moving] if moving is not None else []), "latents"])
+        best = gate.choose(errors, [*([moving] if moving is not None else []), "latents"], plain)
         # What was learned goes on with the motion of all frames.
         job.network = Network(network.velocity, base.encoder, base.decoder, base.precision)
     keep_latents = best == "latents"

@@ -6,6 +6,7 @@ import hashlib
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import InputError
@@ -42,7 +43,7 @@ def estimate_levels(data: Any) -> tuple[Levels, list[str], bool]:
     notes = []
     if missing:
         notes.append(f"{missing} of {total} voxels are not finite; they are filled with the background level.")
-    low, high = (float(v) for v in np.percentile(values, PERCENTILES))
+    low, high = (float(v) for v in np.percentile(_held(samples), PERCENTILES))
     if high <= low:
         low, high = float(values.min()), float(values.max())
     constant = high <= low
@@ -55,6 +56,16 @@ def estimate_levels(data: Any) -> tuple[Levels, list[str], bool]:
         if share > 0.01 and np.dtype(data.dtype).kind in "iu":
             notes.append(f"{100 * share:.0f} % of the voxels share the highest value {top:g}; the recording may be saturated.")
     return Levels(low, high - low, (1.0,) * count), notes, constant
+
+
+def _held(samples: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """The samples of the frames that hold something: many empty ones would make noise of them the brightest there is.
+
+    Frames that span less than a quarter of what the third-widest spans are empty beside it; one or two wider ones may be flashes.
+    """
+    spans = np.array([np.ptp(np.percentile(part, PERCENTILES)) if part.size else 0.0 for part in samples])
+    least = np.sort(spans)[-min(3, len(spans))] / 4
+    return np.concatenate([part for part, span in zip(samples, spans, strict=True) if span >= least])
 
 
 def estimate_gains(coarse: Tensor) -> tuple[float, ...]:

@@ -168,10 +168,10 @@ class _Binned:
 
 
 @torch.no_grad()
-def misalignment(
+def misalignments(
     field: VelocityField | None, data: MotionData, times: Tensor, mask: Tensor, seed: int, number: int = 40_000
-) -> float:
-    """Mean squared difference of neighbouring frames along trajectories, where ``mask`` is 1.
+) -> Tensor:
+    """Mean squared difference of the two frames of each interval along trajectories, where ``mask`` is 1: ``(T - 1,)``.
 
     The points are the voxels of one frame, alternately the earlier and the later; ``field`` None means nothing moves.
     """
@@ -179,13 +179,13 @@ def misalignment(
     drawer = PointDrawer(data, mask, torch.Generator().manual_seed(seed))
     points = drawer.draw(max(256, number // (len(times) - 1)))
     bins = frames.new_tensor(data.binning)
-    total = 0.0
+    total = points.new_zeros(len(points))
     for here, there in ((slice(None, -1), slice(1, None)), (slice(1, None), slice(None, -1))):
         end = points
         if field is not None:
             source = points * bins + (bins - 1) / 2
             end = _Binned(field, bins).trajectory(source, times[here], times[there])
-        total += float(((linear(frames[here], points) - linear(frames[there], end)) ** 2).mean())
+        total += ((linear(frames[here], points) - linear(frames[there], end)) ** 2).mean((1, 2))
     return total / 2
 
 

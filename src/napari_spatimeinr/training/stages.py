@@ -13,11 +13,11 @@ from torch import Tensor
 
 from ..field import Field
 from ..model.network import Network
-from . import confidence, gate, holdout, in_plane, planes
+from . import confidence, gate, guard, holdout, in_plane, planes
 from .job import FitProgress, Job, Steps, parts_of
 from .latents import train
 from .levels import estimate_gains
-from .motion import MotionData, block_mask, misalignment, motion_data, refine, start
+from .motion import MotionData, block_mask, misalignments, motion_data, refine, start
 from .published import run_published
 
 GAIN_VOXELS = 512
@@ -29,6 +29,8 @@ def run(job: Job) -> Generator[FitProgress, None, Field]:
     chosen: dict[str, Any] = {"motion": False, "latents": False, "interpolation": "linear"}
     job.provenance["chosen"] = chosen
     job.provenance["reasons"] = {}
+    if job.constant:
+        job.provenance["constant"] = True
     if job.config.published is not None and not job.constant:
         yield job.progress("reading")
         yield from run_published(job)
@@ -57,7 +59,7 @@ def run(job: Job) -> Generator[FitProgress, None, Field]:
             scale = data.levels[0].new_tensor(gains).view(-1, 1, 1, 1, 1)
             data.levels = [level / scale for level in data.levels]
         yield from _fit(job, data)
-    elif job.volume.shape[0] == 1:
+    elif job.volume.shape[0] == 1 and not job.constant:
         job.provenance["reasons"]["motion"] = "one time point: nothing moves"
     for part, old in known.items():
         job.provenance[part] = copy.deepcopy(old.provenance[part])
@@ -99,7 +101,12 @@ def _fit(job: Job, data: MotionData) -> Steps:
         job.network.velocity = None
     job.provenance["decided"] = True
     job.provenance["smoothness"], job.provenance["curved"] = prior.smoothness, prior.curved
-    yield from _final(job, data, times, motion, latents, prior, gated=parts is not None)
+    if motion and job.shared_motion is None:
+        yield from _final_motion(job, data, times, prior)
+    broken = guard.find_jumps(job, data, times)
+    if latents:
+        yield from _final_latents(job, gated=parts is not None)
+    yield from guard.watch(job, broken)
     if "confidence" in job.provenance:
         table = job.provenance["confidence"]
         job.provenance["confidence"] = confidence.at_native_gap(table, job.network, job.frames, job.seed)
@@ -123,7 +130,7 @@ def _motion_gate(job: Job, data: MotionData, times: Tensor, prior: holdout.Prior
         yield job.progress("checking motion")
         if job.schedule.late(0.7):
             break
-    still, moved = (misalignment(v, data, times, mask, job.seed) for v in (None, velocity))
+    still, moved = (float(misalignments(v, data, times, mask, job.seed).mean()) for v in (None, velocity))
     gain = 10 * math.log10(max(still, 1e-12) / max(moved, 1e-12))
     job.provenance["motion_gate"] = {"alignment_gain_db": round(gain, 3), "on": "masked blocks at the native gap"}
     if gain < gate.MARGIN_DB:
@@ -131,16 +138,17 @@ def _motion_gate(job: Job, data: MotionData, times: Tensor, prior: holdout.Prior
     return gain >= gate.MARGIN_DB
 
 
-def _final(job: Job, data: MotionData, times: Tensor, motion: bool, latents: bool, prior: holdout.Prior, gated: bool) -> Steps:
+def _final_motion(job: Job, data: MotionData, times: Tensor, prior: holdout.Prior) -> Steps:
+    options = job.config.motion
+    velocity = job.network.velocity or start(data, times, options, curved=prior.curved)
+    job.network.velocity = velocity
+    steps = refine(velocity, data, times, options, prior.smoothness, options.steps, job.seed)
+    yield from job.drive("motion", "motion", steps, 0.75)
+    velocity.requires_grad_(False)
+
+
+def _final_latents(job: Job, gated: bool) -> Steps:
     options = job.config
-    if motion and job.shared_motion is None:
-        velocity = job.network.velocity or start(data, times, options.motion, curved=prior.curved)
-        job.network.velocity = velocity
-        steps = refine(velocity, data, times, options.motion, prior.smoothness, options.motion.steps, job.seed)
-        yield from job.drive("motion", "motion", steps, 0.75)
-        velocity.requires_grad_(False)
-    if not latents:
-        return
     given = list(range(job.volume.shape[0]))
     if gated:
         yield from _train(job, given, max(1, round((1 - holdout.LATENT_SHARE) * options.latents.steps)), None)
@@ -179,6 +187,8 @@ def _resumed(job: Job, data: MotionData, old: Field) -> Steps:
         weight = float(job.provenance.get("smoothness", options.smoothness[0]))
         yield from job.drive("motion", "motion", refine(velocity, data, times, options, weight, options.steps, job.seed + 2), 0.3)
         velocity.requires_grad_(False)
+    broken = guard.find_jumps(job, data, times)
     if job.network.encoder is not None:
         job.schedule.planned["latents"] = job.config.latents.steps
         yield from _train(job, list(range(job.volume.shape[0])), job.config.latents.steps, None)
+    yield from guard.watch(job, broken)
