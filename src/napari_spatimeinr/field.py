@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from . import checkpoint
 from .axes import ROI, Grid, check_roi
 from .config import Config, make_config
-from .device import free_memory, resolve_device, resolve_precision
+from .device import free_memory, resolve_precision
 from .errors import FormatError, GridError, OutOfMemoryError
 from .model.build import PARTS, build_network, finer_parts
 from .model.frames import Frames, Levels
@@ -21,6 +21,7 @@ from .model.network import Network
 from .render import Confidence, Disagreement, Renderer
 from .render_published import PublishedRenderer
 from .rendered import RenderedArray
+from .trusted import warned_device
 from .volume import Volume
 
 
@@ -249,7 +250,7 @@ def load(path: str | Path, device: str = "auto") -> Field:
     DeviceError
         If the device is not there.
     """
-    where = resolve_device(device)
+    where = warned_device(device)
     header, weights, frames = checkpoint.read(path)
     try:
         config = make_config(config=Config.model_validate(header["config"]))
