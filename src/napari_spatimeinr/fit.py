@@ -13,6 +13,7 @@ from .config import Config, make_config
 from .device import free_memory, peak_memory
 from .errors import FitError, InputError, OutOfMemoryError, SpatimeINRError
 from .field import Field, load
+from .threads import steps_on
 from .training.job import FitProgress, Job
 from .training.levels import estimate_levels, fingerprint
 from .training.schedule import Schedule
@@ -43,7 +44,7 @@ def fit(
     preset : "fast", "balanced" or "best".
     config : changes on top of the preset: nested dict, YAML file, or a whole Config.
     device : "auto", "cpu", "cuda", "cuda:N" or "mps".
-    seed : the same seed gives the same result on CPU with the same thread count and no time budget.
+    seed : the same seed gives the same result on CPU with a fixed number of threads, the same precision and no time budget.
     time_budget : seconds the fit may take; it ends with what it has by then.
     resume : a Field or model file of the same recording to go on from.
     motion : another Field whose motion is shared (channels of one recording).
@@ -121,7 +122,7 @@ def fit_steps(
     schedule = Schedule(began, time_budget)
     job = Job(volume, options, where, seed, levels, constant, provenance, schedule, resume, motion)
     try:
-        field = yield from run(job)
+        field = yield from steps_on(options.threads, run(job)) if where.type == "cpu" else run(job)
     except SpatimeINRError:
         raise
     except MemoryError as error:

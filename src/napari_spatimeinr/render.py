@@ -24,6 +24,7 @@ from .model.motion import Displaced
 from .model.network import Encoded, Network, around, disagreement, needed_box, sample, sample_clean
 from .model.rendering import cell_offsets
 from .model.sampling import linear, prefilter
+from .threads import chosen
 from .tiles import Cache, Finer, Tiles
 
 BLOCK = (24, 128, 128)
@@ -166,6 +167,7 @@ class Renderer:
 
     # -- larger pieces ------------------------------------------------------------------
 
+    @chosen()
     def volume(
         self,
         t: float,
