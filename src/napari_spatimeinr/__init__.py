@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ._version import __version__
+from .threads import wait_briefly as _wait_briefly
 
 if TYPE_CHECKING:
     from .axes import Grid
@@ -97,4 +98,5 @@ class _Package(ModuleType):
         super().__setattr__(name, value)
 
 
+_wait_briefly()
 sys.modules[__name__].__class__ = _Package

@@ -103,6 +103,7 @@ class Config(_Options):
     gate: bool = Field(True, description="Keep a component only where it beats interpolation on held-out data.")
     published: PublishedOptions | None = Field(None, description="The published method instead of motion-aligned latents.")
     normalise_frames: bool = Field(True, description="Level out bleaching and flicker between frames while fitting.")
+    threads: int = Field(0, ge=0, le=1024, description="Threads of the CPU; 0 takes as many as are fastest, measured as it runs.")
     precision: Literal["auto", "float32", "bfloat16"] = Field("auto", description="Arithmetic of the networks.")
     psf: tuple[NotNegative, NotNegative, NotNegative] | None = Field(
         None, description="Standard deviations (z, y, x) of the PSF, spatial units; given, the blur along z is undone."

@@ -14,7 +14,7 @@ from . import checkpoint
 from .axes import ROI, Grid, check_roi
 from .config import Config, make_config
 from .described import header_of, levels_of, token, volume_of, weights_of
-from .device import free_memory, resolve_device, resolve_precision
+from .device import free_memory, resolve_precision
 from .errors import FormatError, GridError, OutOfMemoryError
 from .io.lazy import Source
 from .model.build import build_network
@@ -23,6 +23,7 @@ from .model.network import Network
 from .render import Confidence, Disagreement, Renderer
 from .render_published import PublishedRenderer
 from .rendered import RenderedArray
+from .trusted import trusted_device, warned_device
 from .volume import Volume
 
 
@@ -248,17 +249,16 @@ def load(path: str | Path, device: str = "auto") -> Field:
     DeviceError
         If the device is not there.
     """
-    return _load(path, device, None)
+    return _load(path, warned_device(device), None)
 
 
 @functools.lru_cache(maxsize=1)
 def _loaded(source: Source, device: str, precision: torch.dtype) -> Field:
     """The model of a file that another process referred to; kept, because one array is often sent many times."""
-    return _load(source.checked(), device, precision)
+    return _load(source.checked(), trusted_device(device).device, precision)
 
 
-def _load(path: str | Path, device: str, precision: torch.dtype | None) -> Field:
-    where = resolve_device(device)
+def _load(path: str | Path, where: torch.device, precision: torch.dtype | None) -> Field:
     header, weights, frames = checkpoint.read(path)
     try:
         config = make_config(config=Config.model_validate(header["config"]))

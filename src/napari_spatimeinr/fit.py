@@ -10,13 +10,15 @@ from typing import Any
 from ._version import __version__
 from .axes import check_roi
 from .config import Config, make_config
-from .device import free_memory, peak_memory, resolve_device
+from .device import free_memory, peak_memory
 from .errors import FitError, InputError, OutOfMemoryError, SpatimeINRError
 from .field import Field, load
+from .threads import steps_on
 from .training.job import FitProgress, Job
 from .training.levels import estimate_levels, fingerprint
 from .training.schedule import Schedule
 from .training.stages import run
+from .trusted import trusted_device
 from .volume import Volume
 
 __all__ = ["FitProgress", "fit", "fit_steps"]
@@ -42,7 +44,7 @@ def fit(
     preset : "fast", "balanced" or "best".
     config : changes on top of the preset: nested dict, YAML file, or a whole Config.
     device : "auto", "cpu", "cuda", "cuda:N" or "mps".
-    seed : the same seed gives the same result on CPU with the same thread count and no time budget.
+    seed : the same seed gives the same result on CPU with a fixed number of threads, the same precision and no time budget.
     time_budget : seconds the fit may take; it ends with what it has by then.
     resume : a Field or model file of the same recording to go on from.
     motion : another Field whose motion is shared (channels of one recording).
@@ -83,7 +85,7 @@ def fit_steps(
     if roi is not None:
         volume = volume.crop(check_roi(roi, volume.shape))
     options = make_config(preset, config)
-    where = resolve_device(device)
+    where, why = trusted_device(device)
     if time_budget is not None and not time_budget > 0:
         raise InputError(f"The time budget must be a positive number of seconds, got {time_budget!r}.")
     if volume.grid.times is not None:
@@ -103,6 +105,8 @@ def fit_steps(
     if motion is not None and tuple(motion.grid.shape) != tuple(volume.shape):
         raise InputError(f"The motion to share is of a recording of shape {motion.grid.shape}, this one has {volume.shape}.")
     levels, notes, constant = estimate_levels(volume.data)
+    if why is not None:
+        notes.append(why)
     provenance: dict[str, Any] = {
         "method": "SpatimeINR, motion-aligned latents",
         "version": __version__,
@@ -118,7 +122,7 @@ def fit_steps(
     schedule = Schedule(began, time_budget)
     job = Job(volume, options, where, seed, levels, constant, provenance, schedule, resume, motion)
     try:
-        field = yield from run(job)
+        field = yield from steps_on(options.threads, run(job)) if where.type == "cpu" else run(job)
     except SpatimeINRError:
         raise
     except MemoryError as error:

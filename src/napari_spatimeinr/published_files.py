@@ -11,12 +11,13 @@ from typing import Any
 import torch
 
 from .config import Config
-from .device import resolve_device, resolve_precision
+from .device import resolve_precision
 from .errors import FormatError, InputError
 from .field import Field
 from .io.atomic import replacing
 from .model.build import build_network
 from .model.frames import Levels
+from .trusted import warned_device
 from .volume import Volume
 
 WEIGHTS, LATENTS = "current.pth", "latent_code.pt"
@@ -58,7 +59,7 @@ def load(folder: Path, volume: Volume, sha256: str, device: str) -> Field:
     InputError
         If it was fitted to another recording.
     """
-    where = resolve_device(device)
+    where = warned_device(device)
     try:
         current = torch.load(folder / WEIGHTS, "cpu", weights_only=True)
         latents = torch.load(folder / LATENTS, "cpu", weights_only=True)

@@ -23,6 +23,7 @@ from .model.frames import Box, Frames
 from .model.motion import Displaced
 from .model.network import Network, around
 from .model.rendering import quadrature
+from .threads import chosen
 from .tiles import Finer, Tiles
 
 BLOCK = (24, 128, 128)
@@ -194,6 +195,7 @@ class Renderer:
 
     # -- larger pieces ------------------------------------------------------------------
 
+    @chosen()
     def volume(
         self,
         t: float,

@@ -85,8 +85,9 @@ def gaussian(volume: Tensor, sigma: Sequence[float]) -> Tensor:
 
 def prefilter_matrix(n: int, reach: int, like: Tensor) -> Tensor:
     """Samples of an axis to its cubic B-spline coefficients, ``reach`` fewer on each side: ``(n - 2 reach, n)``."""
-    taps = POLE ** torch.arange(-reach, reach + 1, device=like.device).abs().to(torch.float64)
-    taps = (taps / taps.sum()).to(like.dtype)
+    # In float64 on the CPU: not every device has it.
+    exact = POLE ** torch.arange(-reach, reach + 1).abs().to(torch.float64)
+    taps = (exact / exact.sum()).to(like.dtype).to(like.device)
     out = n - 2 * reach
     rows = torch.arange(out, device=like.device)[:, None].expand(-1, len(taps))
     columns = rows + torch.arange(len(taps), device=like.device)

@@ -74,7 +74,7 @@ def estimate_gains(coarse: Tensor) -> tuple[float, ...]:
     The median ratio of neighbouring frames over voxels bright in both, per region of the frame. Bleaching and
     lamp flicker change all regions alike; a change below 1 %, or one the regions disagree on, is left alone.
     """
-    frames = coarse[:, 0].double()
+    frames = coarse[:, 0].cpu().double()  # few voxels, and not every device has float64
     regions = [(z, y, x) for z in _halves(frames.shape[1]) for y in _halves(frames.shape[2]) for x in _halves(frames.shape[3])]
     gains = [1.0]
     for a, b in zip(frames[:-1], frames[1:], strict=True):

@@ -102,8 +102,9 @@ class PointDrawer:
             if used is not None:
                 active, uniform = active * used, uniform * used
             density = active / active.sum().clamp(min=1e-9) + uniform / uniform.sum().clamp(min=1e-9)
-            table = density.cumsum(1, dtype=torch.float64)
-            tables.append((table / table[:, -1:].clamp(min=1e-9)).float())
+            # Millions of small terms: float64, which not every device has.
+            table = density.cpu().cumsum(1, dtype=torch.float64)
+            tables.append((table / table[:, -1:].clamp(min=1e-9)).float().to(frames.device))
         self.table = torch.cat(tables)
 
     def draw(self, number: int) -> Tensor:
