@@ -77,7 +77,7 @@ def dock(viewer: Any, wait: Wait) -> Iterator[Any]:
     threads = torch.get_num_threads()
     _, widget = viewer.window.add_plugin_dock_widget("napari-spatimeinr", "SpatimeINR")
     hurry(widget)
-    wait(lambda: widget._speed_known)
+    wait(lambda: widget.estimator.known)
     yield widget
     torch.set_num_threads(threads)
 
