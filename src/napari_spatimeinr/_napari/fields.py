@@ -94,9 +94,8 @@ class OneOf(QLabel):
         self._all = words
 
     def sizeHint(self) -> QSize:
-        usual = super().sizeHint()
-        advance = self.fontMetrics().horizontalAdvance
-        return QSize(usual.width() + max(map(advance, self._all)) - advance(self.text()), usual.height())
+        longest = max(map(self.fontMetrics().horizontalAdvance, self._all))
+        return QSize(longest + 2 * SPARE, super().sizeHint().height())
 
     def minimumSizeHint(self) -> QSize:
         return self.sizeHint()

@@ -152,9 +152,9 @@ class FitWidget(Dock):
         try:
             order = self.order()
             if running:
-                words = "A fit is running; stop it first"
-                if self.fitter.session is not None:
-                    words = f'"{self.fitter.session.source.name}" is being fitted; wait for it or stop it first'
+                fitting = self.fitter.session
+                named = "" if fitting is None else f' of "{fitting.source.name}"'
+                words = f"A fit{named} is running; stop it first"
             elif order is None:
                 words = self.source_panel.summary.text()
             elif self.fitter.can_resume(order):
