@@ -31,6 +31,15 @@ from .settings import settings
 from .source import understand, why_not
 from .theme import Colours, colours
 
+METHODS = {
+    "linear": "linear interpolation",
+    "cubic": "cubic interpolation",
+    "flow": "classical flow",
+    "scoring": "the scores",
+    "best blur": "the scores under a blur",
+}
+"""What is computed after the fit, in words."""
+
 
 class QualityWidget(Dock):
     """Measure on a recording; compare on its preview.
@@ -44,8 +53,9 @@ class QualityWidget(Dock):
         super().__init__(napari_viewer)
         self.results = Results(self.engine, self)
         self._swipes: list[tuple[PreviewArray, Swipe]] = []
-        self._measured_of, self._measured_words = None, ""
+        self._measured_of, self._measured_about, self._measured_words = None, None, ""
         self._about: tuple[Any, ...] = ()
+        self._doing = ""
         self.recording, self.preview = Choice("The recording to measure on"), Choice("The preview layer to compare")
         self.hold_out, self.gap, self.preset, self.baseline = QComboBox(), QSpinBox(), QComboBox(), QComboBox()
         self.hold_out.addItems(["time", "z"])
@@ -72,6 +82,8 @@ class QualityWidget(Dock):
         self.results.ended.connect(self._on_words)
         self.results.progressed.connect(self._on_progress)
         layers = napari_viewer.layers.events
+        self._heard: Any = None
+        self.destroyed.connect(partial(self._hear, None))
         self.listen([(event, self._on_layers) for event in (layers.inserted, layers.removed, layers.renamed)])
         # What is measured is of no use without the dock, and would keep fits waiting.
         self.destroyed.connect(self.results.stop)
@@ -141,13 +153,14 @@ class QualityWidget(Dock):
 
         def work(tick: Any) -> Report:
             def progress(state: FitProgress) -> None:
+                self._doing = METHODS.get(state.stage, "the fit")
                 tick(Share(state.step, state.of))
 
             return evaluate(volume, hold_out, gap, preset, device=device, progress=progress)  # type: ignore[arg-type]
 
         if self.results.run(work, f'Measuring on "{layer.name}"', partial(self._measured, layer)):
             self.scores.clear()
-            self._measured_of, self._measured_words = layer, ""
+            self._measured_of, self._measured_about, self._measured_words = layer, _same(layer), ""
 
     def _measured(self, layer: Any, report: Report) -> str:
         self.scores.show_report(report)
@@ -155,7 +168,7 @@ class QualityWidget(Dock):
         off = [part for part in ("motion", "latents") if not report.chosen.get(part)]
         what = "frames" if report.hold_out == "time" else "planes"
         words = f'"{layer.name}": {gain_words(gain, f"on {what} it had not seen")}, measured in {report.seconds:.0f} s.'
-        if off:
+        if off and report.hold_out == "time":
             words += f" Switched off because it did not help on data the fit had not seen: {' and '.join(off)}."
         self._measured_words = words
         return words
@@ -236,7 +249,8 @@ class QualityWidget(Dock):
                 array.update(array.field, True)
 
     def _on_progress(self, done: int, of: int) -> None:
-        self.message.setText(f'Measuring on "{self._measured_of.name}": {100 * done // max(of, 1)} % of the fit')
+        percent = 100 * done // max(of, 1)
+        self.message.setText(f'Measuring on "{self._measured_of.name}": {percent} % of {self._doing}')
 
     def _on_words(self, words: str) -> None:
         self.message.setText(words)
@@ -260,14 +274,28 @@ class QualityWidget(Dock):
         """What is said and scored is about what is chosen: when that is another, it goes."""
         self.stop_button.setEnabled(self.results.running)
         recording, preview = self.recording.currentData(), self.preview.currentData()
-        about = tuple(None if layer is None else (id(layer), id(layer.data)) for layer in (recording, preview))
+        self._hear(recording)
+        about = (_same(recording), _same(preview))
         changed, self._about = about != self._about, about
         if not changed or self.results.running:
             return
-        if recording is None or recording != self._measured_of:
+        if recording is None or about[0] != self._measured_about:
             self.scores.clear()
-            self._measured_of, self._measured_words = None, ""
+            self._measured_of, self._measured_about, self._measured_words = None, None, ""
         self.message.setText(self._measured_words)
+
+    def _hear(self, layer: Any = None, *_: object) -> None:
+        """Notice when a layer's voxels change; of none, listen to nothing."""
+        if self._heard is not None and self._heard != layer:
+            self._heard.events.data.disconnect(self._on_choice)
+        if layer is not None and self._heard != layer:
+            layer.events.data.connect(self._on_choice)
+        self._heard = layer
+
+
+def _same(layer: Any) -> tuple[int, int] | None:
+    """Equal as long as a layer holds the same voxels."""
+    return None if layer is None else (id(layer), id(layer.data))
 
 
 def _form(box: QWidget, *rows: tuple[str, QWidget]) -> None:
