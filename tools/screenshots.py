@@ -50,14 +50,14 @@ def main(folder: Path) -> None:
     shot("open")
     dock.fit_button.click()
     dock.scales_panel.scrubber.setValue(24)
-    spin(300, lambda: dock.progress_panel.bar.value() > 550 and dock.progress_panel.errors.isVisible())
+    spin(900, lambda: dock.progress_panel.errors.isVisible() or not dock.fitter.running)
     shot("fit")
-    spin(600, lambda: not dock.fitter.running)
+    spin(900, lambda: not dock.fitter.running)
     dock.scales_panel.time.setValue(2.5)
     dock.scales_panel.isotropic.setChecked(True)
     shot("preview")
     dock.output_panel.render.click()
-    spin(120, lambda: not dock.results.running)
+    spin(300, lambda: not dock.results.running)
     viewer.layers["Moving membranes"].visible = False
     viewer.layers["Moving membranes [SpatimeINR preview]"].visible = False
     viewer.dims.ndisplay = 3
