@@ -1,13 +1,19 @@
-"""Make the pictures of docs/tour.md from the running program: ``tox -e screenshots``."""
+"""Make the pictures of docs/tour.md from the running program: ``tox -e screenshots``.
+
+``python tools/screenshots.py --states DIR`` makes a picture of every state of the docks, on a small laptop's
+screen, in napari's dark and its light theme, to be looked at.
+"""
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from dock_states import SCREEN, walk
 from pyvirtualdisplay import Display
 from qtpy.QtWidgets import QApplication
 
@@ -44,14 +50,14 @@ def main(folder: Path) -> None:
     shot("open")
     dock.fit_button.click()
     dock.scales_panel.scrubber.setValue(24)
-    spin(300, lambda: dock.progress_panel.bar.value() > 550)
+    spin(900, lambda: dock.progress_panel.errors.isVisible() or not dock.fitter.running)
     shot("fit")
-    spin(600, lambda: not dock.fitter.running)
+    spin(900, lambda: not dock.fitter.running)
     dock.scales_panel.time.setValue(2.5)
     dock.scales_panel.isotropic.setChecked(True)
     shot("preview")
     dock.output_panel.render.click()
-    spin(120, lambda: not dock.results.running)
+    spin(300, lambda: not dock.results.running)
     viewer.layers["Moving membranes"].visible = False
     viewer.layers["Moving membranes [SpatimeINR preview]"].visible = False
     viewer.dims.ndisplay = 3
@@ -80,10 +86,38 @@ def main(folder: Path) -> None:
     spin(1)
 
 
+def states(folder: Path) -> None:
+    """One picture of every state in every theme."""
+    from napari.settings import get_settings
+
+    folder.mkdir(parents=True, exist_ok=True)
+    before = get_settings().appearance.theme
+    for theme in ("dark", "light"):
+        get_settings().appearance.theme = theme
+        viewer = napari.Viewer(show=True)
+        viewer.window.resize(*SCREEN)
+        for number, (name, _) in enumerate(walk(viewer, lambda until: spin(600, until))):
+            spin(0.5)
+            path = folder / f"{number:02}-{name.replace(',', '').replace(' ', '-')}-{theme}.png"
+            viewer.screenshot(path, canvas_only=False, flash=False)
+            print(path)
+        viewer.close()
+        spin(1)
+    get_settings().appearance.theme = before
+
+
 if __name__ == "__main__":
-    target = Path(sys.argv[1] if len(sys.argv) > 1 else "docs")
+    parser = argparse.ArgumentParser(description="Pictures of the running program.")
+    parser.add_argument("folder", nargs="?", type=Path, default=Path("docs"), help="where those of the tour go")
+    parser.add_argument("--states", type=Path, metavar="DIR", help="where those of every state go, instead of the tour's")
+    wanted = parser.parse_args()
+
+    def make() -> None:
+        main(wanted.folder) if wanted.states is None else states(wanted.states)
+
     if os.environ.get("DISPLAY") or not sys.platform.startswith("linux"):
-        main(target)
+        make()
     else:
-        with Display(visible=False, size=(1600, 1000), color_depth=24, extra_args=["+extension", "GLX"]):
-            main(target)
+        size = (1600, 1000) if wanted.states is None else SCREEN
+        with Display(visible=False, size=size, color_depth=24, extra_args=["+extension", "GLX"]):
+            make()

@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -97,6 +98,9 @@ def evaluate(
     other frame between two given ones. Intensities are scaled by the percentiles of the whole
     recording for the scores only.
 
+    ``progress`` is called in the fits, then before every pair of frames of a baseline and every
+    scoring, with the method as its stage; what it raises ends the measurement.
+
     Returns
     -------
     Report
@@ -134,6 +138,12 @@ def evaluate(
     predicted: dict[str, dict[int, NDArray[np.float32]]] = {}
     chosen: dict[str, Any] = {}
     seconds: dict[str, float] = {}
+
+    def tell(stage: str, done: int, of: int) -> None:
+        """Say what is done after the fits; whoever listens may stop it."""
+        if progress is not None:
+            progress(FitProgress(stage, done, of, math.nan, None, None, None))
+
     last = (given.shape[axis] - 1) * gap
     targets = [i for i in range(last) if i % gap]
     for name, variant in variants.items():
@@ -152,10 +162,14 @@ def evaluate(
     for name in baselines:
         if axis == 1 and name in scores.FLOWS:
             continue
-        predicted[name] = scores.baseline(name, scaled_given, gap)
-    methods = {name: scores.score(frames, scaled_truth, scaled_given, gap) for name, frames in predicted.items()}
-    for name in ("linear", *scores.FLOWS):
+        predicted[name] = scores.baseline(name, scaled_given, gap, partial(tell, name))
+    methods = {}
+    for number, (name, frames) in enumerate(predicted.items()):
+        tell("scoring", number, len(predicted))
+        methods[name] = scores.score(frames, scaled_truth, scaled_given, gap)
+    for number, name in enumerate(("linear", *scores.FLOWS)):
         if name in predicted:
+            tell("best blur", number, 1 + len(scores.FLOWS))
             methods[f"{name} + best blur"] = scores.best_blur(predicted[name], scaled_truth)
     for name, value in seconds.items():
         methods[name]["seconds"] = value

@@ -6,7 +6,7 @@ PSNR has range 1 and is the mean of the frames' dB.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -67,17 +67,21 @@ def _warped(frame: Frame, flow: NDArray[Any]) -> Frame:
     return np.asarray(ndimage.map_coordinates(frame, [i + d for i, d in zip(grid, flow, strict=True)], order=3, mode="nearest"))
 
 
-def baseline(name: str, given: NDArray[Any], gap: int) -> dict[int, Frame]:
+def baseline(
+    name: str, given: NDArray[Any], gap: int, tick: Callable[[int, int], None] = lambda done, of: None
+) -> dict[int, Frame]:
     """Frames between the given ones, by number in the whole recording.
 
     Parameters
     ----------
     name : one of ``BASELINES``.
     given : every ``gap``-th frame, ``(T', Z, Y, X)``, scaled.
+    tick : called with the pairs of frames done and all of them before each; what it raises ends the work.
     """
     times = np.arange(len(given), dtype=np.float64)
     out: dict[int, Frame] = {}
     for k in range(len(given) - 1):
+        tick(k, len(given) - 1)
         flows = flow_pair(given[k], given[k + 1], name) if name in FLOWS else None
         for i in range(1, gap):
             u = i / gap

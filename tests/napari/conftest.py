@@ -43,6 +43,15 @@ def programs_stay(widgets_without_a_display: None) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def sections_as_at_first() -> None:
+    """What was folded is remembered in a session, not from test to test."""
+    if HERE:
+        from napari_spatimeinr._napari import section
+
+        section._FOLDED.clear()
+
+
 Wait = Callable[..., None]
 
 
@@ -54,6 +63,17 @@ def wait(qtbot: Any) -> Wait:
         qtbot.waitUntil(condition, timeout=int(1000 * seconds))
 
     return until
+
+
+@pytest.fixture
+def click(qtbot: Any) -> Any:
+    def press(button: Any) -> None:
+        assert button.isEnabled(), button.toolTip()
+        from qtpy.QtCore import Qt
+
+        qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+    return press
 
 
 @pytest.fixture
@@ -77,7 +97,7 @@ def dock(viewer: Any, wait: Wait) -> Iterator[Any]:
     threads = torch.get_num_threads()
     _, widget = viewer.window.add_plugin_dock_widget("napari-spatimeinr", "SpatimeINR")
     hurry(widget)
-    wait(lambda: widget._speed_known)
+    wait(lambda: widget.estimator.known)
     yield widget
     torch.set_num_threads(threads)
 
@@ -97,6 +117,22 @@ def add(viewer: Any, volume: Volume, **options: Any) -> Any:
     from napari_spatimeinr._napari.placement import from_volume
 
     return viewer.add_image(np.asarray(volume.data), name="cells", **{**from_volume(volume), **options})
+
+
+def fitted(dock: Any, click: Any, wait: Wait) -> Any:
+    click(dock.fit_button)
+    wait(lambda: not dock.fitter.running)
+    session = dock.session()
+    assert session is not None and session.field is not None, dock.progress_panel.message.text()
+    return session
+
+
+def begun(dock: Any, click: Any, wait: Wait, steps: int = 2000) -> Any:
+    """A fit that has shown its first Field and would go on for long."""
+    hurry(dock, steps)
+    click(dock.fit_button)
+    wait(lambda: dock.session().field is not None and dock.session().field.provenance["steps"] > 0)
+    return dock.session()
 
 
 def engine_threads() -> list[threading.Thread]:

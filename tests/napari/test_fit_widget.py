@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from pathlib import Path
 from typing import Any
@@ -22,18 +23,9 @@ from napari_spatimeinr.errors import SpatimeINRError
 from napari_spatimeinr.io import destination
 from napari_spatimeinr.render import Renderer
 
-from .conftest import Wait, add, engine_threads, hurry
+from .conftest import Wait, add, begun, engine_threads, fitted, hurry
 
 PREVIEW = "cells [SpatimeINR preview]"
-
-
-@pytest.fixture
-def click(qtbot: Any) -> Any:
-    def press(button: Any) -> None:
-        assert button.isEnabled(), button.toolTip()
-        qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
-
-    return press
 
 
 @pytest.fixture
@@ -45,14 +37,6 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> Any:
             monkeypatch.setattr(QFileDialog, name, lambda *_, **__: (str(path), ""))
 
     return choose
-
-
-def fitted(dock: Any, click: Any, wait: Wait) -> Any:
-    click(dock.fit_button)
-    wait(lambda: not dock.fitter.running)
-    session = dock.session()
-    assert session is not None and session.field is not None, dock.progress_panel.message.text()
-    return session
 
 
 def save_as(dock: Any, name: str) -> None:
@@ -95,7 +79,10 @@ def test_the_whole_tour(viewer: Any, dock: Any, click: Any, wait: Wait, answer: 
     same_world(viewer, name, preview)
     wait(lambda: not dock.fitter.running, 120)
     words = dock.progress_panel.message.text()
-    assert "dB over linear on frames it had not seen" in words or "Interpolation was better" in words
+    assert re.search(r"\d+ % less RMS error than linear interpolation on frames it had not seen \(\+\d+\.\d dB\)", words)
+    bars = dock.progress_panel.errors
+    assert bars.isVisible() and [row.name for row in bars.rows] == ["linear interpolation", "SpatimeINR"]
+    assert f"{100 - 100 * bars.rows[1].error:.0f} % less" in words
 
     dock.scales_panel.scrubber.setValue(24)
     assert viewer.dims.point[0] == 90.0 and "interpolated between frames 1 and 2" in dock.scales_panel.shown.text()
@@ -235,14 +222,6 @@ def test_a_large_rendering_goes_to_disk_when_asked(
 
 
 # -- stop, go on, close --------------------------------------------------------------------
-
-
-def begun(dock: Any, click: Any, wait: Wait, steps: int = 2000) -> Any:
-    """A fit that has shown its first Field and would go on for long."""
-    hurry(dock, steps)
-    click(dock.fit_button)
-    wait(lambda: dock.session().field is not None and dock.session().field.provenance["steps"] > 0)
-    return dock.session()
 
 
 def test_stop_keeps_a_usable_preview_and_fit_goes_on(viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume) -> None:

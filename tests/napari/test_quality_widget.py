@@ -38,10 +38,14 @@ def test_the_table_is_what_evaluate_says(viewer: Any, quality: Any, qtbot: Any, 
     wait(lambda: not quality.results.running, 120)
     report = evaluate(small, "z", 2, "fast")
     names = [quality.table.verticalHeaderItem(i).text() for i in range(quality.table.rowCount())]
-    assert names == list(report.methods) and {"spatimeinr", "linear", "cubic"} <= set(names)
+    assert len(names) == len(report.methods) and names[:3] == ["SpatimeINR", "linear", "cubic"]
     for name in ("linear", "cubic"):
         assert quality.table.item(names.index(name), 0).text() == f"{report.methods[name]['psnr']:.2f}"
-    assert "dB over linear" in quality.message.text() and quality.chart.getPlotItem().items
+    assert "RMS error" in quality.message.text() and "linear interpolation on planes" in quality.message.text()
+    bars = {row.name: row.error for row in quality.scores.errors.rows}
+    assert list(bars) == names and bars["linear"] == 1
+    errors = {name: 10 ** (-row["psnr"] / 20) for name, row in report.methods.items()}
+    assert np.isclose(bars["cubic"], errors["cubic"] / errors["linear"], rtol=1e-3)
 
 
 def test_what_cannot_be_measured_is_told(viewer: Any, quality: Any, qtbot: Any, wait: Wait, small: Volume) -> None:

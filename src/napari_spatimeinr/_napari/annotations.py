@@ -19,9 +19,10 @@ KINDS = ("Labels", "Points", "Tracks")
 
 
 class Annotation:
-    """An annotation layer of a fitted recording, and the times it is wanted at.
+    """What is drawn in an annotation layer of a fitted recording now, and the times it is wanted at.
 
-    The result has the recording's own voxels; only time is finer.
+    What becomes of that layer later does not matter. The result has the recording's own voxels; only
+    time is finer.
 
     Raises
     ------
@@ -34,14 +35,16 @@ class Annotation:
         self.kind = "" if layer is None else layer.__class__.__name__
         if self.kind not in KINDS:
             raise InputError("Select a Labels, Points or Tracks layer in the layer list: it is carried to the rendered times.")
-        self.layer, self.session, self.field = layer, session, session.field
+        self.session, self.field = session, session.field
+        self.source, self.roi, self.name = session.source, session.roi, str(layer.name)
         axes = session.source.axes
         if layer.ndim != len(axes) or "t" not in axes or self.field.grid.shape[0] < 2:
             raise InputError(
                 f"'{layer.name}' has {layer.ndim} axes; only annotations with the axes ({', '.join(axes)}) of "
                 f"'{session.source.name}', a recording of several frames, can be carried through time."
             )
-        self.grid = self.field.grid.refine(scales.rendering(self.field.grid)["time_scale"])
+        self.time_scale = scales.rendering(self.field.grid)["time_scale"]
+        self.grid = self.field.grid.refine(self.time_scale)
         if self.kind == "Labels" and tuple(layer.data.shape) != tuple(session.source.raw.shape):
             raise InputError(
                 f"'{layer.name}' has shape {tuple(layer.data.shape)}, '{session.source.name}' {tuple(session.source.raw.shape)}; "
@@ -49,37 +52,46 @@ class Annotation:
             )
         if self.kind != "Labels" and not len(layer.data):
             raise InputError(f"'{layer.name}' is empty; draw on an acquired frame first.")
+        # Labels of a movie are large: their array is kept, not copied, and painting meanwhile may show.
+        self.data = layer.data if self.kind == "Labels" else np.array(layer.data, float)
+        self.placement = Placement.of(layer)
+        kept = {"Labels": ("colormap",), "Points": (), "Tracks": ("tail_width", "graph")}[self.kind]
+        self.look = {name: getattr(layer, name) for name in ("opacity", *kept)}
+        if self.kind == "Points":
+            self.each = {name: np.array(getattr(layer, name)) for name in ("size", "symbol", "face_color", "border_color")}
+            self.features = layer.features.copy()
 
     def carried(self, tick: Tick) -> Any:
         """What :meth:`add` makes a layer of; runs in the engine."""
         times = self.grid.coordinates(0)
         if self.kind == "Labels":
             return self._labels(times, tick)
-        data = np.asarray(self.layer.data, float)
+        data = self.data
         if self.kind == "Points":
             points, rows = carry_nearest_points(self.field, self._physical(data), times)
             return self._index(points), rows
         tracks = carry_tracks(self.field, np.column_stack([data[:, 0], self._physical(data[:, 1:])]), times)
         if not len(tracks):
-            raise InputError(f"No track of '{self.layer.name}' lasts over a rendered time; tracks need vertices in two frames.")
+            raise InputError(f"No track of '{self.name}' lasts over a rendered time; tracks need vertices in two frames.")
         return np.column_stack([tracks[:, 0], self._index(tracks[:, 1:])])
 
     def add(self, viewer: Any, result: Any) -> str:
-        """Add the layer, looking as the one it was made from; its name."""
-        old = self.layer
-        placed = self.session.source.placed(self.grid)
-        common = {"name": f"{old.name} carried", "opacity": old.opacity, "metadata": {RENDERED: {"carried": True}}, **placed}
+        """Add the layer, looking as the one it was made from, where the recording lies now; its name."""
+        source = self.session.source if self.session.source.is_same_data(self.source) else self.source
+        volume = source.volume if self.roi is None else source.volume.crop(self.roi)
+        placed = source.placed(volume.grid.refine(self.time_scale))
+        common = {"name": f"{self.name} carried", "metadata": {RENDERED: {"carried": True}}, **placed, **self.look}
         if self.kind == "Labels":
-            return str(viewer.add_labels(result, colormap=old.colormap, **common).name)
+            return str(viewer.add_labels(result, **common).name)
         if self.kind == "Tracks":
-            return str(viewer.add_tracks(result, tail_width=old.tail_width, graph=old.graph, **common).name)
+            return str(viewer.add_tracks(result, **common).name)
         points, rows = result
-        look = {name: getattr(old, name)[rows] for name in ("size", "symbol", "face_color", "border_color")}
-        return str(viewer.add_points(points, features=old.features.iloc[rows], **look, **common).name)
+        each = {name: values[rows] for name, values in self.each.items()}
+        return str(viewer.add_points(points, features=self.features.iloc[rows], **each, **common).name)
 
     def _labels(self, times: NDArray[np.float64], tick: Tick) -> NDArray[Any]:
-        axes, roi = self.session.source.axes, self.session.roi
-        data = np.asarray(self.layer.data).reshape(self.session.source.volume.shape)
+        axes, roi = self.source.axes, self.roi
+        data = np.asarray(self.data).reshape(self.source.volume.shape)
         if roi is not None:
             data = data[tuple(slice(a, b) for a, b in roi)]
         drawn = [k for k, frame in enumerate(data) if frame.any()]
@@ -94,7 +106,7 @@ class Annotation:
 
     def _physical(self, index: NDArray[np.float64]) -> NDArray[np.float64]:
         """Indices ``(N, ndim)`` of the layer to physical (t, z, y, x) of the recording."""
-        source, own = self.session.source, Placement.of(self.layer)
+        source, own = self.source, self.placement
         pairs = zip(own.units, source.placement.units, strict=True)
         factors = np.array([1.0 if PIXEL in (a, b) else factor(a, b) for a, b in pairs])
         n = len(source.axes)
@@ -106,4 +118,4 @@ class Annotation:
 
     def _index(self, physical: NDArray[np.float64]) -> NDArray[np.float64]:
         """Physical (t, z, y, x) to indices of the new layer."""
-        return self.grid.to_index(physical)[:, ["tzyx".index(a) for a in self.session.source.axes]]
+        return self.grid.to_index(physical)[:, ["tzyx".index(a) for a in self.source.axes]]

@@ -7,13 +7,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from qtpy.QtCore import QCoreApplication, QEvent, QObject
-from qtpy.QtWidgets import QWidget
+from qtpy.QtCore import QCoreApplication, QEvent, QObject, QTimer
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from .engine import acquire, release
 from .fitter import QUEUED, Fitter
 from .layers import refresh_showing
 from .results import Results
+from .theme import Colours, colours
 
 QUIT_WAIT = 10.0
 """Seconds the program waits for the computing thread when it ends."""
@@ -90,6 +91,10 @@ class Dock(QWidget):
         super().__init__()
         self._viewer = viewer
         self._docked = False
+        # Where to put a dock is known once it is in the window.
+        self._placing = QTimer(self)
+        self._placing.setSingleShot(True)
+        self._placing.timeout.connect(self._join_tabs)
         self.workplace = workplace_of(viewer)
         self.engine, self.fitter = self.workplace.engine, self.workplace.fitter
 
@@ -99,16 +104,43 @@ class Dock(QWidget):
             emitter.connect(callback)
         self.destroyed.connect(partial(_disconnect, pairs))
 
+    def set_colours(self, colours: Colours) -> None:
+        """Paint with these from now on: napari's theme has changed."""
+
     def event(self, event: QEvent) -> bool:
-        """Notice being put into a dock, and being taken out of it: napari keeps a closed dock's widget alive."""
+        """Notice being put into a dock, being taken out of it (napari keeps a closed dock's widget alive), and a new theme."""
         if event.type() == QEvent.Type.ParentChange:
-            if self.parent() is not None:
+            if self.parent() is not None and not self._docked:
                 self._docked = True
-            elif self._docked:
+                self._placing.start()
+            elif self.parent() is None and self._docked:
                 self.deleteLater()
         elif event.type() == QEvent.Type.Show:
             self.workplace.end_with(self.window())
+        if event.type() in (QEvent.Type.Show, QEvent.Type.StyleChange) and self._docked:
+            self.set_colours(colours(self._viewer))
         return bool(super().event(event))
+
+    def _join_tabs(self) -> None:
+        """Share the place of the other dock, as tabs: both below each other do not fit on a laptop's screen."""
+        mine, window = _dock_of(self), self.window()
+        if mine is None or mine.isFloating() or not isinstance(window, QMainWindow):
+            return
+        for other in map(_dock_of, window.findChildren(Dock)):
+            if other in (None, mine) or other.isFloating() or mine in window.tabifiedDockWidgets(other):
+                continue
+            if window.dockWidgetArea(other) == window.dockWidgetArea(mine):
+                window.tabifyDockWidget(other, mine)
+                mine.show()
+                mine.raise_()
+                return
+
+
+def _dock_of(widget: QWidget) -> QDockWidget | None:
+    parent = widget.parentWidget()
+    while parent is not None and not isinstance(parent, QDockWidget):
+        parent = parent.parentWidget()
+    return parent
 
 
 def _disconnect(pairs: list[tuple[Any, Callable[..., Any]]], *_: object) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtWidgets import QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from ..device import resolve_device
 from ..errors import SpatimeINRError
-from ..estimate import estimate, machine_speed
 from .closing import Dock
-from .engine import Job
+from .estimates import Estimator
+from .fields import Upright
 from .fitter import QUEUED, Order
 from .keys import MODEL
 from .method_panel import MethodPanel
@@ -21,9 +21,12 @@ from .placement import time_factor
 from .progress_panel import ProgressPanel
 from .scales import Scales
 from .scales_panel import ScalesPanel
+from .section import Section
+from .sentences import gain_of, in_the_dock
 from .session import Session
 from .settings import settings
 from .source_panel import SourcePanel
+from .theme import Colours, colours
 
 ASK = (
     "This layer does not say how far apart its frames and voxels are: enter it above and press 'Apply to layer', "
@@ -42,45 +45,45 @@ class FitWidget(Dock):
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer)
         self.results = self.workplace.results
-        self._speed_known = False
+        self._about: tuple[Any, ...] = ()
         chosen = settings()
         self.source_panel = SourcePanel(napari_viewer)
         self.method_panel = MethodPanel(chosen.preset, chosen.device, chosen.time_budget)
-        self.progress_panel = ProgressPanel()
+        self.progress_panel = ProgressPanel(colours(napari_viewer))
         self.scales_panel = ScalesPanel()
         self.output_panel = OutputPanel()
         self.output = Output(napari_viewer, self.results, self.output_panel, self)
+        self.estimator = Estimator(self.engine, self)
         self.fit_button, self.stop_button = QPushButton("Fit SpatimeINR"), QPushButton("Stop")
         self.stop_button.setToolTip("End what is running; a fit keeps what it has learned so far")
         self._lay_out()
         self._connect()
         self.source_panel.refresh()
-        self._probe()
         for layer in napari_viewer.layers:
             self._load_if_model(layer)
-        if self.fitter.running:
-            self.progress_panel.start("A fit is running")
+        if self.fitter.session is not None:
+            self.progress_panel.start(f'Fitting "{self.fitter.session.source.name}"')
             self._refresh()
 
     def _lay_out(self) -> None:
         content = QWidget()
         layout = QVBoxLayout(content)
+        layout.setContentsMargins(6, 4, 6, 4)
+        layout.setSpacing(6)
         buttons = QHBoxLayout()
         buttons.addWidget(self.fit_button, 2)
         buttons.addWidget(self.stop_button, 1)
-        layout.addWidget(self.source_panel)
-        layout.addWidget(self.method_panel)
+        layout.addWidget(Section("Recording", self.source_panel, tip="What is fitted"))
+        layout.addWidget(Section("Quality", self.method_panel, tip="How thoroughly it is fitted, and every option"))
         layout.addLayout(buttons)
-        for panel in (self.progress_panel, self.scales_panel, self.output_panel):
-            layout.addWidget(panel)
+        layout.addWidget(self.progress_panel)
+        layout.addWidget(Section("Scale and time", self.scales_panel, tip="How fine, and which moment is shown"))
+        layout.addWidget(Section("Render and save", self.output_panel, tip="What is made of the fit"))
         layout.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setWidget(content)
+        self._scroll = Upright(content)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(scroll)
-        self.setMinimumWidth(400)
+        outer.addWidget(self._scroll)
 
     def _connect(self) -> None:
         self.fit_button.clicked.connect(self.start_fit)
@@ -97,7 +100,8 @@ class FitWidget(Dock):
         output.preview.toggled.connect(self._on_preview)
         output.confidence.clicked.connect(self.add_confidence)
         output.carry.clicked.connect(self.carry_annotations)
-        self.fitter.began.connect(self.progress_panel.clear)
+        self.progress_panel.said.connect(self._show_message, QUEUED)
+        self.estimator.ready.connect(self._show_estimate)
         for worker in (self.fitter, self.results):
             worker.began.connect(self._on_began)
             worker.ended.connect(self._on_ended)
@@ -123,7 +127,12 @@ class FitWidget(Dock):
 
     def message(self, words: str) -> None:
         """Say something in the dock."""
-        self.progress_panel.message.setText(words)
+        self.progress_panel.say(words)
+
+    def set_colours(self, colours: Colours) -> None:
+        """Follow napari's theme."""
+        self.progress_panel.errors.set_colours(colours)
+        self.source_panel.set_colours(colours)
 
     def order(self) -> Order | None:
         """What the dock asks for now, None without a usable layer; raises SpatimeINRError for a wrong option or region."""
@@ -143,7 +152,9 @@ class FitWidget(Dock):
         try:
             order = self.order()
             if running:
-                words = "A fit is running; stop it first"
+                fitting = self.fitter.session
+                named = "" if fitting is None else f' of "{fitting.source.name}"'
+                words = f"A fit{named} is running; stop it first"
             elif order is None:
                 words = self.source_panel.summary.text()
             elif self.fitter.can_resume(order):
@@ -189,13 +200,38 @@ class FitWidget(Dock):
         self._refresh()
 
     def _on_fit_progress(self, state: Any) -> None:
-        self.progress_panel.show_fit(state)
+        fitting = self.fitter.session
+        if fitting is None:
+            return
+        self.progress_panel.show_fit(fitting.source.name, state)
+        if fitting is self.session():
+            self.progress_panel.show_gain(state.gain_db)
         if state.field is not None and not self.output_panel.render.isEnabled():
             self._refresh()
 
     def _on_ended(self, words: str) -> None:
         self.progress_panel.end(words)
         self._on_source()
+
+    def _show_message(self) -> None:
+        """Scroll to what was said, if it is out of sight."""
+        self._scroll.ensureWidgetVisible(self.progress_panel.message, 0, 0)
+
+    def _forget_others(self) -> None:
+        """What is said is about the chosen layer as it is now: words and bars about another, or about what it was, go."""
+        source, session = self.source_panel.source, self.session()
+        about: tuple[Any, ...] = (id(self.source_panel.layer()),)
+        if source is None or (session is not None and not session.source.is_same_data(source)):
+            session = None
+        if source is not None:
+            about += (id(source.raw), source.axes, source.volume.spacing, source.volume.units)
+        changed, self._about = about != self._about, about
+        if changed and not (self.fitter.running or self.results.running):
+            self.progress_panel.say("" if session is None else session.words())
+        if session is None or session.field is None:
+            self.progress_panel.show_gain(None)
+        elif session is not self.fitter.session:
+            self.progress_panel.show_gain(gain_of(session.field.provenance))
 
     # -- preview ------------------------------------------------------------------------
 
@@ -269,6 +305,7 @@ class FitWidget(Dock):
         if session is not None:
             self.scales_panel.set_scales(session.scales)
             self._on_dims()
+        self._forget_others()
         self._show_estimate()
 
     def _on_layers(self) -> None:
@@ -286,27 +323,10 @@ class FitWidget(Dock):
             self.source_panel.select(layer)
             self.fitter.load(layer, path)
 
-    # -- estimate -----------------------------------------------------------------------
-
-    def _probe(self) -> None:
-        """Measure the machine before it is needed, away from the main thread."""
-        self._measuring = Job(lambda tick: machine_speed())
-        self._measuring.finished.connect(self._on_speed, QUEUED)
-        self.engine.submit(self._measuring)
-
-    def _on_speed(self) -> None:
-        self._speed_known = True
-        self._show_estimate()
-
     def _show_estimate(self) -> None:
-        words = ""
         try:
-            order = self.order() if self._speed_known else None
-            if order is not None:
-                volume = order.source.volume
-                shape = volume.shape if order.roi is None else tuple(b - a for a, b in order.roi)
-                words = str(estimate(shape, order.config, order.device, volume.spacing, order.time_budget))
+            words = self.estimator.words(self.order())
         except SpatimeINRError as error:
             words = str(error)
-        self.method_panel.estimate.setText(words)
+        self.method_panel.estimate.setText(in_the_dock(words))
         self._refresh()

@@ -15,7 +15,7 @@ from ..field import Field, load
 from ..fit import fit_steps
 from .engine import Engine, Job
 from .jobs import FitResult, FitState, fit_work
-from .progress_panel import result_sentence
+from .sentences import result_sentence
 from .session import Session
 from .source import Source, understand
 
@@ -61,6 +61,11 @@ class Fitter(QObject):
     def job(self) -> Job | None:
         """The fit that runs or waits."""
         return self._job
+
+    @property
+    def session(self) -> Session | None:
+        """What is being fitted, None while nothing is."""
+        return self._session
 
     def session_of(self, layer: Any) -> Session | None:
         """What was fitted of a layer (or is shown by a preview layer), None if nothing was."""
@@ -141,7 +146,7 @@ class Fitter(QObject):
         job.failed.connect(self._on_failed, QUEUED)
         job.stopped.connect(partial(self._on_failed, "Stopped before there was anything new to keep."), QUEUED)
         self._engine.submit(job)
-        self.began.emit(f"{'Going on with' if resume else 'Starting with'} {session.source.name}")
+        self.began.emit(f'{"Going on with the fit of" if resume else "Fitting"} "{session.source.name}"')
 
     def _take(self, field: Field, final: bool) -> None:
         session, order = self._session, self._order
@@ -168,7 +173,8 @@ class Fitter(QObject):
         self._take(result.field, True)
         session.left = result.left
         self._end()
-        self.ended.emit(f"{session.source.name}: {result_sentence(result.field.provenance, result.left is not None)}")
+        session.said = result_sentence(result.field.provenance, result.left is not None)
+        self.ended.emit(session.words())
         if order.channels and result.left is None:
             self._fit_channel(order, result.field)
 
@@ -209,7 +215,8 @@ class Fitter(QObject):
         session.fitted_with = (field.config, int(field.provenance.get("seed", 0)))
         session.update(field, True)
         session.show(self._viewer)
-        self.ended.emit(f"{layer.name}: {result_sentence(field.provenance, False)}")
+        session.said = result_sentence(field.provenance, False)
+        self.ended.emit(session.words())
 
     def _on_not_loaded(self, words: str) -> None:
         self.ended.emit(words)

@@ -11,7 +11,6 @@ from qtpy.QtWidgets import (
     QDoubleSpinBox,
     QFormLayout,
     QHBoxLayout,
-    QLabel,
     QListWidget,
     QListWidgetItem,
     QRadioButton,
@@ -19,11 +18,12 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from superqt import QCollapsible
 
 from ..config import PRESETS, Config
+from .fields import Words, roomy
 from .keys import RENDERED
 from .options_form import OptionsForm
+from .section import Section
 from .source import Source
 
 PRESET_TIPS = {
@@ -42,7 +42,6 @@ class MethodPanel(QWidget):
     def __init__(self, preset: str, device: str, time_budget: float) -> None:
         super().__init__()
         row = QHBoxLayout()
-        row.addWidget(QLabel("Quality"))
         self.presets = QButtonGroup(self)
         self._names: dict[int, str] = {}
         for number, name in enumerate(PRESETS):
@@ -53,8 +52,7 @@ class MethodPanel(QWidget):
             self._names[number] = name
             row.addWidget(button)
         row.addStretch(1)
-        self.estimate = QLabel()
-        self.estimate.setWordWrap(True)
+        self.estimate = Words()
         self.estimate.setToolTip("Estimated from the size of the recording, the options and the speed of this machine")
 
         self.form = OptionsForm()
@@ -82,14 +80,14 @@ class MethodPanel(QWidget):
         form.addRow("seed", self.seed)
         form.addRow("time budget", self.budget)
         form.addRow("other channels", self.channels)
-        self.more = QCollapsible("more")
-        self.more.setToolTip("Device, seed, time budget, other channels, and every option of the fit")
-        self.more.addWidget(more)
-        self.more.addWidget(self.form)
-        self.more.collapse(animate=False)
+        for box in (self.seed, self.budget):
+            roomy(box)
+        tip = "Device, seed, time budget, other channels, and every option of the fit"
+        self.more = Section("more", more, self.form, tip=tip, folded=True)
 
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
         layout.addLayout(row)
         layout.addWidget(self.estimate)
         layout.addWidget(self.more)

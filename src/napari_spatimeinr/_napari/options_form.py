@@ -7,18 +7,19 @@ from typing import Any, Literal, get_origin
 from magicgui.widgets import create_widget
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
-from qtpy.QtWidgets import QFormLayout, QGroupBox, QLabel, QLineEdit, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QAbstractSpinBox, QFormLayout, QGroupBox, QLineEdit, QVBoxLayout, QWidget
 
 from ..config import Config, make_config
 from ..errors import ConfigError
+from .fields import NumberField, Words, roomy
 
 HIDDEN = ("preset", "published")
 """What has a widget of its own elsewhere, and the published options, which have a file."""
 UNPUBLISHED = ("motion", "latents", "axial", "in_plane")
 """Groups of options the published method does not have."""
 PUBLISHED_NOTE = (
-    "The published method has its own options: print them with <i>spatimeinr config published</i>, "
-    "and fit with the changed file by <i>spatimeinr fit --config</i>."
+    "The published method has its own options: print them with 'spatimeinr config published', "
+    "and fit with the changed file by 'spatimeinr fit --config'."
 )
 
 
@@ -30,8 +31,7 @@ class OptionsForm(QWidget):
         self.editors: dict[tuple[str, ...], Any] = {}
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        self.note = QLabel(PUBLISHED_NOTE)
-        self.note.setWordWrap(True)
+        self.note = Words(PUBLISHED_NOTE)
         layout.addWidget(self.note)
         self._boxes: dict[str, QGroupBox] = {}
         self._add(layout, "general", Config, ())
@@ -49,6 +49,8 @@ class OptionsForm(QWidget):
                 editor = _editor(info)
                 self.editors[(*path, name)] = editor
                 native = editor if isinstance(editor, QWidget) else editor.native
+                if isinstance(native, QAbstractSpinBox):
+                    roomy(native)
                 native.setToolTip(info.description or name.replace("_", " "))
                 form.addRow(name.replace("_", " "), native)
         layout.addWidget(box)
@@ -103,7 +105,7 @@ def _editor(info: FieldInfo) -> Any:
             options.setdefault("min", 0)
             options["step"] = 1 if info.annotation is int else 0.001
         return create_widget(annotation=info.annotation, options=options)
-    return QLineEdit()
+    return NumberField("", most=60)
 
 
 def _numbers(text: str, path: tuple[str, ...]) -> list[float] | None:

@@ -74,7 +74,7 @@ class Output(QObject):
         def added(result: Any) -> str:
             return f"{annotation.add(self._viewer, result)} is a layer now."
 
-        self._run(annotation.carried, f"Carrying {layer.name}", added)
+        self._run(annotation.carried, f"Carrying {annotation.name}", added)
 
     def to_file(self, session: Session | None, scales: Scales, path: Path) -> None:
         """Render into a file."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QFileDialog, QGridLayout, QMenu, QMessageBox, QPushButton, QToolButton, QWidget
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QGridLayout, QMenu, QMessageBox, QPushButton, QWidget
 
 from ..device import free_memory
 from ..io import WRITABLE, ending, is_template, present
@@ -44,10 +44,8 @@ class OutputPanel(QWidget):
         self.preview.setToolTip("Show what was fitted as a layer beside the recording, computed while it is looked at")
         self.render = QPushButton("Render to layer")
         self.render.setToolTip("Compute the recording at the chosen scales into a new layer")
-        self.save_as = QToolButton()
-        self.save_as.setText("Save as...")
-        self.save_as.setToolTip("Compute the recording at the chosen scales into a file")
-        self.save_as.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.save_as = QPushButton("Save as...")
+        self.save_as.setToolTip("Compute the recording at the chosen scales into a file: NIfTI, TIFF or OME-Zarr")
         menu = QMenu(self.save_as)
         for kind in KINDS:
             menu.addAction(kind.name, lambda kind=kind: self._ask(kind))
@@ -66,6 +64,7 @@ class OutputPanel(QWidget):
         )
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
+        grid.setSpacing(4)
         for number, widget in enumerate(
             (self.render, self.save_as, self.save_model, self.load_model, self.confidence, self.carry, self.preview)
         ):

@@ -3,23 +3,11 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
-import numpy as np
-import pyqtgraph
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import (
-    QComboBox,
-    QFormLayout,
-    QHeaderView,
-    QLabel,
-    QPushButton,
-    QSlider,
-    QSpinBox,
-    QTableWidget,
-    QTableWidgetItem,
-    QVBoxLayout,
-)
+from qtpy.QtWidgets import QComboBox, QFormLayout, QPushButton, QSlider, QSpinBox, QVBoxLayout, QWidget
 
 from ..config import PRESETS
 from ..errors import SpatimeINRError
@@ -27,26 +15,30 @@ from ..evaluate import Report, evaluate
 from ..fit import FitProgress
 from .closing import Dock
 from .compare import Swipe, arrows
+from .fields import Choice, Upright, Words, roomy
 from .jobs import Share
 from .keys import RENDERED
 from .layers import look
 from .placement import Placement
-from .plots import make_plot
 from .preview import PreviewArray
 from .results import Results
 from .rows import beside
+from .scores_view import TIP, ScoresView
+from .section import Section
+from .sentences import gain_words
 from .session import SUFFIX
 from .settings import settings
 from .source import understand, why_not
+from .theme import Colours, colours
 
-COLUMNS = {
-    "psnr": "PSNR dB",
-    "psnr_smoothed": "smooth dB",
-    "psnr_foreground": "foregr. dB",
-    "ssim": "SSIM",
-    "nrmse": "NRMSE",
+METHODS = {
+    "linear": "linear interpolation",
+    "cubic": "cubic interpolation",
+    "flow": "classical flow",
+    "scoring": "the scores",
+    "best blur": "the scores under a blur",
 }
-TIP = "Frames (or planes) are given to every method except those scored; PSNR of those, raw and after smoothing both with sigma 1"
+"""What is computed after the fit, in words."""
 
 
 class QualityWidget(Dock):
@@ -61,15 +53,20 @@ class QualityWidget(Dock):
         super().__init__(napari_viewer)
         self.results = Results(self.engine, self)
         self._swipes: list[tuple[PreviewArray, Swipe]] = []
-        self.recording, self.hold_out, self.gap, self.preset = QComboBox(), QComboBox(), QSpinBox(), QComboBox()
+        self._measured_of, self._measured_about, self._measured_words = None, None, ""
+        self._about: tuple[Any, ...] = ()
+        self._doing = ""
+        self.recording, self.preview = Choice("The recording to measure on"), Choice("The preview layer to compare")
+        self.hold_out, self.gap, self.preset, self.baseline = QComboBox(), QSpinBox(), QComboBox(), QComboBox()
         self.hold_out.addItems(["time", "z"])
         self.gap.setRange(2, 16)
+        self.gap.setPrefix("one of ")
+        roomy(self.gap)
         self.preset.addItems(PRESETS)
         self.preset.setCurrentText(settings().preset)
         self.measure, self.stop_button = QPushButton("Measure on hold-out"), QPushButton("Stop")
-        self.table, self.message = QTableWidget(), QLabel()
-        self.chart = make_plot(150, "PSNR of each method, raw; * under its best Gaussian blur")
-        self.preview, self.baseline = QComboBox(), QComboBox()
+        self.message, self.scores = Words(), ScoresView(colours(napari_viewer))
+        self.table = self.scores.table
         self.baseline.addItems(["linear", "cubic"])
         self.compare, self.side, self.motion = QPushButton("Swipe"), QPushButton("Side by side"), QPushButton("Motion arrows")
         self.swipe = QSlider(Qt.Orientation.Horizontal)
@@ -85,18 +82,21 @@ class QualityWidget(Dock):
         self.results.ended.connect(self._on_words)
         self.results.progressed.connect(self._on_progress)
         layers = napari_viewer.layers.events
-        self.listen([(layers.inserted, self._on_layers), (layers.removed, self._on_layers)])
+        self._heard: Any = None
+        self.destroyed.connect(partial(self._hear, None))
+        self.listen([(event, self._on_layers) for event in (layers.inserted, layers.removed, layers.renamed)])
+        # What is measured is of no use without the dock, and would keep fits waiting.
+        self.destroyed.connect(self.results.stop)
+        for box in (self.recording, self.preview):
+            box.currentIndexChanged.connect(self._on_choice)
         self._on_layers()
 
     def _tips(self) -> None:
-        self.recording.setToolTip("The recording to measure on")
         self.hold_out.setToolTip("Leave out frames (time) or planes (z)")
         self.gap.setToolTip("2: every second frame or plane is given, the others are scored")
         self.preset.setToolTip("Quality of the fits that are measured")
         self.measure.setToolTip(TIP)
         self.stop_button.setToolTip("End the measurement")
-        self.table.setToolTip(TIP)
-        self.preview.setToolTip("The preview layer to compare")
         self.baseline.setToolTip("Interpolation to compare with")
         self.compare.setToolTip("A layer with the fit left of a line and interpolation right of it, at any time")
         self.swipe.setToolTip("Where that line is")
@@ -104,29 +104,32 @@ class QualityWidget(Dock):
         self.motion.setToolTip("Where structure goes from each frame to the next, as a Vectors layer")
 
     def _lay_out(self) -> None:
-        form = QFormLayout()
-        form.addRow("Recording", self.recording)
-        form.addRow("Hold out in", self.hold_out)
-        form.addRow("Given is one of", self.gap)
-        form.addRow("Quality", self.preset)
-        self.chart.setLabel("left", "PSNR, dB")
-        self.table.setMinimumHeight(170)
-        self.message.setWordWrap(True)
         self.swipe.setRange(0, 100)
         self.swipe.setValue(50)
-        layout = QVBoxLayout(self)
-        layout.addLayout(form)
+        measure, compare = QWidget(), QWidget()
+        _form(
+            measure, ("Recording", self.recording), ("Hold out in", self.hold_out), ("Given", self.gap), ("Quality", self.preset)
+        )
+        actions = beside(self.compare, self.side, self.motion)
+        _form(compare, ("Preview", self.preview), ("Against", self.baseline), ("Line at", self.swipe))
+        content = QWidget()
+        layout = QVBoxLayout(content)
+        layout.setContentsMargins(6, 4, 6, 4)
+        layout.setSpacing(6)
+        layout.addWidget(Section("Measure", measure, tip="How well frames or planes that were held out are predicted"))
         layout.addWidget(beside(self.measure, self.stop_button))
-        for widget in (self.message, self.table, self.chart):
-            layout.addWidget(widget)
-        compare = QFormLayout()
-        compare.addRow("Preview", self.preview)
-        compare.addRow("against", beside(self.baseline, self.compare, self.side))
-        compare.addRow("line at", self.swipe)
-        compare.addRow("", self.motion)
-        layout.addLayout(compare)
+        layout.addWidget(self.message)
+        layout.addWidget(self.scores)
+        layout.addWidget(Section("Compare", compare, actions, tip="Look at the fit and at interpolation"))
         layout.addStretch(1)
-        self.setMinimumWidth(400)
+        self._scroll = Upright(content)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(self._scroll)
+
+    def set_colours(self, colours: Colours) -> None:
+        """Follow napari's theme."""
+        self.scores.errors.set_colours(colours)
 
     # -- hold-out -----------------------------------------------------------------------
 
@@ -150,38 +153,24 @@ class QualityWidget(Dock):
 
         def work(tick: Any) -> Report:
             def progress(state: FitProgress) -> None:
+                self._doing = METHODS.get(state.stage, "the fit")
                 tick(Share(state.step, state.of))
 
             return evaluate(volume, hold_out, gap, preset, device=device, progress=progress)  # type: ignore[arg-type]
 
-        self.results.run(work, f"Measuring on {layer.name}: fit, then linear, cubic, flow", self._measured)
+        if self.results.run(work, f'Measuring on "{layer.name}"', partial(self._measured, layer)):
+            self.scores.clear()
+            self._measured_of, self._measured_about, self._measured_words = layer, _same(layer), ""
 
-    def _measured(self, report: Report) -> str:
-        names = list(report.methods)
-        self.table.setRowCount(len(names))
-        self.table.setColumnCount(len(COLUMNS))
-        self.table.setHorizontalHeaderLabels(list(COLUMNS.values()))
-        self.table.setVerticalHeaderLabels(names)
-        for i, name in enumerate(names):
-            for j, key in enumerate(COLUMNS):
-                value = report.methods[name].get(key, math.nan)
-                self.table.setItem(i, j, QTableWidgetItem(f"{value:.2f}" if math.isfinite(value) else ""))
-        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        heights = [report.methods[n].get("psnr", math.nan) for n in names]
-        self.chart.clear()
-        brushes = ["#4fc3f7" if n == "spatimeinr" else "#78909c" for n in names]
-        self.chart.addItem(
-            pyqtgraph.BarGraphItem(x=np.arange(len(names)), height=np.nan_to_num(heights), width=0.7, brushes=brushes)
-        )
-        self.chart.getAxis("bottom").setTicks([[(i, n.replace(" + best blur", "*")) for i, n in enumerate(names)]])
-        finite = [h for h in heights if math.isfinite(h)]
-        if finite:
-            self.chart.setYRange(min(finite) - 2, max(finite) + 0.5)
+    def _measured(self, layer: Any, report: Report) -> str:
+        self.scores.show_report(report)
         gain = report.methods["spatimeinr"]["psnr"] - report.methods["linear"]["psnr"] if "linear" in report.methods else math.nan
         off = [part for part in ("motion", "latents") if not report.chosen.get(part)]
-        words = f"{gain:+.2f} dB over linear on what was held out ({report.seconds:.0f} s)."
-        if off:
+        what = "frames" if report.hold_out == "time" else "planes"
+        words = f'"{layer.name}": {gain_words(gain, f"on {what} it had not seen")}, measured in {report.seconds:.0f} s.'
+        if off and report.hold_out == "time":
             words += f" Switched off because it did not help on data the fit had not seen: {' and '.join(off)}."
+        self._measured_words = words
         return words
 
     # -- comparisons --------------------------------------------------------------------
@@ -260,7 +249,8 @@ class QualityWidget(Dock):
                 array.update(array.field, True)
 
     def _on_progress(self, done: int, of: int) -> None:
-        self.message.setText(f"Measuring: {100 * done // max(of, 1)} % of the fit")
+        percent = 100 * done // max(of, 1)
+        self.message.setText(f'Measuring on "{self._measured_of.name}": {percent} % of {self._doing}')
 
     def _on_words(self, words: str) -> None:
         self.message.setText(words)
@@ -270,13 +260,50 @@ class QualityWidget(Dock):
     def _on_layers(self) -> None:
         for box, wanted in ((self.recording, _is_recording), (self.preview, _is_preview)):
             chosen = box.currentData()
+            box.blockSignals(True)
             box.clear()
             for layer in self._viewer.layers:
                 if wanted(layer):
                     box.addItem(layer.name, layer)
                     if layer == chosen:
                         box.setCurrentIndex(box.count() - 1)
+            box.blockSignals(False)
+        self._on_choice()
+
+    def _on_choice(self) -> None:
+        """What is said and scored is about what is chosen: when that is another, it goes."""
         self.stop_button.setEnabled(self.results.running)
+        recording, preview = self.recording.currentData(), self.preview.currentData()
+        self._hear(recording)
+        about = (_same(recording), _same(preview))
+        changed, self._about = about != self._about, about
+        if not changed or self.results.running:
+            return
+        if recording is None or about[0] != self._measured_about:
+            self.scores.clear()
+            self._measured_of, self._measured_about, self._measured_words = None, None, ""
+        self.message.setText(self._measured_words)
+
+    def _hear(self, layer: Any = None, *_: object) -> None:
+        """Notice when a layer's voxels change; of none, listen to nothing."""
+        if self._heard is not None and self._heard != layer:
+            self._heard.events.data.disconnect(self._on_choice)
+        if layer is not None and self._heard != layer:
+            layer.events.data.connect(self._on_choice)
+        self._heard = layer
+
+
+def _same(layer: Any) -> tuple[int, int] | None:
+    """Equal as long as a layer holds the same voxels."""
+    return None if layer is None else (id(layer), id(layer.data))
+
+
+def _form(box: QWidget, *rows: tuple[str, QWidget]) -> None:
+    form = QFormLayout(box)
+    form.setContentsMargins(0, 0, 0, 0)
+    form.setVerticalSpacing(4)
+    for words, widget in rows:
+        form.addRow(words, widget)
 
 
 def _is_recording(layer: Any) -> bool:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtGui import QPainter
-from qtpy.QtWidgets import QCheckBox, QGridLayout, QHBoxLayout, QLabel, QLineEdit, QSlider, QToolButton, QVBoxLayout, QWidget
-from superqt import QLabeledDoubleSlider
+from qtpy.QtWidgets import QCheckBox, QGridLayout, QHBoxLayout, QLabel, QPushButton, QSlider, QVBoxLayout, QWidget
+from superqt import QDoubleSlider
 
 from ..axes import Grid
+from .fields import NumberField, OneOf, Words
 from .scales import PREVIEW_STEPS, Scales
+from .sentences import plain
 
 HANDLE = 16
 """Width of a slider's handle in napari's style, pixels."""
@@ -36,6 +39,79 @@ class Scrubber(QSlider):
         painter.end()
 
 
+class Scale:
+    """One row: a factor, what it does in words, its slider, and the spacing that comes of it.
+
+    Parameters
+    ----------
+    name : of the axis.
+    words : what factors above one, of one and below one do.
+    low, high, value : range of the slider, and where it starts.
+    tip, spacing_tip : tooltips of the factor and of the spacing.
+    """
+
+    def __init__(
+        self, name: str, words: tuple[str, str, str], low: float, high: float, value: float, tip: str, spacing_tip: str
+    ) -> None:
+        self._words = words
+        self.name, self.words, self.unit = QLabel(name), OneOf(*words), QLabel()
+        self.factor = NumberField(f"{tip}; type any number the slider reaches")
+        self.spacing = NumberField(spacing_tip, room="0.0000")
+        self.slider = QDoubleSlider(Qt.Orientation.Horizontal)
+        self.slider.setRange(low, high)
+        self.slider.setSingleStep(0.1)
+        self.slider.setPageStep(1)
+        self.slider.setMinimumWidth(60)
+        self.slider.setToolTip(tip)
+        self.slider.setValue(value)
+        self.slider.valueChanged.connect(self.say)
+        self.factor.editingFinished.connect(self._on_factor)
+        self.say()
+
+    def add_to(self, rows: QGridLayout, row: int) -> None:
+        """Place the widgets in a row."""
+        for column, widget in enumerate((self.name, self.factor, self.words, self.slider, self.spacing, self.unit)):
+            rows.addWidget(widget, row, column)
+
+    def set_enabled(self, on: bool) -> None:
+        """Switch on or off."""
+        for widget in (self.factor, self.slider, self.spacing):
+            widget.setEnabled(on)
+
+    def say(self) -> None:
+        """Show the slider's factor as a number and in words."""
+        self.say_factor(self.slider.value())
+
+    def say_factor(self, factor: float) -> None:
+        """Show a factor as a number and in words."""
+        text = plain(factor)
+        self.factor.setText(text)
+        more, same, less = self._words
+        self.words.setText(same if float(text) == 1 else more if factor > 1 else less)
+
+    def show_spacing(self, spacing: float, unit: str) -> None:
+        """Show what comes of the factor."""
+        self.spacing.setText(plain(spacing))
+        self.unit.setText(unit)
+
+    def typed_spacing(self, of_recording: float) -> None:
+        """Take a spacing that was typed."""
+        try:
+            factor = of_recording / float(self.spacing.text())
+        except (ValueError, ZeroDivisionError):
+            return
+        if abs(factor - self.slider.value()) > 5e-3 * factor:
+            self.slider.setValue(factor)
+
+    def _on_factor(self) -> None:
+        with suppress(ValueError):
+            self.slider.setValue(float(self.factor.text()))
+        self.say()
+
+
+FINER = ("x finer", "x, as recorded", "x as fine")
+
+
 class ScalesPanel(QWidget):
     """``changed`` with the Scales when a slider moved, ``scrubbed`` with a fractional frame number."""
 
@@ -47,59 +123,54 @@ class ScalesPanel(QWidget):
         self._grid: Grid | None = None
         self._units = ("frame", "voxel")
         self._quiet = False
-        self.time, self.dt = _slider(1, 16, 2), _number("Time between two frames of the rendering")
-        self.z, self.dz = _slider(0.5, 10, 1), _number("Voxel size along z of the rendering")
-        self.yx, self.dyx = _slider(0.5, 4, 1), _number("Voxel size in the plane of the rendering")
-        self.time.setToolTip("How many times as many frames 'Render to layer' makes")
-        self.z.setToolTip("How many times as many voxels along z the preview and renderings have")
-        self.yx.setToolTip("How many times as many voxels along y and x the preview and renderings have")
-        self.isotropic = QCheckBox("isotropic")
-        self.isotropic.setToolTip("Make voxels as fine along z as in the plane")
-        self.dt_unit, self.dz_unit, self.dyx_unit = QLabel(), QLabel(), QLabel()
-
-        rows = QGridLayout()
-        lines = (
-            ("time x", self.time, self.dt, self.dt_unit),
-            ("z x", self.z, self.dz, self.dz_unit),
-            ("yx x", self.yx, self.dyx, self.dyx_unit),
+        more = ("x more frames", "x, as recorded", "x as many")
+        self._rows = (
+            Scale("time:", more, 1, 16, 2, "How many times as many frames 'Render to layer' makes", "Time between two frames"),
+            Scale("z:", FINER, 0.5, 10, 1, "How many times finer the preview and renderings are along z", "Voxel size along z"),
+            Scale("y, x:", FINER, 0.5, 4, 1, "How many times finer the preview and renderings are in the plane", "Voxel size"),
         )
-        for row, (words, slider, number, unit) in enumerate(lines):
-            for column, widget in enumerate((QLabel(words), slider, number, unit)):
-                rows.addWidget(widget, row, column)
-        rows.addWidget(self.isotropic, 1, 4)
-        rows.setColumnStretch(1, 1)
+        self.time, self.z, self.yx = (row.slider for row in self._rows)
+        self.dt, self.dz, self.dyx = (row.spacing for row in self._rows)
+        self.isotropic = QCheckBox("isotropic: z as fine as y and x")
+        self.isotropic.setToolTip("Make voxels as fine along z as in the plane")
+        self._lay_out()
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(SETTLE_MS)
+        self._timer.timeout.connect(lambda: self.changed.emit(self.scales()))
+        for row, axis in zip(self._rows, (0, 1, 3), strict=True):
+            row.slider.valueChanged.connect(self._on_factor)
+            row.spacing.editingFinished.connect(lambda row=row, axis=axis: self._on_physical(row, axis))
+        self.isotropic.toggled.connect(self._on_factor)
+        self.scrubber.valueChanged.connect(self._on_scrub)
+        self.earlier.clicked.connect(lambda: self._jump(-1))
+        self.later.clicked.connect(lambda: self._jump(+1))
 
+    def _lay_out(self) -> None:
+        rows = QGridLayout()
+        rows.setHorizontalSpacing(5)
+        rows.setVerticalSpacing(2)
+        rows.setColumnStretch(3, 1)
+        for number, row in enumerate(self._rows):
+            row.add_to(rows, number)
         self.scrubber = Scrubber(Qt.Orientation.Horizontal)
         self.scrubber.setPageStep(PREVIEW_STEPS)
         self.scrubber.setToolTip("Continuous time; the marks are the acquired frames")
-        self.earlier, self.later = QToolButton(), QToolButton()
-        self.earlier.setText("|<")
+        self.earlier, self.later = QPushButton("|<"), QPushButton(">|")
         self.earlier.setToolTip("The acquired frame before")
-        self.later.setText(">|")
         self.later.setToolTip("The acquired frame after")
-        self.shown = QLabel("t")
+        self.shown = Words("t")
         self.shown.setToolTip("The time that is shown, and whether it was acquired or is interpolated")
         scrub = QHBoxLayout()
         for widget in (self.earlier, self.scrubber, self.later):
             scrub.addWidget(widget, 1 if widget is self.scrubber else 0)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
         layout.addLayout(rows)
+        layout.addWidget(self.isotropic)
         layout.addWidget(self.shown)
         layout.addLayout(scrub)
-
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(SETTLE_MS)
-        self._timer.timeout.connect(lambda: self.changed.emit(self.scales()))
-        for slider in (self.time, self.z, self.yx):
-            slider.valueChanged.connect(self._on_factor)
-        self.isotropic.toggled.connect(self._on_factor)
-        for number, axis in ((self.dt, 0), (self.dz, 1), (self.dyx, 3)):
-            number.editingFinished.connect(lambda number=number, axis=axis: self._on_physical(number, axis))
-        self.scrubber.valueChanged.connect(self._on_scrub)
-        self.earlier.clicked.connect(lambda: self._jump(-1))
-        self.later.clicked.connect(lambda: self._jump(+1))
 
     def scales(self) -> Scales:
         """What the sliders say."""
@@ -112,7 +183,8 @@ class ScalesPanel(QWidget):
         if grid is None:
             return
         moving = grid.shape[0] > 1
-        for widget in (self.time, self.dt, self.scrubber, self.earlier, self.later):
+        self._rows[0].set_enabled(moving)
+        for widget in (self.scrubber, self.earlier, self.later):
             widget.setEnabled(moving)
         self._quiet = True
         self.scrubber.setRange(0, (grid.shape[0] - 1) * PREVIEW_STEPS)
@@ -144,32 +216,24 @@ class ScalesPanel(QWidget):
         if not self._quiet:
             self._timer.start()
 
-    def _on_physical(self, number: QLineEdit, axis: int) -> None:
-        if self._grid is None:
-            return
-        slider = {0: self.time, 1: self.z, 3: self.yx}[axis]
-        try:
-            factor = self._grid.spacing[axis] / float(number.text())
-        except (ValueError, ZeroDivisionError):
-            factor = slider.value()
-        if abs(factor - slider.value()) > 5e-3 * factor:
-            slider.setValue(factor)
-        self._show_physical()
+    def _on_physical(self, row: Scale, axis: int) -> None:
+        if self._grid is not None:
+            row.typed_spacing(self._grid.spacing[axis])
+            self._show_physical()
 
     def _show_physical(self) -> None:
-        self.z.setEnabled(not self.isotropic.isChecked())
-        self.dz.setEnabled(not self.isotropic.isChecked())
+        along_z = self._rows[1]
+        along_z.set_enabled(not self.isotropic.isChecked())
         if self._grid is None:
             return
-        grid, scales = self._grid, self.scales()
-        dyx = min(grid.spacing[2:]) / scales.yx
-        values = (grid.spacing[0] / scales.time, dyx if scales.isotropic else grid.spacing[1] / scales.z, dyx)
-        for number, value in zip((self.dt, self.dz, self.dyx), values, strict=True):
-            number.setText(f"{value:.4g}")
-        for label, unit in zip(
-            (self.dt_unit, self.dz_unit, self.dyx_unit), (self._units[0], self._units[1], self._units[1]), strict=True
-        ):
-            label.setText(unit)
+        spacing, scales = self._grid.spacing, self.scales()
+        dyx = min(spacing[2:]) / scales.yx
+        values = (spacing[0] / scales.time, dyx if scales.isotropic else spacing[1] / scales.z, dyx)
+        for row, value, unit in zip(self._rows, values, (self._units[0], *[self._units[1]] * 2), strict=True):
+            row.say()
+            row.show_spacing(value, unit)
+        if scales.isotropic:
+            along_z.say_factor(spacing[1] / dyx)
 
     def _on_scrub(self) -> None:
         self._show_time()
@@ -183,26 +247,10 @@ class ScalesPanel(QWidget):
 
     def _show_time(self) -> None:
         if self._grid is None:
+            self.shown.setText("")
             return
         steps = self.scrubber.value()
         t = self._grid.origin[0] + self._grid.spacing[0] * steps / PREVIEW_STEPS
         frame, rest = divmod(steps, PREVIEW_STEPS)
         kind = f"acquired, frame {frame}" if rest == 0 else f"interpolated between frames {frame} and {frame + 1}"
-        self.shown.setText(f"t = {t:.4g} {self._units[0]}   {kind}")
-
-
-def _slider(low: float, high: float, value: float) -> QLabeledDoubleSlider:
-    slider = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
-    slider.setRange(low, high)
-    slider.setSingleStep(0.1)
-    slider.setDecimals(2)
-    slider.setMinimumWidth(150)
-    slider.setValue(value)
-    return slider
-
-
-def _number(words: str) -> QLineEdit:
-    edit = QLineEdit()
-    edit.setMaximumWidth(64)
-    edit.setToolTip(words)
-    return edit
+        self.shown.setText(f"t = {plain(t)} {self._units[0]}   {kind}")

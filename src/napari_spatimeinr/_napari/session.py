@@ -35,6 +35,7 @@ class Session:
         self.field: Field | None = None
         self.fitted_with: tuple[Config, int] | None = None
         self.left: Steps | None = None
+        self.said = ""
         self.layer: Any = None
         self.array: PreviewArray | None = None
         self._want = want
@@ -118,6 +119,7 @@ class Session:
         """From now on the results of a fit of this region are shown."""
         self._is_of(source, roi)
         self.field = self.left = None
+        self.said = ""
         self._replace()
 
     def update(self, field: Field, final: bool) -> None:
@@ -137,6 +139,10 @@ class Session:
                 self.field = self._calibrated(self.field)
             self._replace()
         return True
+
+    def words(self) -> str:
+        """What came of the last fit, with the layer's name; empty before there was one."""
+        return f'"{self.source.name}": {self.said}' if self.said else ""
 
     def _calibrated(self, field: Field) -> Field:
         """The Field with the calibration the layer has now: what was fitted is in voxels and frames."""

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import numpy as np
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QLineEdit, QPushButton, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from ..axes import ROI
 from ..errors import InputError, SpatimeINRError
 from ..io.calibration import questions
 from ..volume import SPACE_UNITS, TIME_UNITS, Volume
+from .fields import TOGETHER, Choice, NumberField, Words
 from .keys import RENDERED, SOURCE
 from .placement import napari_unit
 from .rows import beside
+from .sentences import in_the_dock
 from .source import Source, candidate_axes, is_calibrated, rectangle, understand, visible, why_not
+from .theme import Colours
 
 AXES_WORDS = {"tzyx": "time, z, y, x", "zyx": "z, y, x (one time point)", "tyx": "time, y, x (one plane)"}
 REGIONS = ("whole recording", "rectangle in a Shapes layer", "what the canvas shows")
@@ -40,21 +42,15 @@ class SourcePanel(QWidget):
         self._heard: Any = None
         self.source: Source | None = None
 
-        self.layer_choice = QComboBox()
-        self.layer_choice.setToolTip("The recording to fit: an Image layer with axes (t, z, y, x), (z, y, x) or (t, y, x)")
-        self.edit = QToolButton()
-        self.edit.setText("edit")
+        self.layer_choice = Choice("The recording to fit: an Image layer with axes (t, z, y, x), (z, y, x) or (t, y, x)")
+        self.edit = QPushButton("edit")
         self.edit.setCheckable(True)
-        self.edit.setToolTip("Change axes, frame interval and voxel size of this layer")
-        self.summary = QLabel()
-        self.summary.setWordWrap(True)
+        self.edit.setToolTip("Change axes, frame interval and voxel size of this layer, or fit a part of it")
+        self.summary = Words()
         self.summary.setToolTip("What was understood of the layer: size (t, z, y, x), frame interval, voxel size (z, y, x)")
 
-        self.questions = QLabel()
-        self.questions.setWordWrap(True)
+        self.questions = Words()
         self.questions.setToolTip("What the file leaves open or states oddly; 'edit' answers it")
-        self.questions.setStyleSheet("color: #c98a00")
-        self.questions.setVisible(False)
 
         top = QHBoxLayout()
         top.addWidget(QLabel("Layer"))
@@ -63,6 +59,7 @@ class SourcePanel(QWidget):
         self.editor = self._make_editor()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
         layout.addLayout(top)
         layout.addWidget(self.summary)
         layout.addWidget(self.questions)
@@ -75,19 +72,17 @@ class SourcePanel(QWidget):
         box = QWidget()
         form = QFormLayout(box)
         form.setContentsMargins(12, 0, 0, 0)
-        self.axes = QComboBox()
-        self.axes.setToolTip("What the axes of the layer are")
+        form.setVerticalSpacing(4)
+        self.axes = Choice("What the axes of the layer are")
         self.axes.currentIndexChanged.connect(self._on_axes)
-        self.interval, self.time_unit = QLineEdit(), _units(TIME_UNITS)
-        self.interval.setToolTip("Time between two frames")
-        self.voxel, self.space_unit = QLineEdit(), _units(SPACE_UNITS)
-        self.voxel.setToolTip("Voxel size z, y, x, separated by commas")
+        self.interval, self.time_unit = NumberField("Time between two frames"), _units(TIME_UNITS)
+        self.voxel = NumberField("Voxel size z, y, x, separated by commas", room="0.5, 0.25, 0.25", most=40)
+        self.space_unit = _units(SPACE_UNITS)
         self.apply = QPushButton("Apply to layer")
         self.apply.setToolTip("Set the layer's scale and units to these values")
         self.apply.clicked.connect(self._on_apply)
-        self.region = QComboBox()
+        self.region = Choice("Fit all of it, or only the part inside a rectangle or inside the canvas")
         self.region.addItems(REGIONS)
-        self.region.setToolTip("Fit all of it, or only the part inside a rectangle or inside the canvas")
         self.region.currentIndexChanged.connect(lambda _: self.changed.emit())
         form.addRow("Axes", self.axes)
         form.addRow("Frame every", beside(self.interval, self.time_unit))
@@ -96,6 +91,10 @@ class SourcePanel(QWidget):
         form.addRow("Fit", self.region)
         box.setVisible(False)
         return box
+
+    def set_colours(self, colours: Colours) -> None:
+        """Write what is open in the theme's colour for warnings."""
+        self.questions.setStyleSheet(f"color: {colours.warning.name()}")
 
     # -- the layers of the viewer -------------------------------------------------------
 
@@ -209,7 +208,6 @@ class SourcePanel(QWidget):
             self.summary.setText(reason or describe(self._source_volume()))
         open_questions = [] if self.source is None else asked(self.source)
         self.questions.setText("\n".join(open_questions))
-        self.questions.setVisible(bool(open_questions))
         if self.source is not None:
             volume = self.source.volume
             self.interval.setText(f"{volume.spacing[0]:g}")
@@ -259,8 +257,7 @@ def asked(source: Source) -> list[str]:
         for s, unit in zip(volume.spacing, (volume.units[0], *[volume.units[1]] * 3), strict=True)
     ]
     of_file = source.layer.metadata.get(SOURCE, {}).get("warnings", [])
-    # What is typed on a command line is entered under "edit" here.
-    lines = [re.sub(r",? \(--[^)]*\)", "", line) for line in (*of_file, *questions(known, volume.units, volume.shape))]
+    lines = [in_the_dock(line) for line in (*of_file, *questions(known, volume.units, volume.shape))]
     return list(dict.fromkeys(lines))
 
 
@@ -270,7 +267,8 @@ def describe(volume: Volume) -> str:
     dt, dz, dy, dx = volume.spacing
     time = "frame interval unknown" if volume.units[0] == "frame" else f"frame every {dt:g} {volume.units[0]}"
     voxel = "voxel size unknown" if volume.units[1] == "voxel" else f"voxel {dz:.3g} x {dy:.3g} x {dx:.3g} {volume.units[1]}"
-    return f"{t} x {z} x {y} x {x} {volume.dtype.name}   {time if t > 1 else 'one time point'}   {voxel}"
+    parts = (f"{t} x {z} x {y} x {x} {volume.dtype.name}", time if t > 1 else "one time point", voxel)
+    return ", ".join(part.replace(" ", TOGETHER) for part in parts)
 
 
 def _units(names: tuple[str, ...]) -> QComboBox:

@@ -1,0 +1,105 @@
+"""What happens in a fit and what came of it, in a user's words."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+from .bars import error_of
+
+STAGES = {
+    "reading": "reading the frames",
+    "motion": "following the motion",
+    "checking motion": "checking the motion on blocks it has not seen",
+    "hold-out": "testing on frames held out",
+    "hold-out: motion": "testing the motion on frames held out",
+    "latents": "learning structure apart from noise",
+    "hold-out: latents": "testing structure apart from noise on frames held out",
+    "planes": "learning finer planes",
+    "hold-out: planes": "testing finer planes on planes held out",
+    "in plane": "learning finer voxels",
+    "hold-out: in plane": "testing finer voxels on planes held out",
+    "rendering cells": "rendering the cells to learn from",
+}
+PART_WORDS = {"axial": "finer planes", "in_plane": "finer voxels"}
+SAME = 0.005
+"""Errors that differ by a smaller share are called equal."""
+
+
+def stage_words(stage: str) -> str:
+    """What a stage of a fit does."""
+    return STAGES.get(stage, stage)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def plain(value: float) -> str:
+    """A number of four digits, without a power of ten where people would write none."""
+    text = f"{value:.4g}"
+    return f"{value:.0f}" if "e+" in text and abs(value) < 1e9 else text
+
+
+def in_the_dock(words: str) -> str:
+    """A sentence of the core with its options of the command line said as the dock has them."""
+    words = re.sub(r"--device (\w+)", r"device \1 (under 'more')", words)
+    words = re.sub(r", for example --roi \S+,", " ('Fit' under 'edit'),", words)
+    words = words.replace("with --spacing DT,DZ,DY,DX", "under 'edit'")
+    return re.sub(r",? \(--[^)]*\)", "", words)
+
+
+def gain_words(gain_db: float, seen: str = "on frames it had not seen") -> str:
+    """A gain over linear interpolation, ``34 % less RMS error than linear interpolation on ... (+3.6 dB)``."""
+    if not math.isfinite(gain_db):
+        return f"no error to compare with linear interpolation {seen}"
+    change = 1 - error_of(gain_db)
+    compared = f"{abs(100 * change):.0f} % {'less' if change > 0 else 'more'} RMS error than"
+    if abs(change) < SAME:
+        compared = "the same RMS error as"
+    return f"{compared} linear interpolation {seen} ({gain_db:+.1f} dB)"
+
+
+def gain_of(provenance: dict[str, Any]) -> float | None:
+    """The gain of a fit over linear interpolation on frames held out, None where it is interpolation or none were."""
+    chosen = provenance.get("chosen", {})
+    gain = provenance.get("hold_out", {}).get("gain_over_linear_db")
+    learned = chosen.get("motion") or chosen.get("latents")
+    return float(gain) if learned and gain is not None and math.isfinite(gain) else None
+
+
+def result_sentence(provenance: dict[str, Any], stopped: bool) -> str:
+    """What a fit came to."""
+    stop = "Stopped; what was learned is kept. Fit SpatimeINR goes on from here."
+    said = [stop if stopped else _judgement(provenance)]
+    chosen = provenance.get("chosen", {})
+    if chosen.get("axial"):
+        sharpened = provenance.get("axial", {}).get("sharpened")
+        said.append(f"Finer planes are learned from the lateral ones{', the blur along z is undone' if sharpened else ''}.")
+    if chosen.get("in_plane"):
+        said.append("Finer voxels are learned from the planes.")
+    reasons = "; ".join(f"{PART_WORDS.get(name, name)}: {why}" for name, why in provenance.get("reasons", {}).items())
+    if reasons and not stopped:
+        said.append(f"Switched off: {reasons}.")
+    said += provenance.get("warnings", [])
+    return " ".join(words for words in said if words) or "Done."
+
+
+def _judgement(provenance: dict[str, Any]) -> str:
+    """What came of comparing the fit with interpolation; nothing where there was nothing to compare."""
+    chosen = provenance.get("chosen", {})
+    kept = " and ".join(name for name in ("motion", "latents") if chosen.get(name))
+    gain = gain_of(provenance)
+    if chosen.get("published"):
+        return "Done, by the method as it was published."
+    if gain is not None:
+        return f"{gain_words(gain)}. Kept: {kept}."
+    if kept:
+        return f"Done (kept: {kept}); too few frames to hold some out, checked on blocks it had not seen."
+    if provenance.get("decided"):
+        return f"Interpolation was better: using it ({chosen.get('interpolation', 'linear')} in time)."
+    return ""

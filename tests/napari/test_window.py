@@ -1,0 +1,259 @@
+"""The docks on a small laptop's screen: nothing cut, nothing beyond it, everything readable, nothing stale."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from dock_states import SCREEN, walk
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QDockWidget, QLabel
+
+from cut import contrast, fields, missing, problems
+from napari_spatimeinr import Volume
+from napari_spatimeinr._napari.fields import NumberField
+from napari_spatimeinr._napari.sentences import gain_words, result_sentence
+
+from .conftest import Wait, add, begun, fitted
+
+PREVIEW = "cells [SpatimeINR preview]"
+
+NUMBERS = ("0.222", "0.15", "1234.5", "1e-05", "1.235e-05", "123456.789", "-0.0123457")
+
+
+@pytest.fixture
+def appearance() -> Any:
+    """Theme and font size of napari's preferences, as they were afterwards."""
+    from napari.settings import get_settings
+
+    chosen = get_settings().appearance
+    before = chosen.theme, chosen.font_size
+    yield chosen
+    chosen.theme, chosen.font_size = before
+
+
+Settle = Callable[[Callable[[], list[str]]], list[str]]
+
+
+@pytest.fixture
+def settle(qtbot: Any) -> Settle:
+    """What a check finds once the window had time to lay itself out."""
+
+    def found(check: Callable[[], list[str]]) -> list[str]:
+        for _ in range(60):
+            qtbot.wait(10)
+            words = check()
+            if not words:
+                break
+        return words
+
+    return found
+
+
+def unreadable(dock: Any) -> list[str]:
+    """Words and bars of a dock with too little contrast to what is behind them."""
+    picture = dock.grab().toImage()
+    background = picture.pixelColor(1, picture.height() // 2)
+    found = []
+    for label in dock.findChildren(QLabel):
+        colour = label.palette().color(label.foregroundRole())
+        if label.isVisible() and label.isEnabled() and contrast(colour, background) < 4.5:
+            found.append(f"'{label.text()}': {contrast(colour, background):.1f}")
+    errors = dock.progress_panel.errors if hasattr(dock, "progress_panel") else dock.scores.errors
+    if errors.isVisible():
+        bars = errors.grab().toImage()
+        line = bars.height() / bars.devicePixelRatio() / (len(errors.rows) + 1)
+        names = max(errors.fontMetrics().horizontalAdvance(row.name) for row in errors.rows)
+        for k, row in enumerate(errors.rows, 1):
+            colour = bars.pixelColor(names + 20, round((k + 0.5) * line))
+            if contrast(colour, background) < 3:
+                found.append(f"the bar of {row.name}: {contrast(colour, background):.1f}")
+    return found
+
+
+def test_no_state_of_the_docks_is_cut_or_beyond_a_small_screen(viewer: Any, wait: Wait, settle: Settle, appearance: Any) -> None:
+    """Every state of tools/dock_states.py, in dark; those with colours of ours in light as well."""
+    viewer.window.resize(*SCREEN)
+    found, seen = [], 0
+    for name, docks in walk(viewer, wait):
+        seen += 1
+        window = docks[0].window()
+        in_light = name in ("odd voxels, edit open", "fitted", "quality measured")
+        for theme in ("dark", "light") if in_light else ("dark",):
+            appearance.theme = theme
+            for dock in docks:
+                words = settle(lambda dock=dock: [*problems(dock), *unreadable(dock)])
+                found += [f"{name}, {theme}: {line}" for line in words]
+            if (window.width(), window.height()) != SCREEN:
+                found.append(f"{name}: the window has {window.size()}")
+            least = window.minimumSizeHint()
+            if least.width() > SCREEN[0] or least.height() > SCREEN[1]:
+                found.append(f"{name}: the window needs {least}")
+    assert seen > 20
+    assert not found, "\n".join(found)
+
+
+def test_no_digit_is_cut_at_any_font_size_and_dock_width(
+    viewer: Any, dock: Any, settle: Settle, small: Volume, appearance: Any
+) -> None:
+    viewer.window.resize(*SCREEN)
+    add(viewer, small)
+    dock.source_panel.edit.setChecked(True)
+    dock.method_panel.more.set_open(True)
+    holder, found = _holder(dock), []
+    for size, width in ((7, 100), (9, 450), (14, 100), (20, 100), (20, 700), (9, 100)):
+        appearance.font_size = size
+        dock.window().resizeDocks([holder], [width], Qt.Orientation.Horizontal)
+        for number in NUMBERS:
+            for field in fields(dock):
+                if isinstance(field, NumberField):
+                    field.setText(number)
+            dock.source_panel.voxel.setText(f"{number}, {number}, {number}")
+            dock.method_panel.seed.setValue(2**31 - 1)
+            dock.method_panel.budget.setValue(123456.78)
+            cut = settle(lambda: [f"{f.text()} lacks {missing(f)}" for f in fields(dock) if missing(f) > 0])
+            found += [f"{words} in {width} with font {size}" for words in cut]
+        assert dock.width() <= SCREEN[0]
+    assert not found
+    assert {dock.scales_panel.dt, dock.source_panel.interval, dock.method_panel.seed.lineEdit()} <= set(fields(dock))
+
+
+def _holder(widget: Any) -> QDockWidget:
+    while not isinstance(widget, QDockWidget):
+        widget = widget.parentWidget()
+    return widget
+
+
+def test_large_recordings_are_described_whole(viewer: Any, dock: Any, settle: Settle) -> None:
+    class Large:
+        shape, dtype, ndim, size = (1000, 300, 12345, 12345), np.dtype("uint16"), 4, 2
+
+        def __getitem__(self, key: Any) -> Any:
+            return np.zeros([len(range(*k.indices(n))) for k, n in zip(key, self.shape, strict=False)], np.uint16)
+
+    viewer.window.resize(*SCREEN)
+    viewer.add_image(
+        Large(),
+        name="large",
+        multiscale=False,
+        contrast_limits=(0, 1),
+        scale=(0.222, 0.15, 0.0667, 0.0667),
+        units=("s", "um", "um", "um"),
+    )
+    assert "1000 x 300 x 12345 x 12345" in dock.source_panel.summary.text()
+    assert not settle(lambda: problems(dock))
+
+
+def test_the_second_dock_comes_as_a_tab_in_front_and_what_was_folded_stays_folded(viewer: Any, dock: Any, wait: Wait) -> None:
+    section = dock.scales_panel.parentWidget().parentWidget()
+    assert dock.scales_panel.isVisible()
+    section.header.click()
+    assert not dock.scales_panel.isVisible() and dock.source_panel.isVisible()
+    _, quality = viewer.window.add_plugin_dock_widget("napari-spatimeinr", "SpatimeINR Quality")
+    wait(lambda: _holder(quality) in dock.window().tabifiedDockWidgets(_holder(dock)))
+    wait(lambda: not quality.visibleRegion().isEmpty())
+    assert dock.visibleRegion().isEmpty()
+    viewer.window.remove_dock_widget(dock)
+    _, again = viewer.window.add_plugin_dock_widget("napari-spatimeinr", "SpatimeINR")
+    wait(lambda: not again.source_panel.visibleRegion().isEmpty())
+    assert again is not dock and not again.scales_panel.isVisible()
+    assert _holder(again) in again.window().tabifiedDockWidgets(_holder(quality))
+
+
+def test_sliders_say_what_they_do(dock: Any, viewer: Any, small: Volume) -> None:
+    add(viewer, small)
+    panel = dock.scales_panel
+
+    def said() -> list[str]:
+        return [f"{row.name.text()} {row.factor.text()} {row.words.text()}" for row in panel._rows]
+
+    panel.time.setValue(2.5)
+    panel.z.setValue(2)
+    assert said() == ["time: 2.5 x more frames", "z: 2 x finer", "y, x: 1 x, as recorded"]
+    panel._rows[2].factor.setText("0.5")
+    panel._rows[2].factor.editingFinished.emit()
+    assert panel.yx.value() == 0.5 and said()[2] == "y, x: 0.5 x as fine"
+    panel.isotropic.setChecked(True)
+    assert said()[1] == "z: 1 x, as recorded" and panel.dz.text() == "0.5"
+
+
+# -- words ---------------------------------------------------------------------------------
+
+
+def test_gains_are_said_as_errors() -> None:
+    assert gain_words(3.6) == "34 % less RMS error than linear interpolation on frames it had not seen (+3.6 dB)"
+    assert gain_words(-1.0).startswith("12 % more RMS error than") and gain_words(0.01).startswith("the same RMS error as")
+
+
+def test_a_constant_recording_says_one_thing(viewer: Any, dock: Any, wait: Wait, small: Volume, click: Any) -> None:
+    add(viewer, Volume(np.full(small.shape, 7.0, np.float32), small.spacing, units=small.units), contrast_limits=(0, 10))
+    fitted(dock, click, wait)
+    words = dock.progress_panel.message.text()
+    assert words.startswith('"cells": All intensities are equal') and words.count(".") == 1
+    assert not dock.progress_panel.errors.isVisible()
+
+
+def test_one_frame_is_not_judged_against_interpolation_in_time() -> None:
+    said = {"chosen": {"motion": False, "latents": False, "axial": True}, "reasons": {"motion": "one time point: nothing moves"}}
+    assert "Interpolation was better" not in result_sentence(said, False)
+
+
+# -- nothing stale -------------------------------------------------------------------------
+
+
+def test_words_and_bars_go_with_their_layer(viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume) -> None:
+    layer = add(viewer, small)
+    fitted(dock, click, wait)
+    message, errors = dock.progress_panel.message, dock.progress_panel.errors
+    words = message.text()
+    assert words.startswith('"cells": ') and errors.isVisible()
+    other = add(viewer, small)
+    other.name = "others"
+    assert message.text() == words
+    dock.source_panel.select(other)
+    assert message.text() == "" and not errors.isVisible()
+    dock.source_panel.select(layer)
+    assert message.text() == words and errors.isVisible()
+    layer.data = np.asarray(small.data)[:, :4]
+    assert message.text() == "" and not errors.isVisible()
+    dock.message("something about what is there")
+    viewer.layers.clear()
+    assert message.text() == "" and not errors.isVisible() and "Open a recording" in dock.source_panel.summary.text()
+
+
+def test_a_question_that_is_answered_goes(viewer: Any, dock: Any, click: Any, small: Volume) -> None:
+    viewer.add_image(np.asarray(small.data), name="cells")
+    click(dock.fit_button)
+    assert "does not say" in dock.progress_panel.message.text()
+    dock.source_panel.interval.setText("60")
+    dock.source_panel.time_unit.setCurrentText("s")
+    click(dock.source_panel.apply)
+    assert dock.progress_panel.message.text() == ""
+
+
+def test_what_is_fitted_is_named_while_another_layer_is_chosen(
+    viewer: Any,
+    dock: Any,
+    click: Any,
+    wait: Wait,
+    small: Volume,
+) -> None:
+    add(viewer, small)
+    begun(dock, click, wait)
+    other = add(viewer, small)
+    other.name = "others"
+    dock.source_panel.select(other)
+    told: list[str] = []
+    dock.fitter.progressed.connect(lambda state: told.append(dock.progress_panel.message.text()))
+    wait(lambda: len(told) > 2)
+    assert all(words.startswith('Fitting "cells"') for words in told)
+    assert 'A fit of "cells" is running' in dock.fit_button.toolTip() and not dock.progress_panel.errors.isVisible()
+    viewer.layers.remove(viewer.layers["cells"])
+    wait(lambda: len(told) > 5)
+    assert told[-1].startswith('Fitting "cells"')
+    click(dock.stop_button)
+    wait(lambda: not dock.fitter.running)
+    dock.source_panel.select(viewer.layers[0])
+    assert PREVIEW in viewer.layers
