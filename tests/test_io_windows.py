@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from napari_spatimeinr.errors import SaveError
 from napari_spatimeinr.io import atomic, names, present, read, write
 from napari_spatimeinr.volume import Volume
 
+fcntl = pytest.importorskip("fcntl", reason="what simulates Windows needs another system")
 NAMES = ["a.nii", "a.nii.gz", "e_{t:02}.nii.gz", "a.tif", "a.ome.tif", "a.ome.zarr"]
 SMALL = np.random.default_rng(0).integers(0, 60000, (3, 2, 5, 6)).astype("u2")
 MADE = {"spatimeinr": {"seed": 3}}
