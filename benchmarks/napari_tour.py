@@ -79,16 +79,19 @@ def main() -> None:
     from napari_spatimeinr._napari.placement import from_volume
     from napari_spatimeinr._napari.preview import PreviewArray
     from napari_spatimeinr._napari.progress_panel import ProgressPanel
+    from napari_spatimeinr._napari.time_link import TimeLink
 
     inside = [0.0]
     for owner, name in ((napari.Viewer, "add_image"), (Image, "refresh"), (Dims, "set_point"), (LayerList, "remove")):
         napari_call(owner, name, inside)
     for name in ("data", "scale", "translate"):
         napari_setter(Image, name, inside)
-    for name in ("start_fit", "render_to_layer", "stop", "_on_fit_progress", "_on_scales", "_on_scrub", "_on_dims"):
+    for name in ("start_fit", "render_to_layer", "stop", "_on_fit_progress", "_on_scales"):
         timed(FitWidget, name, inside)
     for name in ("_on_source", "_on_layers", "_on_inserted", "_refresh", "_on_ended", "_show_estimate"):
         timed(FitWidget, name, inside)
+    for name in ("to_viewer", "to_scrubber"):
+        timed(TimeLink, name, inside)
     for name in ("show_fit", "show_share"):
         timed(ProgressPanel, name, [0.0])
     timed(Workplace, "_on_drawn", inside)

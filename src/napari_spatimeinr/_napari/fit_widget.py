@@ -17,7 +17,6 @@ from .keys import MODEL
 from .method_panel import MethodPanel
 from .output import Output
 from .output_panel import OutputPanel
-from .placement import time_factor
 from .progress_panel import ProgressPanel
 from .scales import Scales
 from .scales_panel import ScalesPanel
@@ -27,6 +26,7 @@ from .session import Session
 from .settings import settings
 from .source_panel import SourcePanel
 from .theme import Colours, colours
+from .time_link import TimeLink
 
 ASK = (
     "This layer does not say how far apart its frames and voxels are: enter it above and press 'Apply to layer', "
@@ -54,6 +54,7 @@ class FitWidget(Dock):
         self.output_panel = OutputPanel()
         self.output = Output(napari_viewer, self.results, self.output_panel, self)
         self.estimator = Estimator(self.engine, self)
+        self.time_link = TimeLink(napari_viewer, self.source_panel, self.scales_panel, self.session)
         self.fit_button, self.stop_button = QPushButton("Fit SpatimeINR"), QPushButton("Stop")
         self.stop_button.setToolTip("End what is running; a fit keeps what it has learned so far")
         self._lay_out()
@@ -91,7 +92,7 @@ class FitWidget(Dock):
         self.source_panel.changed.connect(self._on_source)
         self.method_panel.changed.connect(self._show_estimate)
         self.scales_panel.changed.connect(self._on_scales)
-        self.scales_panel.scrubbed.connect(self._on_scrub)
+        self.scales_panel.scrubbed.connect(self.time_link.to_viewer)
         output = self.output_panel
         output.render.clicked.connect(self.render_to_layer)
         output.save.connect(self.save_rendering)
@@ -115,7 +116,7 @@ class FitWidget(Dock):
             [
                 (layers.inserted, self._on_inserted),
                 (layers.removed, self._on_layers),
-                (self._viewer.dims.events.point, self._on_dims),
+                (self._viewer.dims.events.point, self.time_link.to_scrubber),
             ]
         )
 
@@ -243,24 +244,6 @@ class FitWidget(Dock):
             except SpatimeINRError as error:
                 self.message(str(error))
 
-    def _time_axis(self) -> int | None:
-        source = self.source_panel.source
-        axis = None if source is None or "t" not in source.axes else self._viewer.dims.ndim - len(source.axes)
-        return axis if axis is not None and axis >= 0 else None
-
-    def _on_scrub(self, index: float) -> None:
-        session, axis = self.session(), self._time_axis()
-        source = self.source_panel.source
-        if axis is not None and source is not None:
-            time = session.time_of(index) if session is not None else source.time_of(index)
-            self._viewer.dims.set_point(axis, time * time_factor(source.placement, self._viewer.dims, axis))
-
-    def _on_dims(self) -> None:
-        session, axis = self.session(), self._time_axis()
-        if axis is not None and session is not None:
-            time = float(self._viewer.dims.point[axis]) / time_factor(session.source.placement, self._viewer.dims, axis)
-            self.scales_panel.set_index(session.index_of(time))
-
     def _on_preview(self, on: bool) -> None:
         session = self.session()
         if session is not None and on != (session.layer is not None):
@@ -304,7 +287,7 @@ class FitWidget(Dock):
         self.scales_panel.set_recording(*((volume.grid, volume.units) if volume is not None else (None, ("frame", "voxel"))))
         if session is not None:
             self.scales_panel.set_scales(session.scales)
-            self._on_dims()
+            self.time_link.to_scrubber()
         self._forget_others()
         self._show_estimate()
 
