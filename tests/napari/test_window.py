@@ -95,6 +95,17 @@ def test_no_state_of_the_docks_is_cut_or_beyond_a_small_screen(viewer: Any, wait
     assert not found, "\n".join(found)
 
 
+def test_warnings_are_readable_in_both_themes(viewer: Any, dock: Any, settle: Settle, small: Volume, appearance: Any) -> None:
+    add(viewer, small, scale=(60, 0.1, 0.5, 0.5))
+    assert "smaller than the pixel" in dock.source_panel.questions.text() and dock.source_panel.questions.isVisible()
+    colours = set()
+    for theme in ("light", "dark"):
+        appearance.theme = theme
+        assert not settle(lambda: unreadable(dock))
+        colours.add(dock.source_panel.questions.palette().windowText().color().name())
+    assert len(colours) == 2, "they follow the theme"
+
+
 def test_no_digit_is_cut_at_any_font_size_and_dock_width(
     viewer: Any, dock: Any, settle: Settle, small: Volume, appearance: Any
 ) -> None:
