@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from napari_spatimeinr import Volume, fit
-from napari_spatimeinr._napari.progress_panel import result_sentence
+from napari_spatimeinr._napari.sentences import result_sentence
 
 
-def test_a_constant_recording_says_one_thing():
+def test_a_constant_recording_says_one_thing() -> None:
     for shape in ((4, 3, 8, 8), (1, 3, 8, 8)):
         field = fit(Volume(np.full(shape, 7, np.uint8)), "fast", device="cpu")
         said = result_sentence(field.provenance, False)
