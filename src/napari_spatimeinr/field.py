@@ -20,7 +20,8 @@ from .io.lazy import Source
 from .model.build import build_network
 from .model.frames import Frames, Levels
 from .model.network import Network
-from .render import Confidence, Disagreement, Renderer
+from .quantities import Confidence, Disagreement
+from .render import Renderer
 from .render_published import PublishedRenderer
 from .rendered import RenderedArray
 from .trusted import trusted_device, warned_device
