@@ -311,7 +311,7 @@ def test_a_lazy_recording_is_read_frame_by_frame_and_in_blocks(volume, gated):
 
 
 def test_rendering_a_little_reads_a_little():
-    data = phantom((4, 8, 80, 80), motion=1.0)[0].data
+    data = phantom((4, 64, 40, 40), motion=1.0)[0].data
     lazy = Lazy(data)
     field = fit(Volume(lazy), config={"motion": {"enabled": False}, "latents": {"enabled": False}}, device="cpu")
     lazy.total = 0

@@ -238,11 +238,19 @@ def test_a_folder_of_tiffs_is_one_recording(tmp_path: Path) -> None:
 
 
 def test_what_is_not_ours_is_left_to_others(tmp_path: Path) -> None:
-    (tmp_path / "empty").mkdir()
-    for name in ("a.png", "b.csv", "empty"):
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "a.png").touch()
+    for name in ("a.png", "b.csv", "pictures"):
         assert get_reader(str(tmp_path / name)) is None
     assert get_reader([str(tmp_path / "a.tif"), str(tmp_path / "b.tif")]) is None
     assert get_reader([str(tmp_path / "a.tif")]) is not None
+
+
+def test_an_empty_folder_is_told(tmp_path: Path) -> None:
+    reader = get_reader(str(tmp_path))
+    assert reader is not None
+    with pytest.raises(FormatError, match="empty"):
+        reader(str(tmp_path))
 
 
 @pytest.mark.parametrize("name", ["x.nii", "x.tif", "x.spatimeinr"])
