@@ -129,7 +129,7 @@ def test_quality_is_measured_under_a_storm_and_says_of_what(
     viewer.layers.remove(viewer.layers[PREVIEW])
     viewer.layers.remove(viewer.layers["one"])
     storm(lambda: not quality.results.running, quality.swipe)
-    assert quality.message.text().startswith('"one": ') and quality.scores.errors.rows
+    assert quality.message.text().startswith('"one" was removed') and not quality.scores.errors.rows
     quality.recording.setCurrentText("two")
     assert quality.message.text() == "" and not quality.scores.errors.rows and quality.table.rowCount() == 0
 

@@ -163,6 +163,16 @@ class QualityWidget(Dock):
         self.message.setText(words)
         self.measure.setEnabled(not self.results.running)
         self.stop_button.setEnabled(self.results.running)
+        if not self.results.running:
+            self._forget_missing()
+
+    def _forget_missing(self) -> None:
+        """Scores of what was removed or changed while it was measured are about nothing that is there."""
+        layer = self._measured_of
+        if layer is not None and (layer not in self._viewer.layers or _same(layer) != self._measured_about):
+            self.scores.clear()
+            self._measured_of, self._measured_about, self._measured_words = None, None, ""
+            self.message.setText(f'"{layer.name}" was removed or changed while it was measured; measure again.')
 
     def _on_layers(self) -> None:
         for box, wanted in ((self.recording, _is_recording), (self.preview, is_preview)):
