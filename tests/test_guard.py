@@ -162,6 +162,20 @@ def test_a_spline_in_time_stays_within_the_frames_around(dtype):
     assert np.abs(out[1::4] - np.asarray(field.interpolated().lazy(time_scale=4))[1::4]).max() > 0.01 * high
 
 
+@pytest.mark.parametrize("high", [1, 255])
+def test_nothing_is_rendered_beyond_the_range_of_the_frames_around(high):
+    """A spline in space overshoots at the edges of what is either there or not, by a fifth of its brightness."""
+    scene = np.asarray(phantom((4, 6, 20, 20), kind="nuclei", motion=2.0, photons=0, read=0)[0].data) > 0.4
+    data = np.where(scene, high, 0).astype(np.uint8)
+    data[2:] //= 2 if high > 1 else 1
+    field = fit(Volume(data), config={**MOTION, "gate": False}, device="cpu")
+    out = np.asarray(field.lazy(time_scale=4, scale=2))
+    assert field.network.velocity is not None
+    for i, t in enumerate(np.arange(len(out)) / 4):
+        near = data[int(np.floor(t)) : int(np.ceil(t)) + 1]
+        assert out[i].min() >= near.min() and out[i].max() <= near.max()
+
+
 @pytest.mark.parametrize("dtype", [bool, np.uint8])
 def test_nothing_is_rendered_that_the_type_of_the_recording_cannot_hold(dtype):
     scene = np.asarray(phantom((4, 6, 20, 20), kind="nuclei", motion=2.0, photons=0, read=0)[0].data) > 0.4
@@ -179,7 +193,7 @@ def test_empty_frames_do_not_decide_what_is_bright():
     bright[:, :, 2:5, 2:5] += 200
     whole, _, _ = estimate_levels(np.concatenate([bright, dark]).astype(np.float32))
     alone, _, _ = estimate_levels(bright.astype(np.float32))
-    assert whole == Levels(alone.offset, alone.scale, (1.0,) * 605)
+    assert (whole.offset, whole.scale, whole.gains) == (alone.offset, alone.scale, (1.0,) * 605)
     flash = np.concatenate([bright, bright[:4]])
     flash[2] += 5000
     assert estimate_levels(flash)[0].scale == pytest.approx(np.subtract(*np.percentile(flash, (99.8, 0.5))), rel=1e-3)

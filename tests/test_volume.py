@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from napari_spatimeinr import evaluate, fit
 from napari_spatimeinr.axes import Grid
 from napari_spatimeinr.errors import GridError, InputError
 from napari_spatimeinr.volume import Volume
@@ -67,3 +69,16 @@ def test_open_and_save(tmp_path: Path) -> None:
         assert np.array_equal(again.data, volume.data)
         assert again.spacing == pytest.approx(volume.spacing)
         assert again.units == volume.units
+
+
+@pytest.mark.parametrize("units", ["um", ("s",), ("s", "um", "um"), ("s", ""), (1, 2), ("s", "u\nm")])
+def test_units_are_a_pair_of_words(units: Any) -> None:
+    with pytest.raises(InputError, match="pair, of time and of space"):
+        Volume(np.zeros((2, 2, 2, 2)), units=units)
+
+
+@pytest.mark.parametrize("call", [fit, evaluate])
+@pytest.mark.parametrize("what", [np.zeros((4, 2, 8, 8)), "a.nii", None])
+def test_what_is_no_volume_is_told(call: Any, what: Any) -> None:
+    with pytest.raises(InputError, match=r"needs a Volume.*Volume\.open"):
+        call(what)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .errors import GridError, InputError
 from .field import Field
-from .render import SAME
+from .model.frames import SAME
 
 SLAB = 1_000_000
 """Voxels followed at once."""

@@ -60,8 +60,9 @@ def volume_of(header: dict[str, Any], frames: Any) -> Volume:
 def levels_of(header: dict[str, Any], count: int) -> Levels:
     """The intensity levels of ``count`` frames a header tells of; raises what comes of a header that is none."""
     raw = header["levels"]
-    levels = Levels(float(raw["offset"]), float(raw["scale"]), tuple(float(g) for g in raw["gains"]))
-    if len(levels.gains) != count or not min(levels.scale, *levels.gains) > 0:
+    ranges = tuple((float(low), float(high)) for low, high in raw.get("ranges", ()))
+    levels = Levels(float(raw["offset"]), float(raw["scale"]), tuple(float(g) for g in raw["gains"]), ranges)
+    if len(levels.gains) != count or len(ranges) not in (0, count) or not min(levels.scale, *levels.gains) > 0:
         raise ValueError("its intensity levels do not fit its frames")
     return levels
 

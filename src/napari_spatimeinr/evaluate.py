@@ -22,7 +22,7 @@ from .config import Config, make_config
 from .device import peak_memory
 from .errors import InputError
 from .fit import FitProgress, fit
-from .volume import Volume
+from .volume import Volume, check_volume
 
 ABLATIONS: dict[str, dict[str, Any]] = {
     "without latents": {"latents": {"enabled": False}},
@@ -109,8 +109,9 @@ def evaluate(
     Raises
     ------
     InputError
-        If nothing could be scored, or a baseline or hold-out is unknown.
+        If it is no Volume, nothing could be scored, or a baseline or hold-out is unknown.
     """
+    check_volume(volume, "evaluate")
     if hold_out not in ("time", "z"):
         raise InputError(f"hold_out is 'time' or 'z', got {hold_out!r}.")
     for name in baselines:

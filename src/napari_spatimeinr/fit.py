@@ -19,7 +19,7 @@ from .training.levels import estimate_levels, fingerprint
 from .training.schedule import Schedule
 from .training.stages import run
 from .trusted import trusted_device
-from .volume import Volume
+from .volume import Volume, check_volume
 
 __all__ = ["FitProgress", "fit", "fit_steps"]
 
@@ -82,6 +82,7 @@ def fit_steps(
     Closing the generator cancels; the last ``FitProgress.field`` stays usable. Its return value is the Field.
     """
     began = time.monotonic()
+    check_volume(volume, "fit")
     if roi is not None:
         volume = volume.crop(check_roi(roi, volume.shape))
     options = make_config(preset, config)

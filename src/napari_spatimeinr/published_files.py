@@ -11,12 +11,12 @@ from typing import Any
 import torch
 
 from .config import Config
+from .described import levels_of
 from .device import resolve_precision
 from .errors import FormatError, InputError
 from .field import Field
 from .io.atomic import replacing
 from .model.build import build_network
-from .model.frames import Levels
 from .trusted import warned_device
 from .volume import Volume
 
@@ -70,8 +70,7 @@ def load(folder: Path, volume: Volume, sha256: str, device: str) -> Field:
         weights = {name: tensor.numpy() for name, tensor in (current["weights"] | latents).items()}
         if facts["provenance"]["input"]["sha256"] != sha256:
             raise InputError(f"{folder} holds a model of another recording; give that one, or train in another folder.")
-        raw = facts["levels"]
-        levels = Levels(float(raw["offset"]), float(raw["scale"]), tuple(float(g) for g in raw["gains"]))
+        levels = levels_of(facts, volume.shape[0])
         shape = volume.shape[1:]
         network = build_network(weights, shape, config, where, resolve_precision(config.precision, where), {})
         return Field(volume, network, levels, config, where, "linear", facts["provenance"])

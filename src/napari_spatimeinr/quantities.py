@@ -12,10 +12,10 @@ from torch import Tensor
 from .config import RenderOptions
 from .model.boxes import in_boxes, linear_in
 from .model.confidence import widths
-from .model.frames import Box, Frames
+from .model.frames import SAME, Box, Frames
 from .model.motion import Displaced
 from .model.network import Network, around
-from .render import SAME, Renderer
+from .render import Renderer
 from .tiles import Finer
 
 

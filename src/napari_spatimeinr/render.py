@@ -18,7 +18,7 @@ from torch import Tensor
 from .config import RenderOptions
 from .interpolation import segment, temporal_weights
 from .model.boxes import cubic_in, in_boxes, linear_in
-from .model.frames import Box, Frames
+from .model.frames import SAME, Box, Frames
 from .model.motion import Displaced
 from .model.network import Network, around
 from .model.rendering import quadrature
@@ -31,8 +31,6 @@ SPAN = 160
 """Voxels along an axis that points computed at once may lie apart."""
 SMALLEST_CACHE = 640 * 2**20
 """Bytes of encoded boxes kept at least: what planes of 512 x 512 voxels need between two frames."""
-SAME = 1e-6
-"""Times closer to a frame than this (in frames) are that frame."""
 
 
 class Renderer:
@@ -121,7 +119,11 @@ class Renderer:
     def _raw(self, value: Tensor, t: float) -> Tensor:
         levels = self.frames.levels
         low, high = _limits(np.dtype(self.frames.data.dtype))
-        # Splines overshoot at edges; beyond what the recording's type holds there is nothing to be found.
+        axial = self.network.axial
+        if axial is None or not axial.sharpen:
+            # Splines overshoot at edges; only where blur is undone something is brighter than in the frames around.
+            lowest, highest = levels.limits(t)
+            low, high = max(low, lowest), min(high, highest)
         return (value * (levels.scale * levels.gain(t)) + levels.offset).clamp(low, high)
 
     def _value(self, t: float, positions: tuple[Tensor, Tensor, Tensor], finer: Finer) -> Tensor:

@@ -14,7 +14,8 @@ from .axes import Grid
 from .duck import DuckArray
 from .errors import OutOfMemoryError
 from .io.cast import convert_dtype, resolve_dtype
-from .render import SAME, Renderer
+from .model.frames import SAME
+from .render import Renderer
 
 MOST_CACHED = 64 * 2**20
 

@@ -29,7 +29,7 @@ class Volume:
     Raises
     ------
     InputError
-        If the data are not four-dimensional and real.
+        If the data are not four-dimensional and real, or the units no pair of words.
     GridError
         If the spacing or the origin is impossible.
     """
@@ -56,6 +56,8 @@ class Volume:
             raise InputError(f"Intensities must be real numbers, got {dtype}; convert the recording first.")
         self.data = data
         self.grid = Grid(tuple(data.shape), spacing, origin, times)
+        if isinstance(units, str) or len(units) != 2 or not all(isinstance(u, str) and u and u.isprintable() for u in units):
+            raise InputError(f"Units are a pair, of time and of space, for example ('s', 'um'); got {units!r}.")
         self.units = (str(units[0]), str(units[1]))
         self.orientation = None if orientation is None else np.asarray(orientation, dtype=np.float64).reshape(3, 3)
         self.metadata: dict[str, Any] = dict(metadata or {})
@@ -100,3 +102,18 @@ class Volume:
         from .io import write
 
         return write(self, path, **how)
+
+
+def check_volume(volume: Any, who: str) -> None:
+    """Refuse what is no recording.
+
+    Raises
+    ------
+    InputError
+        If it is something else, for example an array or the name of a file.
+    """
+    if not isinstance(volume, Volume):
+        raise InputError(
+            f"{who} needs a Volume, got {type(volume).__name__}; make one with Volume.open(path), "
+            "or of an array (t, z, y, x) with Volume(array, spacing=(dt, dz, dy, dx))."
+        )

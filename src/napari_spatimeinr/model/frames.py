@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,20 +14,33 @@ Box = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 """Half-open voxel ranges (z, y, x); they may reach beyond the frame, which is mirrored there."""
 
 
+SAME = 1e-6
+"""Times closer to a frame than this (in frames) are that frame."""
+
+
 @dataclass(frozen=True)
 class Levels:
     """How intensities become numbers near 0..1, frame by frame.
 
     ``normalised = (raw - offset) / (scale * gain[k])``
+
+    ranges : the lowest and the highest raw value of each frame; empty where they are not known (files of earlier versions).
     """
 
     offset: float
     scale: float
     gains: tuple[float, ...]
+    ranges: tuple[tuple[float, float], ...] = ()
 
     def gain(self, t: float) -> float:
         """Gain at a time in frames, linear between frames."""
         return float(np.interp(t, np.arange(len(self.gains)), self.gains))
+
+    def limits(self, t: float) -> tuple[float, float]:
+        """The lowest and the highest raw value of the frames around a time in frames; infinite where they are not known."""
+        last = len(self.ranges) - 1
+        near = self.ranges[max(0, math.floor(t + SAME)) : min(last, math.ceil(t - SAME)) + 1]
+        return min((low for low, _ in near), default=-math.inf), max((high for _, high in near), default=math.inf)
 
 
 def grown(box: Box, margin: int) -> Box:

@@ -18,7 +18,7 @@ MOST_HASHED = 2**30
 
 
 def estimate_levels(data: Any) -> tuple[Levels, list[str], bool]:
-    """Offset and scale from percentiles of a regular sample of every frame, what was noticed, and whether all is equal.
+    """Offset and scale from percentiles of a regular sample of every frame, ranges, what was noticed, and whether all is equal.
 
     Raises
     ------
@@ -27,7 +27,7 @@ def estimate_levels(data: Any) -> tuple[Levels, list[str], bool]:
     """
     count = int(data.shape[0])
     per_frame = max(1, MOST_SAMPLES // count)
-    samples, missing, total = [], 0, 0
+    samples, ranges, missing, total = [], [], 0, 0
     for k in range(count):
         frame = np.asarray(data[k]).reshape(-1)
         part = frame[:: max(1, frame.size // per_frame)].astype(np.float32)
@@ -35,8 +35,11 @@ def estimate_levels(data: Any) -> tuple[Levels, list[str], bool]:
             bad = frame.size - int(np.count_nonzero(np.isfinite(frame)))
             missing += bad
             part = part[np.isfinite(part)]
+            total += bad
+            frame = frame[np.isfinite(frame)] if bad else frame
         total += frame.size
         samples.append(part)
+        ranges.append((float(frame.min()), float(frame.max())) if frame.size else None)
     values = np.concatenate(samples)
     if values.size == 0:
         raise InputError("The recording holds no finite intensity (all are NaN or infinite); check the file.")
@@ -55,7 +58,9 @@ def estimate_levels(data: Any) -> tuple[Levels, list[str], bool]:
         share = float(np.mean(values == top))
         if share > 0.01 and np.dtype(data.dtype).kind in "iu":
             notes.append(f"{100 * share:.0f} % of the voxels share the highest value {top:g}; the recording may be saturated.")
-    return Levels(low, high - low, (1.0,) * count), notes, constant
+    known = [r for r in ranges if r is not None]
+    whole = min(a for a, _ in known), max(b for _, b in known)
+    return Levels(low, high - low, (1.0,) * count, tuple(r or whole for r in ranges)), notes, constant
 
 
 def _held(samples: list[NDArray[np.float32]]) -> NDArray[np.float32]:
