@@ -16,7 +16,7 @@ from napari_spatimeinr import Field, Volume, fit, phantom
 from napari_spatimeinr.model.axial import InPlane
 from napari_spatimeinr.model.boxes import cubic_in, in_boxes, linear_in
 from napari_spatimeinr.model.sampling import cubic, linear
-from napari_spatimeinr.tiles import Finer, Tiles
+from napari_spatimeinr.tiles import Cache, Finer, Tiles
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -165,7 +165,7 @@ def test_points_further_apart_than_a_box_are_sampled_in_parts():
 @pytest.mark.parametrize("name", ["all parts", "motion"])
 def test_splines_are_the_same_in_every_box(models, name):
     model = models(name)
-    tiles = [Tiles(model.network, model._renderer.frames, 10**8) for _ in range(2)]
+    tiles = [Tiles(model.network, model._renderer.frames, Cache(10**8)) for _ in range(2)]
     finer = (False, False), (model.network.axial is not None, False)
     for planes, lateral in finer:
         kind = Finer(planes, lateral)

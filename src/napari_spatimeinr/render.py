@@ -23,7 +23,7 @@ from .model.motion import Displaced
 from .model.network import Network, around
 from .model.rendering import quadrature
 from .threads import chosen
-from .tiles import Finer, Tiles
+from .tiles import Cache, Finer, Tensors, Tiles
 
 BLOCK = (24, 128, 128)
 """Points (z, y, x) computed at once."""
@@ -43,6 +43,7 @@ class Renderer:
     options : how cells are integrated.
     interpolation : "linear" or "cubic" in time, used where the network has no parts.
     linear : intervals between frames in which the frames are interpolated linearly whatever there is.
+    cache : where encoded boxes are kept; None for a cache of its own.
     """
 
     def __init__(
@@ -52,18 +53,20 @@ class Renderer:
         options: RenderOptions,
         interpolation: str = "linear",
         linear: Collection[int] = (),
+        cache: Tensors | None = None,
     ) -> None:
         self.network = network
         self.frames = frames
         self.options = options
         self.interpolation = interpolation
         self.linear = frozenset(linear)
-        # What is interpolated there: the frames as they are, which a learned part may have spoiled.
-        plain = Network(axial=network.axial, in_plane=network.in_plane)
-        self._plain = Renderer(plain, frames, options) if linear else self
-        z, y, x = frames.shape
-        most = options.cache_bytes or max(SMALLEST_CACHE, min(4 * frames.count * z * y * x, 2 * 2**30))
-        self._tiles = Tiles(network, frames, most)
+        if cache is None:
+            z, y, x = frames.shape
+            cache = Cache(options.cache_bytes or max(SMALLEST_CACHE, min(4 * frames.count * z * y * x, 2 * 2**30)))
+        self._tiles = Tiles(network, frames, cache)
+        # What is interpolated there: the frames as they are, which a learned part may have spoiled. In the same memory.
+        plain = Network(precision=network.precision, axial=network.axial, in_plane=network.in_plane)
+        self._plain = Renderer(plain, frames, options, cache=cache) if linear else self
         self._displaced: OrderedDict[tuple[float, int, float, float], Displaced] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -180,7 +183,8 @@ class Renderer:
         return in_boxes(points * points.new_tensor(factors), self._tiles.fine_shape(finer), sampled)
 
     def _displacement(self, t: float, k: int, positions: tuple[Tensor, Tensor, Tensor]) -> Displaced | None:
-        if self.network.velocity is None or min(int(t), self.frames.count - 2) in self.linear:
+        # Nothing is followed across an interval that is left to linear interpolation.
+        if self.network.velocity is None or any(min(t, k) < i + 1 and i < max(t, k) for i in self.linear):
             return None
         z = float(positions[0].min()), float(positions[0].max())
         key = (t, k, *z)

@@ -62,6 +62,10 @@ def _bytes(value: tuple[Tensor, ...]) -> int:
     return sum(part.numel() * part.element_size() for part in value)
 
 
+Tensors = Cache[tuple[bool, str, int, Box, Finer]]
+"""What tiles are kept in; whether they come from an encoder tells apart the tiles of networks that share it."""
+
+
 class Tiles:
     """Cleaned voxels of any box of a frame, and what is made of them; the frame itself where there is no encoder.
 
@@ -69,10 +73,10 @@ class Tiles:
     whatever is asked for, so that a voxel has the same bits in every box.
     """
 
-    def __init__(self, network: Network, frames: Frames, most_bytes: int) -> None:
+    def __init__(self, network: Network, frames: Frames, cache: Tensors) -> None:
         self.network = network
         self.frames = frames
-        self.cache: Cache[tuple[str, int, Box, Finer]] = Cache(most_bytes)
+        self.cache = cache
 
     def clean(self, k: int, box: Box) -> Tensor:
         """``(1, 1, z, y, x)``."""
@@ -114,7 +118,8 @@ class Tiles:
         size = self._tile(kind, finer)
         for tile in itertools.product(*(_tiles(a, b, n, t) for (a, b), n, t in zip(ranges, shape, size, strict=True))):
             where = (tile[0], tile[1], tile[2])
-            part = self.cache.get((kind, k, where, finer), partial(self._made, kind, k, where, finer))[which]
+            key = self.network.encoder is not None, kind, k, where, finer
+            part = self.cache.get(key, partial(self._made, kind, k, where, finer))[which]
             if out is None:
                 out = part.new_empty(1, part.shape[1], *(b - a for a, b in ranges), dtype=torch.float32)
             # The overlap of tile and range, counted from the start of each.

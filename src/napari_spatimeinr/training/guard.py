@@ -7,16 +7,19 @@ acquired frames are predicted worse than by linear interpolation, those between 
 
 from __future__ import annotations
 
+import math
+import time
+from typing import Any, NamedTuple
+
 import torch
 from torch import Tensor
 
 from ..interpolation import segment
-from ..model.frames import Frames
 from ..model.motion import VelocityField
-from ..model.network import Network
 from . import gate
 from .job import Job, Steps
 from .motion import MotionData, misalignments
+from .schedule import CHECKS
 
 AROUND = 4
 """Intervals on each side that one is compared with."""
@@ -28,6 +31,10 @@ WORSE_DB = 0.5
 """Acquired frames predicted from their neighbours must not be worse than linear by more."""
 POINTS = 2000
 """Points in each interval at which frames are compared."""
+MOST_CHECKED, LEAST_CHECKED = 64, 6
+"""Frames that are predicted from their neighbours, at most and, where there are so many, at least."""
+SHARE = 0.1
+"""Voxels predicted for this, as a share of those trained on: one takes about as long as the other (4 to 5 us on a CPU)."""
 
 
 def jumps(differences: Tensor, still: Tensor) -> list[int]:
@@ -51,20 +58,29 @@ def jumps(differences: Tensor, still: Tensor) -> list[int]:
     return found
 
 
-def find_jumps(job: Job, data: MotionData, times: Tensor) -> list[int]:
-    """The jumps of a recording, given the motion that was found, which is bridged there."""
+class Looked(NamedTuple):
+    """What each interval between frames looks like: the jumps, and the mean squared differences along trajectories."""
+
+    jumps: list[int]
+    differences: list[float]
+
+
+def find_jumps(job: Job, data: MotionData, times: Tensor) -> Looked:
+    """The jumps of a recording, given the motion that was found, which is bridged there; the provenance tells them at once."""
     velocity, seed = job.network.velocity, job.seed
     if not job.config.gate:
-        return []
+        return Looked([], [])
     finest = data.levels[0]
     everywhere = finest.new_ones(1, 1, *finest.shape[2:])
     number = POINTS * (len(times) - 1)
     still = misalignments(None, data, times, everywhere, seed, number)
     moved = still if velocity is None else misalignments(velocity, data, times, everywhere, seed, number)
-    broken = jumps(torch.minimum(still, moved), still)
+    least = torch.minimum(still, moved)
+    broken = jumps(least, still)
     if velocity is not None:
         _bridge(velocity, broken)
-    return broken
+    _tell(job, broken, _parts(job.provenance.get("guard"))[1])
+    return Looked(broken, least.tolist())
 
 
 @torch.no_grad()
@@ -77,19 +93,6 @@ def _bridge(velocity: VelocityField, broken: list[int]) -> None:
         velocity.nodes[i] = velocity.nodes[beside].mean(0)
 
 
-@torch.no_grad()
-def neighbour_gain(network: Network, interpolation: str, frames: Frames, k: int, broken: list[int], seed: int) -> float | None:
-    """Gain over linear (dB) of frame ``k`` predicted from the others, whole or smoothed, whichever is less.
-
-    None where a jump lies beside the frame, or nothing lies on one side of it.
-    """
-    count = frames.count
-    if not 0 < k < count - 1 or k in broken or k - 1 in broken:
-        return None
-    numbers = segment(float(k), count, broken)
-    return gate.left_out(network, interpolation, frames, k, numbers, seed)
-
-
 def weak(gains: dict[int, float], count: int, least: float) -> list[int]:
     """Intervals at both ends of which (of one, at the ends of what is known) frames gain less than ``least`` over linear."""
     out = []
@@ -100,26 +103,84 @@ def weak(gains: dict[int, float], count: int, least: float) -> list[int]:
     return out
 
 
-def watch(job: Job, broken: list[int]) -> Steps:
-    """Find the intervals that linear interpolation is better for; they go into the provenance, with a sentence."""
-    network, count = job.network, job.frames.count
-    if not job.config.gate or (network.velocity is None and network.encoder is None and job.interpolation == "linear"):
+def watch(job: Job, looked: Looked) -> Steps:
+    """Find the intervals that linear interpolation is better for, on some of the frames where there are many."""
+    network, count, broken = job.network, job.frames.count, looked.jumps
+    if not job.config.gate:
         return
+    if network.velocity is None and network.encoder is None and job.interpolation == "linear":
+        _tell(job, [], [])  # linear everywhere anyway
+        job.schedule.planned[CHECKS] = 0
+        return
+    before = _parts(job.provenance.get("guard"))[1]
+    number = _affordable(job)
+    waiting = order(looked, number)
+    job.schedule.planned[CHECKS] = min(number, len(waiting))
     gains: dict[int, float] = {}
-    for k in range(1, count - 1):
-        gain = neighbour_gain(network, job.interpolation, job.frames, k, broken, job.seed)
-        if gain is not None:
-            gains[k] = gain
+    while waiting and len(gains) < number and not job.schedule.late(0.98):
+        began, k = time.monotonic(), waiting.pop(0)
+        numbers = segment(float(k), count, broken)
+        gains[k] = gate.left_out(network, job.interpolation, job.frames, k, numbers, job.seed)
+        if gains[k] < -WORSE_DB:
+            # How far this reaches: an interval is trusted where one of its frames is predicted well.
+            beside = [n for n in (k - 1, k + 1) if n in waiting]
+            waiting = beside + [n for n in waiting if n not in beside]
+        _tell(job, broken, [*before, *weak(gains, count, -WORSE_DB)])
+        job.schedule.tick(CHECKS, time.monotonic() - began)
         yield job.progress("checking each interval")
-        if job.schedule.late(0.98):
-            break
-    poor = [i for i in weak(gains, count, -WORSE_DB) if i not in broken]
-    if not broken and not poor:
-        return
-    job.provenance["guard"] = {"linear": sorted([*broken, *poor]), "jumps": broken}
-    for intervals, why in ((broken, "the recording jumps"), (poor, "frames were predicted worse than by linear interpolation")):
-        if intervals:
-            job.provenance["warnings"].append(f"{_named(intervals)} {why}; linear interpolation is used there.")
+    _tell(job, broken, weak(gains, count, -WORSE_DB))
+    job.schedule.planned[CHECKS] = len(gains)
+
+
+def order(looked: Looked, number: int) -> list[int]:
+    """Frames between two others, first those to check if only ``number`` are: where frames differ most, and evenly spread ones.
+
+    Frames beside a jump are not among them.
+    """
+    differences = looked.differences
+    frames = [k for k in range(1, len(differences)) if k not in looked.jumps and k - 1 not in looked.jumps]
+    suspicious = sorted(frames, key=lambda k: -differences[k - 1] - differences[k])
+    half = max(1, min(number, len(frames)) // 2)
+    spread = [frames[(2 * i + 1) * len(frames) // (2 * half)] for i in range(half)] if frames else []
+    mixed = [k for pair in zip(suspicious, spread, strict=False) for k in pair]
+    return list(dict.fromkeys(mixed + suspicious))
+
+
+def _affordable(job: Job) -> int:
+    """How many frames are checked: by work, not by the clock, so that the same seed gives the same result."""
+    trained = job.schedule.trained * math.prod(job.config.latents.crop)
+    checked = min(math.prod(job.frames.shape), gate.MOST_BLOCKS * math.prod(gate.BLOCK))
+    return max(LEAST_CHECKED, min(MOST_CHECKED, int(SHARE * trained / checked)))
+
+
+def inherit(job: Job, old: dict[str, Any] | None) -> None:
+    """Start with the guard of a fit that is gone on from."""
+    if job.config.gate:
+        _tell(job, *_parts(old))
+
+
+def _parts(known: dict[str, Any] | None) -> tuple[list[int], list[int]]:
+    """Jumps and poor intervals of a guard in a provenance."""
+    known = known or {}
+    broken = [int(i) for i in known.get("jumps", ())]
+    return broken, [int(i) for i in known.get("linear", ()) if int(i) not in broken]
+
+
+def _tell(job: Job, broken: list[int], poor: list[int]) -> None:
+    """Put the intervals into the provenance, with their sentences, instead of those that were there."""
+    warnings = job.provenance["warnings"]
+    for said in _sentences(*_parts(job.provenance.pop("guard", None))):
+        if said in warnings:
+            warnings.remove(said)
+    poor = sorted(set(poor) - set(broken))
+    if broken or poor:
+        job.provenance["guard"] = {"linear": sorted([*broken, *poor]), "jumps": broken}
+        warnings.extend(_sentences(broken, poor))
+
+
+def _sentences(broken: list[int], poor: list[int]) -> list[str]:
+    whys = (broken, "the recording jumps"), (poor, "frames were predicted worse than by linear interpolation")
+    return [f"{_named(found)} {why}; linear interpolation is used there." for found, why in whys if found]
 
 
 def _named(intervals: list[int]) -> str:

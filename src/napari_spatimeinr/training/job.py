@@ -89,7 +89,10 @@ class Job:
     def snapshot(self) -> Field:
         """A Field of what there is by now, independent of further training."""
         network = self.network.copy()
-        provenance = copy.deepcopy(self.provenance) | {"steps": self.schedule.steps, "seconds": round(self.schedule.elapsed(), 2)}
+        provenance = copy.deepcopy(self.provenance) | {
+            "steps": self.schedule.trained,
+            "seconds": round(self.schedule.elapsed(), 2),
+        }
         provenance.setdefault(
             "chosen",
             parts_of(network),

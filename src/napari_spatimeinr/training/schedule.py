@@ -5,6 +5,9 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
+CHECKS = "checks"
+"""The kind of steps that compare and train nothing."""
+
 
 @dataclass
 class Schedule:
@@ -46,6 +49,11 @@ class Schedule:
     def steps(self) -> int:
         """Steps done, all kinds."""
         return sum(self.done.values())
+
+    @property
+    def trained(self) -> int:
+        """Steps of optimisation done."""
+        return self.steps - self.done.get(CHECKS, 0)
 
     @property
     def total(self) -> int:

@@ -19,6 +19,7 @@ from .latents import train
 from .levels import estimate_gains
 from .motion import MotionData, block_mask, misalignments, motion_data, refine, start
 from .published import run_published
+from .schedule import CHECKS
 
 GAIN_VOXELS = 512
 """Frames are compared in brightness on the coarsest level with at least this many voxels; smaller recordings say too little."""
@@ -103,10 +104,10 @@ def _fit(job: Job, data: MotionData) -> Steps:
     job.provenance["smoothness"], job.provenance["curved"] = prior.smoothness, prior.curved
     if motion and job.shared_motion is None:
         yield from _final_motion(job, data, times, prior)
-    broken = guard.find_jumps(job, data, times)
+    looked = guard.find_jumps(job, data, times)
     if latents:
         yield from _final_latents(job, gated=parts is not None)
-    yield from guard.watch(job, broken)
+    yield from guard.watch(job, looked)
     if "confidence" in job.provenance:
         table = job.provenance["confidence"]
         job.provenance["confidence"] = confidence.at_native_gap(table, job.network, job.frames, job.seed)
@@ -118,6 +119,8 @@ def _plan(job: Job, motion: bool, latents: bool, trials: int = 0) -> None:
         job.schedule.planned["motion"] = steps + trials * min(steps, holdout.TRIAL_STEPS)
     if latents:
         job.schedule.planned["latents"] = job.config.latents.steps
+    if job.config.gate:
+        job.schedule.planned[CHECKS] = min(guard.MOST_CHECKED, max(0, job.volume.shape[0] - 2))
 
 
 def _motion_gate(job: Job, data: MotionData, times: Tensor, prior: holdout.Prior) -> Generator[FitProgress, None, bool]:
@@ -174,6 +177,7 @@ def _resumed(job: Job, data: MotionData, old: Field) -> Steps:
     for key in ("hold_out", "confidence", "decided", "smoothness", "curved", "motion_gate", "reasons"):
         if key in old.provenance:
             job.provenance[key] = copy.deepcopy(old.provenance[key])
+    guard.inherit(job, old.provenance.get("guard"))
     job.provenance["resumed_from_steps"] = old.provenance.get("steps", 0)
     job.interpolation = old.interpolation
     job.gain = job.provenance.get("hold_out", {}).get("gain_over_linear_db")
@@ -187,8 +191,8 @@ def _resumed(job: Job, data: MotionData, old: Field) -> Steps:
         weight = float(job.provenance.get("smoothness", options.smoothness[0]))
         yield from job.drive("motion", "motion", refine(velocity, data, times, options, weight, options.steps, job.seed + 2), 0.3)
         velocity.requires_grad_(False)
-    broken = guard.find_jumps(job, data, times)
+    looked = guard.find_jumps(job, data, times)
     if job.network.encoder is not None:
         job.schedule.planned["latents"] = job.config.latents.steps
         yield from _train(job, list(range(job.volume.shape[0])), job.config.latents.steps, None)
-    yield from guard.watch(job, broken)
+    yield from guard.watch(job, looked)
