@@ -135,6 +135,31 @@ def test_only_the_thread_that_computes_is_changed(one_is_best: None) -> None:
     assert torch.get_num_threads() == 2 and in_thread(torch.get_num_threads) == 2
 
 
+def test_a_thread_that_begins_during_a_measurement_has_the_users_number(
+    one_is_best: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[int] = []
+    monkeypatch.setattr(threads, "is_fixed", lambda usual: True)
+
+    def compute() -> None:
+        with chosen():
+            found.append(torch.get_num_threads())
+
+    born, set_number = threading.Thread(target=compute), torch.set_num_threads
+
+    def slowly(count: int) -> None:
+        set_number(count)
+        if count == 1 and born.ident is None:
+            born.start()
+            born.join(0.5)
+
+    monkeypatch.setattr(torch, "set_num_threads", slowly)
+    threads._set_here(1, 2)
+    born.join()
+    set_number(2)
+    assert found == [2]
+
+
 def test_a_fit_and_a_rendering_use_what_is_fastest_and_leave_the_callers_number(
     recording: Volume, one_is_best: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -123,7 +123,7 @@ class _SleepingTeam:
         import torch
 
         size = os.cpu_count() or 1
-        _set_here(size, torch.get_num_threads())
+        _set_here(size, _usual())
         torch.zeros(size * 65_536).add_(1.0)
         while True:
             with self._lock:
@@ -135,6 +135,8 @@ class _SleepingTeam:
 
 
 _MEASURED, _TEAM, _HERE = Measured(_seconds), _SleepingTeam(), threading.local()
+_SETTING = threading.Lock()
+"""Held while torch's number for threads that begin later is not the usual one: a thread takes it once, for good."""
 
 
 def is_fixed(usual: int) -> bool:
@@ -158,7 +160,7 @@ def chosen(threads: int = 0) -> Iterator[None]:
     if getattr(_HERE, "entered", False):
         yield
         return
-    usual = torch.get_num_threads()
+    usual = _usual()
     _HERE.entered = True
     try:
         count = threads or usual
@@ -175,16 +177,24 @@ def chosen(threads: int = 0) -> Iterator[None]:
             torch.set_num_threads(usual)
 
 
+def _usual() -> int:
+    """This thread's number; one that begins now takes it here."""
+    import torch
+
+    with _SETTING:
+        return torch.get_num_threads()
+
+
 def _set_here(count: int, usual: int) -> None:
     """Change this thread alone: torch also keeps the last number set for threads that begin later, so that is put back."""
     import torch
 
-    torch.set_num_threads(count)
-    if count == usual:
-        return
-    other = threading.Thread(target=torch.set_num_threads, args=(usual,))
-    other.start()
-    other.join()
+    with _SETTING:
+        torch.set_num_threads(count)
+        if count != usual:
+            other = threading.Thread(target=torch.set_num_threads, args=(usual,))
+            other.start()
+            other.join()
 
 
 def steps_on(threads: int, steps: Generator[State, None, End]) -> Generator[State, Any, End]:

@@ -21,6 +21,10 @@ from ..errors import FormatError
 from .lazy import LazyArray, as_slice
 
 
+MOST_AT_ONCE = 2**30
+"""Bytes of one read: macOS refuses 2**31 and more, Linux reads fewer."""
+
+
 class StoredFile:
     """A file held open for reading, until it is let go; safe for threads and for processes that were forked.
 
@@ -65,7 +69,7 @@ class StoredFile:
 
     def _read(self, view: memoryview, offset: int) -> int:
         if hasattr(os, "preadv"):
-            return os.preadv(self._descriptor, [view], offset)
+            return os.preadv(self._descriptor, [view[:MOST_AT_ONCE]], offset)
         with self._lock:
             os.lseek(self._descriptor, offset, os.SEEK_SET)
             block = os.read(self._descriptor, min(len(view), 2**24))
