@@ -218,7 +218,7 @@ def test_dask_tells_recordings_apart_by_their_file(tmp_path, kind):
 
 
 def test_more_is_read_than_the_system_reads_at_once(tmp_path, monkeypatch):
-    """macOS refuses to read 2**31 bytes and more at once, into however many buffers."""
+    """As on macOS, which refuses to read 2**31 bytes and more, into however many buffers."""
     if not hasattr(os, "preadv"):
         pytest.skip("files are read in smaller blocks here")
     plain, read = np.arange(2 * 3 * 50 * 60, dtype="u2").reshape(2, 3, 50, 60), os.preadv

@@ -154,6 +154,9 @@ def test_a_model_waits_for_another_one_of_its_name(tmp_path: Path) -> None:
     thread.join()
     assert checkpoint.read_header(path)["n"] == 2 and names(tmp_path) == ["m.spatimeinr"]
 
+    with alone(path), pytest.raises(SaveError, match="is being written already"):
+        checkpoint.write(path, {"n": 3}, {}, Slow(), wait=0)
+
 
 # -- what a killed process leaves ---------------------------------------------------------------
 

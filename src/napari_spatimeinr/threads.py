@@ -150,15 +150,15 @@ def is_fixed(usual: int) -> bool:
 
 
 @contextmanager
-def chosen(threads: int = 0) -> Iterator[None]:
+def chosen(threads: int = 0) -> Iterator[int]:
     """Compute with so many threads; 0 takes those of the caller where the user chose them, else as many as are fastest now.
 
-    Only the thread that enters is changed, and has its number back afterwards.
+    Only the thread that enters is changed, and has its number back afterwards. Yields how many they are.
     """
     import torch
 
     if getattr(_HERE, "entered", False):
-        yield
+        yield torch.get_num_threads()
         return
     usual = _usual()
     _HERE.entered = True
@@ -170,7 +170,7 @@ def chosen(threads: int = 0) -> Iterator[None]:
             count = _MEASURED.best(usual)
         if (count, usual) != (usual, torch.get_num_threads()):
             _set_here(count, usual)
-        yield
+        yield count
     finally:
         _HERE.entered = False
         if torch.get_num_threads() != usual:
@@ -197,11 +197,16 @@ def _set_here(count: int, usual: int) -> None:
             other.join()
 
 
-def steps_on(threads: int, steps: Generator[State, None, End]) -> Generator[State, Any, End]:
-    """The same steps, each with its number of threads (see :func:`chosen`); between them the caller has its own."""
+def steps_on(threads: int, steps: Generator[State, None, End], used: list[int]) -> Generator[State, Any, End]:
+    """The same steps, each with its number of threads (see :func:`chosen`); between them the caller has its own.
+
+    Numbers that were used are added to ``used``.
+    """
     try:
         while True:
-            with chosen(threads):
+            with chosen(threads) as count:
+                if count not in used:
+                    used.append(count)
                 try:
                     state = next(steps)
                 except StopIteration as end:

@@ -10,6 +10,7 @@ import math
 import os
 import threading
 import weakref
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,6 @@ from numpy.typing import NDArray
 
 from ..errors import FormatError
 from .lazy import LazyArray, as_slice
-
 
 MOST_AT_ONCE = 2**30
 """Bytes of one read: macOS refuses 2**31 and more, Linux reads fewer."""
@@ -113,6 +113,9 @@ class StoredArray(NDArrayOperatorsMixin, LazyArray):
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **how: Any) -> Any:
         arrays = (value[...] if isinstance(value, StoredArray) else value for value in inputs)
         return getattr(ufunc, method)(*arrays, **how)
+
+    def is_quick(self, frames: Iterable[int], planes: bool) -> bool:
+        return True
 
     def _block(self, ranges: tuple[range, ...]) -> NDArray[Any]:
         rising = {letter: r if r.step > 0 else r[::-1] for letter, r in zip("TZYX", ranges, strict=True)}
