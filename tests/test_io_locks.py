@@ -225,6 +225,20 @@ def note(place: Path, **changes: Any) -> None:
     place.write_text(json.dumps(facts | changes))
 
 
+@pytest.mark.parametrize("since", ["abc", None, [], 1e300])
+def test_a_note_of_no_sense_does_not_hide_that_another_process_writes(tmp_path: Path, since: Any) -> None:
+    with alone(tmp_path / "a"):
+        note(tmp_path / ".a.lock", since=since)
+        with pytest.raises(SaveError, match="is being written by another process"), alone(tmp_path / "a"):
+            pass
+
+
+def test_a_missing_file_is_not_told_as_a_missing_folder(tmp_path: Path) -> None:
+    with pytest.raises(SaveError, match="could not be written") as caught, replacing(tmp_path / "a.txt"):
+        (tmp_path / "none").read_bytes()
+    assert "folder" not in str(caught.value)
+
+
 @pytest.mark.usefixtures("no_locks")
 def test_without_locks_the_note_decides(tmp_path: Path) -> None:
     lock, stale = tmp_path / ".a.nii.lock", tmp_path / ".a.nii.0123456789ab.nii"

@@ -40,7 +40,7 @@ class Field:
     levels : normalisation of intensities.
     config : the options of the fit.
     interpolation : "linear" or "cubic" in time, used where the network has no parts.
-    provenance : version, seed, device, seconds, steps, ``chosen``, ``hold_out``, ``guard``, input, warnings.
+    provenance : version, seed, device, seconds, steps, threads, ``chosen``, ``hold_out``, ``guard``, input, warnings.
     """
 
     def __init__(

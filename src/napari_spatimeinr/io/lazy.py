@@ -183,6 +183,7 @@ class Part(LazyArray):
         return Part, (self._array, self._ranges)
 
     def is_quick(self, frames: Iterable[int], planes: bool) -> bool:
+        """Whether the other array's frames are."""
         return self._array.is_quick([k + self._ranges[0][0] for k in frames], planes)
 
     def __dask_tokenize__(self) -> Any:
