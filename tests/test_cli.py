@@ -565,6 +565,15 @@ def test_evaluate_reports_every_method(recording_file: Path) -> None:
     assert "spatimeinr" in done.err  # the table
 
 
+def test_evaluate_tells_the_warnings_of_the_fit(tmp_path: Path) -> None:
+    data = phantom((3, 6, 16, 16))[0].data.copy()
+    data[0, 0, 0, :3] = np.nan
+    done = here("evaluate", Volume(data).save(tmp_path / "a.nii"), *QUICK, "--baselines", "linear", "--json")
+    said = "3 of 3072 voxels are not finite; they are filled with the background level."
+    assert done.json["warnings"] == [said]
+    assert f"warning: In the fit of the given frames: {said}" in " ".join(done.err.split())
+
+
 def test_evaluate_along_z_with_one_baseline(recording_file: Path) -> None:
     done = here("evaluate", recording_file, *QUICK, "--hold-out", "z", "--baselines", "linear", "--quiet")
     assert (done.code, done.err) == (0, "")

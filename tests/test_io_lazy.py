@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import errno
 import itertools
 import multiprocessing
 import os
@@ -214,3 +215,20 @@ def test_dask_tells_recordings_apart_by_their_file(tmp_path, kind):
     parts = [read(one).data.part(((0, 1), (0, 2), (0, n), (0, 3))) for n in (2, 2, 3)]
     tokens = [dask.tokenize(part) for part in parts]
     assert tokens[0] == tokens[1] != tokens[2]
+
+
+def test_more_is_read_than_the_system_reads_at_once(tmp_path, monkeypatch):
+    """As on macOS, which refuses to read 2**31 bytes and more, into however many buffers."""
+    if not hasattr(os, "preadv"):
+        pytest.skip("files are read in smaller blocks here")
+    plain, read = np.arange(2 * 3 * 50 * 60, dtype="u2").reshape(2, 3, 50, 60), os.preadv
+
+    def refusing(descriptor, buffers, offset):
+        if sum(len(buffer) for buffer in buffers) > 1000:
+            raise OSError(errno.EINVAL, "Invalid argument")
+        return read(descriptor, buffers, offset)
+
+    plain.tofile(tmp_path / "x")
+    monkeypatch.setattr(os, "preadv", refusing)
+    monkeypatch.setattr("napari_spatimeinr.io.stored.MOST_AT_ONCE", 1000, raising=False)
+    assert np.array_equal(StoredArray(tmp_path / "x", "u2", 0, plain.shape, "TZYX")[...], plain)

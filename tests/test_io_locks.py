@@ -154,6 +154,9 @@ def test_a_model_waits_for_another_one_of_its_name(tmp_path: Path) -> None:
     thread.join()
     assert checkpoint.read_header(path)["n"] == 2 and names(tmp_path) == ["m.spatimeinr"]
 
+    with alone(path), pytest.raises(SaveError, match="is being written already"):
+        checkpoint.write(path, {"n": 3}, {}, Slow(), wait=0)
+
 
 # -- what a killed process leaves ---------------------------------------------------------------
 
@@ -220,6 +223,20 @@ def note(place: Path, **changes: Any) -> None:
     me = psutil.Process()
     facts = {"process": me.pid, "started": me.create_time(), "host": locks.platform.node(), "since": time.time()}
     place.write_text(json.dumps(facts | changes))
+
+
+@pytest.mark.parametrize("since", ["abc", None, [], 1e300])
+def test_a_note_of_no_sense_does_not_hide_that_another_process_writes(tmp_path: Path, since: Any) -> None:
+    with alone(tmp_path / "a"):
+        note(tmp_path / ".a.lock", since=since)
+        with pytest.raises(SaveError, match="is being written by another process"), alone(tmp_path / "a"):
+            pass
+
+
+def test_a_missing_file_is_not_told_as_a_missing_folder(tmp_path: Path) -> None:
+    with pytest.raises(SaveError, match="could not be written") as caught, replacing(tmp_path / "a.txt"):
+        (tmp_path / "none").read_bytes()
+    assert "folder" not in str(caught.value)
 
 
 @pytest.mark.usefixtures("no_locks")

@@ -8,6 +8,7 @@ import pickle
 
 import numpy as np
 import pytest
+import torch
 
 from napari_spatimeinr import Field, Volume, fit, load, phantom
 from napari_spatimeinr.errors import FormatError
@@ -67,6 +68,43 @@ def test_a_changed_model_file_is_no_reference(loaded, whole, tmp_path):
     assert np.array_equal(np.asarray(pickle.loads(pickle.dumps(loaded)).lazy(**HOW)), whole)  # what was opened is still there
     with pytest.raises(FormatError, match="gone or was changed"):
         pickle.loads(text)
+
+
+def test_copies_and_unpickled_fields_are_fields_of_their_own(field, loaded, whole):
+    text = pickle.dumps(loaded)
+    for one, other in ((copy.deepcopy(loaded), copy.deepcopy(loaded)), (pickle.loads(text), pickle.loads(text))):
+        assert one is not other
+        one.provenance["chosen"]["motion"] = "changed"
+        one.volume.metadata["name"] = "changed"
+        for kept in (other, loaded, pickle.loads(text)):
+            assert kept.provenance == loaded.provenance != one.provenance
+            assert "name" not in kept.volume.metadata
+        assert np.array_equal(np.asarray(other.lazy(**HOW)), whole)
+    with_weights = copy.deepcopy(loaded)
+    with torch.no_grad():
+        with_weights.network.decoder.layers[-1].bias += 1
+    assert np.array_equal(np.asarray(loaded.lazy(**HOW)), whole)
+
+
+def test_what_is_changed_after_a_model_was_saved_or_loaded_is_pickled(field, loaded, tmp_path):
+    saved = copy.deepcopy(field)
+    saved.save(tmp_path / "b.spatimeinr")
+    for model in (saved, loaded):
+        assert len(pickle.dumps(model)) < 1000
+        model.provenance["note"] = "later"
+        for again in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
+            assert again.provenance["note"] == "later"
+        del model.provenance["note"]
+        assert len(pickle.dumps(model)) < 1000
+        model.network.decoder.layers[-1].bias.data[0] += 1
+        again = pickle.loads(pickle.dumps(model))
+        assert torch.equal(again.network.decoder.layers[-1].bias, model.network.decoder.layers[-1].bias)
+
+
+def test_equal_fits_have_one_token_however_long_they_took(field):
+    provenance = field.provenance | {"seconds": 99.0, "peak_memory_bytes": 1, "threads": [7]}
+    other = Field(field.volume, field.network, field.levels, field.config, field.device, "linear", provenance)
+    assert other.describe() != field.describe() and other.__dask_tokenize__() == field.__dask_tokenize__()
 
 
 @pytest.mark.parametrize("what", ["intensity", "disagreement"])

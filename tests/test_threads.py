@@ -135,6 +135,31 @@ def test_only_the_thread_that_computes_is_changed(one_is_best: None) -> None:
     assert torch.get_num_threads() == 2 and in_thread(torch.get_num_threads) == 2
 
 
+def test_a_thread_that_begins_during_a_measurement_has_the_users_number(
+    one_is_best: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[int] = []
+    monkeypatch.setattr(threads, "is_fixed", lambda usual: True)
+
+    def compute() -> None:
+        with chosen():
+            found.append(torch.get_num_threads())
+
+    born, set_number = threading.Thread(target=compute), torch.set_num_threads
+
+    def slowly(count: int) -> None:
+        set_number(count)
+        if count == 1 and born.ident is None:
+            born.start()
+            born.join(0.5)
+
+    monkeypatch.setattr(torch, "set_num_threads", slowly)
+    threads._set_here(1, 2)
+    born.join()
+    set_number(2)
+    assert found == [2]
+
+
 def test_a_fit_and_a_rendering_use_what_is_fastest_and_leave_the_callers_number(
     recording: Volume, one_is_best: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,6 +177,7 @@ def test_a_fit_and_a_rendering_use_what_is_fastest_and_leave_the_callers_number(
         assert seen == {1}
         seen.clear()
         field = fit(recording, config=TINY)
+        assert field.provenance["threads"] == [1]
         np.asarray(field.lazy(times=[0.5])[...])
     assert seen == {1} and torch.get_num_threads() == 2
     steps.close()
@@ -162,7 +188,7 @@ def test_the_number_comes_back_when_a_step_fails(one_is_best: None) -> None:
         yield torch.get_num_threads()
         raise ValueError
 
-    steps = steps_on(0, broken())  # type: ignore[arg-type]
+    steps = steps_on(0, broken(), [])  # type: ignore[arg-type]
     assert next(steps) == 1 and torch.get_num_threads() == 2
     with pytest.raises(ValueError, match=r"^$"):
         next(steps)
@@ -191,6 +217,7 @@ def test_with_threads_in_the_configuration_equal_seeds_give_equal_results_whatev
     for best in (1.0, -1.0):
         monkeypatch.setattr(threads, "_MEASURED", Measured(lambda n, most, best=best: best * n))
         field = fit(recording, config=TINY | {"threads": 2, "precision": "float32", "gate": False}, seed=3)
+        assert field.provenance["threads"] == [2]
         results.append({k: v.numpy() for k, v in field.network.encoder.state_dict().items()})
     assert all(np.array_equal(results[0][name], results[1][name]) for name in results[0])
     assert make_config(config={"threads": 2}).threads == 2

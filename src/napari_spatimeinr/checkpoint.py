@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import FormatError
-from .io.atomic import replacing
+from .io.atomic import WAIT, replacing
 from .io.lazy import Source
 from .io.stored import StoredArray, StoredFile
 
@@ -69,6 +69,10 @@ class ModelFrames(StoredArray):
                     raise FormatError(f"Frame {k} in the model {self._file.path} is damaged; copy it again or fit it again.")
                 self._verified.add(k)
 
+    def is_quick(self, frames: Iterable[int], planes: bool) -> bool:
+        """Not before these frames were compared with their sums, which takes reading all of them."""
+        return self.sums is None or self._verified.issuperset(frames)
+
     def _sum(self, k: int) -> str:
         size = math.prod(self.shape[1:]) * self.dtype.itemsize
         digest, buffer = _digest(), memoryview(bytearray(min(size, 2**22)))
@@ -101,7 +105,9 @@ def _digest(content: Any = b"") -> Any:
     return hashlib.blake2b(content, digest_size=16)
 
 
-def write(path: str | Path, header: Mapping[str, Any], weights: Mapping[str, NDArray[Any]], frames: Any) -> Path:
+def write(
+    path: str | Path, header: Mapping[str, Any], weights: Mapping[str, NDArray[Any]], frames: Any, wait: float = WAIT
+) -> Path:
     """Write a model atomically.
 
     Parameters
@@ -109,6 +115,7 @@ def write(path: str | Path, header: Mapping[str, Any], weights: Mapping[str, NDA
     header : JSON-serialisable; ``format`` is added.
     weights : named arrays.
     frames : ``(T, Z, Y, X)`` array-like, read frame by frame.
+    wait : seconds to wait for another writer of the same file.
 
     Raises
     ------
@@ -125,7 +132,7 @@ def write(path: str | Path, header: Mapping[str, Any], weights: Mapping[str, NDA
         entries[name] = {"dtype": _NAMES[kind], "shape": [int(n) for n in shape], "data_offsets": [position, position + size]}
         position += size
     sums: dict[str, Any] = {"header": _header_sum(entries), "weights": "0" * 32, "frames": ["0" * 32] * int(frames.shape[0])}
-    with replacing(path) as temporary, open(temporary, "wb") as file:
+    with replacing(path, wait=wait) as temporary, open(temporary, "wb") as file:
         file.write(_head(entries, sums))
         digest = _digest()
         for name, array in weights.items():

@@ -250,6 +250,8 @@ def evaluate(
             volume, hold_out=hold_out, gap=gap, preset=config.preset, config=config, device=device, seed=seed,
             baselines=chosen, ablate=ablate, progress=shown,
         )  # fmt: skip
+    for warning in report.said:
+        output.note(f"warning: {warning}")
     output.say(report.table())
     output.result({**report.to_json(), "input": str(recording)})
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .config import Config
+from .io.beside import without_varying
 from .model.build import PARTS, finer_parts
 from .model.frames import Levels
 from .model.network import Network
@@ -68,7 +69,12 @@ def levels_of(header: dict[str, Any], count: int) -> Levels:
 
 
 def token(header: dict[str, Any], weights: dict[str, NDArray[Any]], sums: Sequence[str]) -> str:
-    """Equal for equal models, whatever file they are in, and for no others; ``sums`` are those of the frames."""
+    """Equal for equal models, whatever file they are in and how long they took; ``sums`` are those of the frames."""
+    return state_of({**header, "provenance": without_varying(header["provenance"])}, weights, sums)
+
+
+def state_of(header: dict[str, Any], weights: dict[str, NDArray[Any]], sums: Sequence[str] = ()) -> str:
+    """Equal as long as nothing of a model changes."""
     digest = hashlib.sha256(json.dumps([header, list(sums)], sort_keys=True).encode())
     for name, array in weights.items():
         digest.update(f"{name} {array.dtype} {array.shape}".encode() + np.ascontiguousarray(array).tobytes())

@@ -36,7 +36,8 @@ ABLATIONS: dict[str, dict[str, Any]] = {
 class Report:
     """Scores per method; ``frames`` maps method and frame (or plane) number to the predicted, scaled image.
 
-    ``peak_bytes`` is the most memory the whole process took so far.
+    ``peak_bytes`` is the most memory the whole process took so far, ``warnings`` are those of the fits of the given
+    frames (or planes), counted among these.
     """
 
     input: str
@@ -47,6 +48,7 @@ class Report:
     seconds: float
     peak_bytes: int = 0
     frames: dict[str, dict[int, NDArray[np.float32]]] = field(default_factory=dict, repr=False)
+    warnings: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; what could not be computed is null."""
@@ -62,7 +64,14 @@ class Report:
             "chosen": self.chosen,
             "seconds": round(self.seconds, 2),
             "peak_bytes": self.peak_bytes,
+            "warnings": self.warnings,
         }
+
+    @property
+    def said(self) -> list[str]:
+        """The warnings as sentences that say what was fitted."""
+        given = "frames" if self.hold_out == "time" else "planes"
+        return [f"In the fit of the given {given}: {warning}" for warning in self.warnings]
 
     def table(self) -> str:
         """A table for people."""
@@ -139,6 +148,7 @@ def evaluate(
     predicted: dict[str, dict[int, NDArray[np.float32]]] = {}
     chosen: dict[str, Any] = {}
     seconds: dict[str, float] = {}
+    warnings: list[str] = []
 
     def tell(stage: str, done: int, of: int) -> None:
         """Say what is done after the fits; whoever listens may stop it."""
@@ -156,6 +166,7 @@ def evaluate(
         else:
             predicted[name] = _planes(model, volume, targets, low, span)
         seconds[name] = time.monotonic() - start
+        warnings += [words for words in model.provenance.get("warnings", ()) if words not in warnings]
         if name == "spatimeinr":
             chosen = dict(model.provenance.get("chosen", {}))
     scaled_given = truth[::gap] if axis == 0 else np.ascontiguousarray(np.moveaxis(truth, 1, 0)[::gap])
@@ -175,7 +186,7 @@ def evaluate(
     for name, value in seconds.items():
         methods[name]["seconds"] = value
     label = str(volume.metadata.get("name") or Path(str(volume.metadata.get("source", "recording"))).name)
-    return Report(label, hold_out, gap, methods, chosen, time.monotonic() - began, peak_memory(), predicted)
+    return Report(label, hold_out, gap, methods, chosen, time.monotonic() - began, peak_memory(), predicted, warnings)
 
 
 def _given(volume: Volume, raw: NDArray[Any], axis: int, gap: int) -> Volume:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,10 @@ from numpy.typing import NDArray
 from . import checkpoint
 from .axes import ROI, Grid, check_roi
 from .config import Config, make_config
-from .described import header_of, levels_of, token, volume_of, weights_of
+from .described import header_of, levels_of, state_of, token, volume_of, weights_of
 from .device import free_memory, resolve_precision
 from .errors import FormatError, GridError, OutOfMemoryError
+from .io.atomic import WAIT
 from .io.lazy import Source
 from .model.build import build_network
 from .model.frames import Frames, Levels
@@ -38,7 +40,7 @@ class Field:
     levels : normalisation of intensities.
     config : the options of the fit.
     interpolation : "linear" or "cubic" in time, used where the network has no parts.
-    provenance : version, seed, device, seconds, steps, ``chosen``, ``hold_out``, ``guard``, input, warnings.
+    provenance : version, seed, device, seconds, steps, threads, ``chosen``, ``hold_out``, ``guard``, input, warnings.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Field:
         self.interpolation = interpolation
         self.provenance: dict[str, Any] = dict(provenance or {})
         self._file: Source | None = None
+        self._in_file = ""  # the state that the file holds
         self._sums: list[str] | None = None
         frames = Frames(volume.data, levels, device)
         self._renderer: Renderer = (
@@ -215,20 +218,42 @@ class Field:
         """Plain values that say what this model is."""
         return header_of(self.volume, self.network, self.levels, self.config, self.interpolation, self.provenance)
 
-    def save(self, path: str | Path) -> Path:
-        """Write the model (frames included) to one file, completely or not at all."""
-        saved = checkpoint.write(path, self.describe(), weights_of(self.network), self.volume.data)
-        self._file = Source.of(saved, None)
+    def save(self, path: str | Path, wait: float = WAIT) -> Path:
+        """Write the model (frames included) to one file, completely or not at all.
+
+        Parameters
+        ----------
+        path : the file.
+        wait : seconds to wait for another writer of the same file.
+
+        Raises
+        ------
+        SaveError
+            If the file cannot be written or another process writes it; an earlier file stays as it was.
+        """
+        state = self._state()
+        saved = checkpoint.write(path, self.describe(), weights_of(self.network), self.volume.data, wait)
+        self._file, self._in_file = Source.of(saved, None), state
         return saved
+
+    def _state(self) -> str:
+        return state_of(self.describe(), weights_of(self.network))
 
     # -- other processes -----------------------------------------------------------------
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """A reference to the file it was loaded from or saved to, as long as that is unchanged; else all of it."""
-        if self._file is not None and self._file.is_unchanged():
+        """A reference to the file it was loaded from or saved to, as long as both are unchanged; else all of it."""
+        if self._file is not None and self._file.is_unchanged() and self._state() == self._in_file:
             return _loaded, (self._file, str(self.device), self.network.precision)
-        parts = (self.volume, self.network, self.levels, self.config, self.device, self.interpolation, self.provenance)
-        return Field, parts
+        return Field, self._parts()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Field:
+        other = Field(*copy.deepcopy(self._parts(), memo))
+        other._file, other._in_file = self._file, self._in_file
+        return other
+
+    def _parts(self) -> tuple[Any, ...]:
+        return self.volume, self.network, self.levels, self.config, self.device, self.interpolation, self.provenance
 
     def __dask_tokenize__(self) -> Any:
         """What dask tells Fields apart by: equal for equal weights, frames and options, saved or not, in any process."""
@@ -253,10 +278,23 @@ def load(path: str | Path, device: str = "auto") -> Field:
     return _load(path, warned_device(device), None)
 
 
-@functools.lru_cache(maxsize=1)
 def _loaded(source: Source, device: str, precision: torch.dtype) -> Field:
-    """The model of a file that another process referred to; kept, because one array is often sent many times."""
-    return _load(source.checked(), trusted_device(device).device, precision)
+    """The model of a file that another process referred to, each time a Field of its own.
+
+    One array is often sent many times, so weights, frames and what was rendered of them are kept and shared.
+    """
+    source.checked()
+    kept = _kept(source, device, precision)
+    field = object.__new__(Field)
+    field.__dict__.update(kept.__dict__)
+    field.volume = kept.volume.like(kept.volume.data, kept.grid)
+    field.volume.metadata, field.provenance = copy.deepcopy((kept.volume.metadata, kept.provenance))
+    return field
+
+
+@functools.lru_cache(maxsize=1)
+def _kept(source: Source, device: str, precision: torch.dtype) -> Field:
+    return _load(source.path, trusted_device(device).device, precision)
 
 
 def _load(path: str | Path, where: torch.device, precision: torch.dtype | None) -> Field:
@@ -269,7 +307,7 @@ def _load(path: str | Path, where: torch.device, precision: torch.dtype | None) 
         precision = precision or resolve_precision(config.precision, where)
         network = build_network(weights, volume.grid.shape[1:], config, where, precision, header)
         field = Field(volume, network, levels, config, where, header["interpolation"], header["provenance"])
-        field._file = frames.source
+        field._file, field._in_file = frames.source, field._state()
         return field
     except (LookupError, ValueError, TypeError, ArithmeticError, AttributeError, RuntimeError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".: ")

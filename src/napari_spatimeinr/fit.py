@@ -123,7 +123,10 @@ def fit_steps(
     schedule = Schedule(began, time_budget)
     job = Job(volume, options, where, seed, levels, constant, provenance, schedule, resume, motion)
     try:
-        field = yield from steps_on(options.threads, run(job)) if where.type == "cpu" else run(job)
+        if where.type == "cpu":
+            field = yield from steps_on(options.threads, run(job), provenance.setdefault("threads", []))
+        else:
+            field = yield from run(job)
     except SpatimeINRError:
         raise
     except MemoryError as error:

@@ -123,7 +123,7 @@ class _SleepingTeam:
         import torch
 
         size = os.cpu_count() or 1
-        _set_here(size, torch.get_num_threads())
+        _set_here(size, _usual())
         torch.zeros(size * 65_536).add_(1.0)
         while True:
             with self._lock:
@@ -135,6 +135,8 @@ class _SleepingTeam:
 
 
 _MEASURED, _TEAM, _HERE = Measured(_seconds), _SleepingTeam(), threading.local()
+_SETTING = threading.Lock()
+"""Held while torch's number for threads that begin later is not the usual one: a thread takes it once, for good."""
 
 
 def is_fixed(usual: int) -> bool:
@@ -148,17 +150,17 @@ def is_fixed(usual: int) -> bool:
 
 
 @contextmanager
-def chosen(threads: int = 0) -> Iterator[None]:
+def chosen(threads: int = 0) -> Iterator[int]:
     """Compute with so many threads; 0 takes those of the caller where the user chose them, else as many as are fastest now.
 
-    Only the thread that enters is changed, and has its number back afterwards.
+    Only the thread that enters is changed, and has its number back afterwards. Yields how many they are.
     """
     import torch
 
     if getattr(_HERE, "entered", False):
-        yield
+        yield torch.get_num_threads()
         return
-    usual = torch.get_num_threads()
+    usual = _usual()
     _HERE.entered = True
     try:
         count = threads or usual
@@ -168,30 +170,43 @@ def chosen(threads: int = 0) -> Iterator[None]:
             count = _MEASURED.best(usual)
         if (count, usual) != (usual, torch.get_num_threads()):
             _set_here(count, usual)
-        yield
+        yield count
     finally:
         _HERE.entered = False
         if torch.get_num_threads() != usual:
             torch.set_num_threads(usual)
 
 
+def _usual() -> int:
+    """This thread's number; one that begins now takes it here."""
+    import torch
+
+    with _SETTING:
+        return torch.get_num_threads()
+
+
 def _set_here(count: int, usual: int) -> None:
     """Change this thread alone: torch also keeps the last number set for threads that begin later, so that is put back."""
     import torch
 
-    torch.set_num_threads(count)
-    if count == usual:
-        return
-    other = threading.Thread(target=torch.set_num_threads, args=(usual,))
-    other.start()
-    other.join()
+    with _SETTING:
+        torch.set_num_threads(count)
+        if count != usual:
+            other = threading.Thread(target=torch.set_num_threads, args=(usual,))
+            other.start()
+            other.join()
 
 
-def steps_on(threads: int, steps: Generator[State, None, End]) -> Generator[State, Any, End]:
-    """The same steps, each with its number of threads (see :func:`chosen`); between them the caller has its own."""
+def steps_on(threads: int, steps: Generator[State, None, End], used: list[int]) -> Generator[State, Any, End]:
+    """The same steps, each with its number of threads (see :func:`chosen`); between them the caller has its own.
+
+    Numbers that were used are added to ``used``.
+    """
     try:
         while True:
-            with chosen(threads):
+            with chosen(threads) as count:
+                if count not in used:
+                    used.append(count)
                 try:
                     state = next(steps)
                 except StopIteration as end:

@@ -21,6 +21,7 @@ from napari_spatimeinr._napari.scales import PREVIEW_STEPS
 from napari_spatimeinr.config import PRESETS
 from napari_spatimeinr.errors import SpatimeINRError
 from napari_spatimeinr.io import destination
+from napari_spatimeinr.io.locks import alone
 from napari_spatimeinr.render import Renderer
 
 from .conftest import Wait, add, begun, engine_threads, fitted, hurry
@@ -775,6 +776,11 @@ def test_a_file_is_not_replaced_unasked(
     click(dock.output_panel.save_model)
     wait(lambda: not dock.results.running)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["m.spatimeinr", "raw.spatimeinr"]
+    answer(tmp_path / "busy")
+    with alone(tmp_path / "busy.spatimeinr"):
+        click(dock.output_panel.save_model)
+        wait(lambda: not dock.results.running, seconds=30)
+    assert not (tmp_path / "busy.spatimeinr").exists(), "the computing thread does not wait for another writer"
 
 
 def test_a_folder_that_is_shown_is_not_written_over(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import copy
+import os
 import threading
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from napari_spatimeinr import Field, Volume, fit
+from napari_spatimeinr import Field, Volume, checkpoint, fit, load
 from napari_spatimeinr._napari.compare import Swipe, arrows
 from napari_spatimeinr._napari.preview import PreviewArray
 from napari_spatimeinr._napari.scales import PREVIEW_STEPS, Scales
@@ -89,6 +91,36 @@ def test_data_that_may_be_slow_is_not_read_in_the_main_thread(recording: Volume,
     want.draw(array)
     # Until the next plane is drawn, the last one stays.
     assert np.array_equal(array[30:31, 3:4], array[24:25, 2:3])
+
+
+def test_a_cropped_recording_is_shown_before_there_is_a_picture(recording: Volume, tmp_path: Path) -> None:
+    part = Volume.open(recording.save(tmp_path / "a.nii")).crop(((0, 3), (1, 6), (2, 20), (0, 20)))
+    array, _ = preview(part)
+    assert np.array_equal(array[16], recording.data[1, 1:, 2:, :20])
+    os.truncate(tmp_path / "a.nii", 1000)
+    assert not array[24:25, 2:3].any(), "what cannot be read is told by the drawing"
+
+
+def test_frames_of_a_model_are_not_verified_in_the_main_thread(
+    recording: Volume, field: Field, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoint, "VERIFIED_AT_ONCE", 0)
+    model = load(field.save(tmp_path / "a.spatimeinr"), device="cpu")
+    array, _ = preview(model.volume)
+    cropped, _ = preview(model.volume.crop(((1, 4), (0, 6), (0, 20), (0, 24))))
+    verified: list[int] = []
+    summed = checkpoint.ModelFrames._sum
+
+    def watched(self: checkpoint.ModelFrames, k: int) -> str:
+        verified.append(k)
+        return summed(self, k)
+
+    monkeypatch.setattr(checkpoint.ModelFrames, "_sum", watched)
+    assert not array[24:25, 2:3].any() and not cropped[8:9, 2:3].any() and not verified
+    model.volume.data.verify([1])
+    assert array[16:17, 2:3].any() and cropped[0:1, 2:3].any() and not array[24:25, 2:3].any()
+    model.volume.data.verify([2])
+    assert array[24:25, 2:3].any() and cropped[8:9, 2:3].any() and verified == [1, 2]
 
 
 def test_indexing_asks_and_never_computes(recording: Volume, field: Field, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,6 +30,9 @@ def test_the_table_is_what_evaluate_says(viewer: Any, quality: Any, qtbot: Any, 
     press(qtbot, quality.measure)
     assert "Open a recording" in quality.message.text()
     small = small.crop(((0, 1), None, None, None))
+    data = small.data.copy()
+    data[0, 0, 0, :2] = np.nan
+    small = small.like(data, small.grid)
     add(viewer, small)
     quality.preset.setCurrentText("fast")
     quality.hold_out.setCurrentText("z")
@@ -42,6 +45,7 @@ def test_the_table_is_what_evaluate_says(viewer: Any, quality: Any, qtbot: Any, 
     for name in ("linear", "cubic"):
         assert quality.table.item(names.index(name), 0).text() == f"{report.methods[name]['psnr']:.2f}"
     assert "RMS error" in quality.message.text() and "linear interpolation on planes" in quality.message.text()
+    assert "In the fit of the given planes: 2 of" in quality.message.text()
     bars = {row.name: row.error for row in quality.scores.errors.rows}
     assert list(bars) == names and bars["linear"] == 1
     errors = {name: 10 ** (-row["psnr"] / 20) for name, row in report.methods.items()}

@@ -63,7 +63,7 @@ class MethodPanel(QWidget):
         self.device.setToolTip("Where to compute: auto takes a CUDA GPU where there is one")
         self.seed = QSpinBox()
         self.seed.setMaximum(2**31 - 1)
-        self.seed.setToolTip("The same seed gives the same result on the CPU")
+        self.seed.setToolTip("The same seed gives the same result on the CPU with a fixed number of threads")
         self.budget = QDoubleSpinBox()
         self.budget.setRange(0, 1e6)
         self.budget.setSpecialValueText("no limit")

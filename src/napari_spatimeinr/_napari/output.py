@@ -21,6 +21,9 @@ from .results import Results
 from .scales import Scales
 from .session import Session
 
+A_MOMENT = 1.0
+"""Seconds to wait for another writer of a file: other docks wait for the thread that does."""
+
 
 class Output(QObject):
     """Renders and saves in the background; ``told`` with a sentence where it does not.
@@ -89,7 +92,7 @@ class Output(QObject):
             return
         field, path = session.field, self._panel.model_path(save=True)
         if path is not None and self._is_free(path):
-            self._run(lambda tick: field.save(path), f"Saving {path.name}", lambda written: f"Saved {written}.")
+            self._run(lambda tick: field.save(path, A_MOMENT), f"Saving {path.name}", lambda written: f"Saved {written}.")
 
     def open_model(self) -> None:
         """Ask for a model file and open it: the recording as a layer, and its preview."""

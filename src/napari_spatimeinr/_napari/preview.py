@@ -8,6 +8,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,10 +16,9 @@ from numpy.typing import NDArray
 
 from ..axes import Grid
 from ..duck import DuckArray
-from ..errors import InputError
+from ..errors import FormatError, InputError
 from ..field import Field
 from ..io.lazy import LazyArray
-from ..io.stored import StoredArray
 from ..rendered import RenderedArray
 from ..volume import Volume
 
@@ -160,12 +160,23 @@ class PreviewArray(DuckArray):
         """The recording itself at the nearest voxels, linear in time, where that is quickly done; else what was drawn last."""
         at = [self._index[a][slice(*r)] for a, r in enumerate(rows)]
         shape = tuple(len(i) for i in at)
-        few = len(at[0]) == 1 and len(at[1]) == 1
-        quick = isinstance(self.volume.data, np.ndarray | StoredArray) or (isinstance(self.volume.data, LazyArray) and few)
-        if not quick or math.prod(shape) > SMALL or not all(shape):
-            with self._lock:
-                last = next((data for _, data in reversed(self._drawn.values()) if data.shape == shape), None)
-            return np.zeros(shape, np.float32) if last is None else last
+        if all(shape) and math.prod(shape) <= SMALL and self._is_quick(at):
+            # A file that was changed or damaged is told by the drawing.
+            with suppress(FormatError):
+                return self._blended(at, shape)
+        with self._lock:
+            last = next((data for _, data in reversed(self._drawn.values()) if data.shape == shape), None)
+        return np.zeros(shape, np.float32) if last is None else last
+
+    def _is_quick(self, at: list[NDArray[np.float64]]) -> bool:
+        data = self.volume.data
+        if isinstance(data, LazyArray):
+            frames = {int(k) for t in at[0] for k in (np.floor(t), np.ceil(t))}
+            return data.is_quick(frames, planes=len(at[0]) == len(at[1]) == 1)
+        return isinstance(data, np.ndarray)
+
+    def _blended(self, at: list[NDArray[np.float64]], shape: tuple[int, ...]) -> NDArray[np.float32]:
+        """The recording at indices along t (linear between frames), z, y, x (the nearest voxels)."""
         where = [np.rint(i).astype(int) for i in at[1:]]
         out = np.empty(shape, np.float32)
         for n, t in enumerate(at[0]):

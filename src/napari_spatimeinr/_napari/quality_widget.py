@@ -150,8 +150,8 @@ class QualityWidget(Dock):
         words = f'"{layer.name}": {gain_words(gain, f"on {what} it had not seen")}, measured in {report.seconds:.0f} s.'
         if off and report.hold_out == "time":
             words += f" Switched off because it did not help on data the fit had not seen: {' and '.join(off)}."
-        self._measured_words = words
-        return words
+        self._measured_words = " ".join([words, *report.said])
+        return self._measured_words
 
     # -- slots --------------------------------------------------------------------------
 

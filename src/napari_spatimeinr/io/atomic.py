@@ -222,7 +222,7 @@ def remove_stale(target: Path) -> None:
 
 def _sentence(path: str | os.PathLike[str], error: OSError) -> str:
     folder = followed(path).parent
-    if error.errno == errno.ENOENT:
+    if error.errno == errno.ENOENT and not os.path.isdir(folder):
         return f"{path} cannot be written because the folder {folder} does not exist; create it first."
     if error.errno == errno.EEXIST:
         return f"{path} is in the way, and not of the kind that would be written; move it away, or choose another name."

@@ -19,8 +19,8 @@ KEY = "spatimeinr"
 """In a volume's metadata, in files and beside them."""
 MOST_BYTES = 16_000_000
 """A longer text is nothing of ours."""
-VARYING = ("seconds", "peak_memory_bytes")
-"""What differs between two equal runs: beside a file, not in it, so that equal seeds give equal bytes."""
+VARYING = ("seconds", "peak_memory_bytes", "threads")
+"""What may differ between two equal runs: beside a file, not in it, so that equal results give equal bytes."""
 
 
 def sidecar(path: Path) -> Path:
@@ -40,8 +40,12 @@ def provenance(volume: Volume) -> dict[str, Any] | None:
 
 def lasting(volume: Volume) -> dict[str, Any] | None:
     """What of :func:`provenance` goes into a file: all but what differs between two equal runs."""
-    made = {key: value for key, value in (provenance(volume) or {}).items() if key not in VARYING}
-    return made or None
+    return without_varying(provenance(volume) or {}) or None
+
+
+def without_varying(made: dict[str, Any]) -> dict[str, Any]:
+    """Provenance without what may differ between two equal runs."""
+    return {key: value for key, value in made.items() if key not in VARYING}
 
 
 def plain(made: Any) -> dict[str, Any] | None:

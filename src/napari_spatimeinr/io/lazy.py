@@ -8,7 +8,7 @@ import os
 import stat
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -118,6 +118,16 @@ class LazyArray(DuckArray, ABC):
         """The part inside half-open index ranges, one for each axis; nothing is read."""
         return Part(self, ranges)
 
+    def is_quick(self, frames: Iterable[int], planes: bool) -> bool:
+        """Whether something of these frames is read in some milliseconds, now; asked without waiting.
+
+        Parameters
+        ----------
+        frames : their numbers.
+        planes : whether single planes of them are to be read, else any part.
+        """
+        return planes
+
     @abstractmethod
     def _block(self, ranges: tuple[range, ...]) -> NDArray[Any]:
         """What lies in non-empty ranges of indices, one for each axis; their steps may be negative."""
@@ -171,6 +181,10 @@ class Part(LazyArray):
         if source is None or not source.is_unchanged():
             return np.asarray, (self[...],)
         return Part, (self._array, self._ranges)
+
+    def is_quick(self, frames: Iterable[int], planes: bool) -> bool:
+        """Whether the other array's frames are."""
+        return self._array.is_quick([k + self._ranges[0][0] for k in frames], planes)
 
     def __dask_tokenize__(self) -> Any:
         return "Part", self._array.__dask_tokenize__(), self._ranges

@@ -146,13 +146,14 @@ def _write_note(descriptor: int) -> None:
 def _note(place: Path) -> dict[str, Any]:
     try:
         note = json.loads(place.read_text(encoding="utf-8"))
+        datetime.fromtimestamp(float(note["since"]))  # refuses what is no time
         return {
             "process": int(note["process"]),
             "started": float(note["started"]),
             "host": str(note["host"]),
-            "since": note["since"],
+            "since": float(note["since"]),
         }
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, OverflowError, TypeError, KeyError):
         return {}
 
 
@@ -161,7 +162,7 @@ def _lives(note: dict[str, Any]) -> bool:
     if not note:
         return False
     if note["host"] != platform.node():
-        return time.time() - float(note["since"]) < BELIEVED
+        return time.time() - note["since"] < BELIEVED
     try:
         return abs(psutil.Process(note["process"]).create_time() - note["started"]) < 2
     except psutil.Error:
@@ -171,7 +172,7 @@ def _lives(note: dict[str, Any]) -> bool:
 def _who(named: Path, note: dict[str, Any]) -> str:
     if not note:
         return f"{named} is being written by another process; wait until it has ended, or choose another name."
-    since = datetime.fromtimestamp(float(note["since"])).strftime("%Y-%m-%d %H:%M:%S")
+    since = datetime.fromtimestamp(note["since"]).strftime("%Y-%m-%d %H:%M:%S")
     here = note["host"] == platform.node()
     if here and note["process"] == os.getpid():
         return f"{named} is being written already, since {since}; wait until that has ended, or choose another name."
