@@ -23,9 +23,7 @@ Json = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no remarks, only results and errors.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.")]
-Seed = Annotated[
-    int, typer.Option("--seed", min=0, help="The same seed gives the same result with a fixed number of threads.")
-]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result with a fixed number of threads.")]
 Preset = Annotated[str, typer.Option("--preset", help="fast, balanced, best or published.")]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="YAML file of options, as `spatimeinr config` prints it.")]
 Settings = Annotated[
