@@ -69,11 +69,11 @@ def demo(
     options.device(device)
     from .demo import can_draw, run
 
-    if not can_draw():
-        output.note("warning: the picture is left out; for it, pip install 'napari-spatimeinr[demo]' (matplotlib).")
     with output.progress() as progress:
         result = run(folder, sizes, config, device, seed, progress=progress.fit)
     output.say(result.table())
+    if not can_draw():
+        output.note("warning: the picture was left out; for it, pip install 'napari-spatimeinr[demo]' (matplotlib).")
     output.say("\n".join(str(path) for path in result.files))
     output.result(
         {"output": str(folder), "files": [str(path) for path in result.files], "psnr": result.psnr, "seconds": result.seconds}
