@@ -61,7 +61,7 @@ SHOW = "import os, json; print(json.dumps([os.environ.get('GOMP_SPINCOUNT'), 'to
 
 
 def test_importing_the_package_makes_threads_wait_briefly_and_loads_no_torch() -> None:
-    assert program(f"import napari_spatimeinr; {SHOW}") == ["1000", False]
+    assert program(f"import napari_spatimeinr; {SHOW}") == ["10000", False]
 
 
 def test_a_users_own_choice_of_waiting_stands() -> None:

@@ -2,7 +2,7 @@
 
 The threads of OpenMP, on which torch computes, wait for each other hundreds of times in a step. By default they spin
 for milliseconds, which is time taken from whoever has to be waited for when other processes want the same cores.
-Waiting some 50 microseconds before going to sleep costs nothing alone. How many threads are fastest depends on the
+Waiting half a millisecond before going to sleep costs 2 % alone (a tenth of that, 20 %). How many threads are fastest depends on the
 neighbours, so it is measured, again and again. Torch is not imported here before something is computed.
 """
 
@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 State = TypeVar("State")
 End = TypeVar("End")
 
-BRIEFLY = {"GOMP_SPINCOUNT": "1000", "KMP_BLOCKTIME": "1"}
+BRIEFLY = {"GOMP_SPINCOUNT": "10000", "KMP_BLOCKTIME": "1"}
 """Turns (GNU's OpenMP) and milliseconds (LLVM's and Intel's) that a thread waits for the others before it sleeps."""
 WAITING = ("OMP_WAIT_POLICY", "KMP_LIBRARY", *BRIEFLY)
 """Variables by which users choose this themselves."""
