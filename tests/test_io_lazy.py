@@ -42,8 +42,6 @@ def made(folder: Path, kind: str) -> Path:
         return folder / kind
     if kind == "folder":
         return write(Volume(DATA), folder / "a_{t:03}.nii")
-    if kind == "a.ome.zarr":
-        pytest.importorskip("zarr")
     return write(Volume(DATA), folder / kind)
 
 

@@ -191,21 +191,21 @@ def in_a_sentence(path: str | os.PathLike[str]) -> Iterator[None]:
 
 def synced(file: Path) -> None:
     """Wait until a file is on the disk; Windows does so only for one that is open for writing."""
-    descriptor = os.open(file, os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    _sync(file, os.O_RDWR)
 
 
 def _sync_folder(folder: Path) -> None:
     """Wait until the names in a folder are on the disk, where the system can."""
     with contextlib.suppress(OSError):  # Windows opens no folder
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        _sync(folder, os.O_RDONLY)
+
+
+def _sync(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def remove_stale(target: Path) -> None:
