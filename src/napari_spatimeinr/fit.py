@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from ._version import __version__
 from .axes import check_roi
@@ -89,22 +92,13 @@ def fit_steps(
     where, why = trusted_device(device)
     if time_budget is not None and not time_budget > 0:
         raise InputError(f"The time budget must be a positive number of seconds, got {time_budget!r}.")
-    if volume.grid.times is not None:
-        raise InputError(
-            "The frames of this recording lie at irregular times, which cannot be fitted yet; resample it to a regular interval."
-        )
     if isinstance(resume, (str, Path)):
         resume = load(resume, device)
+    _check_shapes(volume, resume, motion)
     _check_memory(volume)
-    if resume is not None and tuple(resume.grid.shape) != tuple(volume.shape):
-        raise InputError(
-            f"The model to resume was fitted to a recording of shape {resume.grid.shape}, this one has {volume.shape}; fit it anew."
-        )
     sha256 = fingerprint(volume.data)
     if resume is not None and resume.provenance.get("input", {}).get("sha256") != sha256:
         raise InputError("The model to resume was fitted to another recording, or another region of this one; fit it anew.")
-    if motion is not None and tuple(motion.grid.shape) != tuple(volume.shape):
-        raise InputError(f"The motion to share is of a recording of shape {motion.grid.shape}, this one has {volume.shape}.")
     levels, notes, constant = estimate_levels(volume.data)
     if why is not None:
         notes.append(why)
@@ -122,11 +116,34 @@ def fit_steps(
     }
     schedule = Schedule(began, time_budget)
     job = Job(volume, options, where, seed, levels, constant, provenance, schedule, resume, motion)
-    try:
+    with _in_a_sentence(volume, where):
         if where.type == "cpu":
             field = yield from steps_on(options.threads, run(job), provenance.setdefault("threads", []))
         else:
             field = yield from run(job)
+    field.provenance |= {"seconds": round(schedule.elapsed(), 2), "peak_memory_bytes": peak_memory(), "complete": True}
+    return field
+
+
+def _check_shapes(volume: Volume, resume: Field | None, motion: Field | None) -> None:
+    """Refuse frames at irregular times, and Fields of recordings of another shape."""
+    if volume.grid.times is not None:
+        raise InputError(
+            "The frames of this recording lie at irregular times, which cannot be fitted yet; resample it to a regular interval."
+        )
+    if resume is not None and tuple(resume.grid.shape) != tuple(volume.shape):
+        raise InputError(
+            f"The model to resume was fitted to a recording of shape {resume.grid.shape}, this one has {volume.shape}; fit it anew."
+        )
+    if motion is not None and tuple(motion.grid.shape) != tuple(volume.shape):
+        raise InputError(f"The motion to share is of a recording of shape {motion.grid.shape}, this one has {volume.shape}.")
+
+
+@contextmanager
+def _in_a_sentence(volume: Volume, where: torch.device) -> Iterator[None]:
+    """Make what breaks down in a computation an error of this package."""
+    try:
+        yield
     except SpatimeINRError:
         raise
     except MemoryError as error:
@@ -138,8 +155,6 @@ def fit_steps(
         raise FitError(
             f"The fit broke down in a computation ({str(error).splitlines()[0]}); try another preset or device."
         ) from error
-    field.provenance |= {"seconds": round(schedule.elapsed(), 2), "peak_memory_bytes": peak_memory(), "complete": True}
-    return field
 
 
 def _check_memory(volume: Volume) -> None:
