@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_spatimeinr.axes import MAX_VOXELS, Grid, check_roi, from_nifti_affine, nifti_affine, parse_roi, to_nifti_order
+from napari_spatimeinr.axes import MAX_VOXELS, Grid, check_roi, parse_roi
 from napari_spatimeinr.errors import GridError, SpatimeINRError
+from napari_spatimeinr.orders import from_nifti_affine, nifti_affine
 
 sizes = st.integers(1, 40)
 steps = st.floats(1e-3, 1e3)
@@ -154,13 +155,6 @@ def test_useless_affines_are_errors(bad: np.ndarray) -> None:
         from_nifti_affine(bad)
 
 
-def test_nifti_order_is_its_own_inverse() -> None:
-    """(t, z, y, x) <-> (x, y, z, t), as a view."""
-    a = np.arange(24).reshape(1, 2, 3, 4)
-    assert to_nifti_order(a).shape == (4, 3, 2, 1)
-    assert to_nifti_order(to_nifti_order(a)).base is a.base
-
-
 @pytest.mark.parametrize(
     "how",
     [
@@ -253,7 +247,7 @@ def test_torch_grid_of_a_single_plane_is_finite() -> None:
     """A size of 1 divides by nothing."""
     import torch
 
-    from napari_spatimeinr.axes import to_torch_grid
+    from napari_spatimeinr.orders import to_torch_grid
 
     out = to_torch_grid(torch.tensor([[0.0, 0.0, 0.0], [0.0, 4.0, 5.0]]), (1, 5, 6))
     assert out.tolist() == [[-1, -1, -1], [1, 1, -1]]
