@@ -209,3 +209,25 @@ def test_the_last_user_ends_the_thread(qtbot: Any, wait: Wait) -> None:
     fresh = acquire(one)
     assert fresh is not engine
     release(one)
+
+
+def test_a_job_begins_although_pictures_are_wanted_without_end(engine: Engine, wait: Wait) -> None:
+    """A slider that does not rest asks for the next picture before the last one is drawn."""
+
+    class Restless:
+        number = 0
+
+        def draw(self, key: Any, superseded: Any) -> bool:
+            self.number += 1
+            engine.want(self, self.number)
+            return False
+
+    picture = Restless()
+    engine.want(picture, 0)
+    wait(lambda: picture.number > 3)
+    job = Job(lambda tick: picture.number)
+    done = heard(job.finished)
+    engine.submit(job)
+    wait(lambda: bool(done), seconds=20)
+    seen = picture.number
+    wait(lambda: picture.number > seen, seconds=20)

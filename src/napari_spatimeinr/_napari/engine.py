@@ -151,14 +151,17 @@ class Engine(QObject):
             sys.setswitchinterval(before)
 
     def _work(self) -> None:
+        drew = False
         while True:
             with self._there_is_work:
                 while not (self._closed or self._wanted or self._jobs):
                     self._there_is_work.wait()
                 if self._closed:
                     return
-                if not self._wanted:
+                # A waiting job comes after one picture, or sliders that do not rest would keep it waiting for ever.
+                if self._jobs and (drew or not self._wanted):
                     self._running = self._jobs.popleft()
+            drew = self._running is None
             if self._running is None:
                 self._draw()
             else:
