@@ -121,30 +121,14 @@ def evaluate(
         If it is no Volume, nothing could be scored, or a baseline or hold-out is unknown.
     """
     check_volume(volume, "evaluate")
-    if hold_out not in ("time", "z"):
-        raise InputError(f"hold_out is 'time' or 'z', got {hold_out!r}.")
-    for name in baselines:
-        if name not in scores.BASELINES:
-            raise InputError(f"There is no baseline {name!r}; choose from {', '.join(scores.BASELINES)}.")
+    _check(volume, hold_out, gap, baselines)
     axis = 0 if hold_out == "time" else 1
-    if gap < 2 or volume.shape[axis] < gap + 1:
-        raise InputError(
-            f"A hold-out in {hold_out} with gap {gap} needs gap >= 2 and at least {gap + 1} {'frames' if axis == 0 else 'planes'}, "
-            f"this recording has {volume.shape[axis]}."
-        )
     began = time.monotonic()
     raw = np.asarray(volume.data)
     truth, low, span = scores.scaled(
         np.nan_to_num(raw.astype(np.float32), nan=float(np.nanmin(raw)) if raw.dtype.kind == "f" else 0.0)
     )
     given = _given(volume, raw, axis, gap)
-    options = make_config(preset, config)
-    variants: dict[str, Config] = {"spatimeinr": options}
-    if ablate:
-        for name, change in ABLATIONS.items():
-            if options.published is not None and "motion" in change:
-                continue  # it has none
-            variants[name] = Config.model_validate(_changed(options.model_dump(), change))
     predicted: dict[str, dict[int, NDArray[np.float32]]] = {}
     chosen: dict[str, Any] = {}
     seconds: dict[str, float] = {}
@@ -157,7 +141,7 @@ def evaluate(
 
     last = (given.shape[axis] - 1) * gap
     targets = [i for i in range(last) if i % gap]
-    for name, variant in variants.items():
+    for name, variant in _variants(make_config(preset, config), ablate).items():
         start = time.monotonic()
         model = fit(given, config=variant, device=device, seed=seed, time_budget=time_budget, progress=progress)
         if axis == 0:
@@ -175,18 +159,54 @@ def evaluate(
         if axis == 1 and name in scores.FLOWS:
             continue
         predicted[name] = scores.baseline(name, scaled_given, gap, partial(tell, name))
-    methods = {}
-    for number, (name, frames) in enumerate(predicted.items()):
-        tell("scoring", number, len(predicted))
-        methods[name] = scores.score(frames, scaled_truth, scaled_given, gap)
-    for number, name in enumerate(("linear", *scores.FLOWS)):
-        if name in predicted:
-            tell("best blur", number, 1 + len(scores.FLOWS))
-            methods[f"{name} + best blur"] = scores.best_blur(predicted[name], scaled_truth)
+    methods = _scored(predicted, scaled_truth, scaled_given, gap, tell)
     for name, value in seconds.items():
         methods[name]["seconds"] = value
     label = str(volume.metadata.get("name") or Path(str(volume.metadata.get("source", "recording"))).name)
     return Report(label, hold_out, gap, methods, chosen, time.monotonic() - began, peak_memory(), predicted, warnings)
+
+
+def _check(volume: Volume, hold_out: str, gap: int, baselines: Sequence[str]) -> None:
+    """Refuse what cannot be measured."""
+    if hold_out not in ("time", "z"):
+        raise InputError(f"hold_out is 'time' or 'z', got {hold_out!r}.")
+    for name in baselines:
+        if name not in scores.BASELINES:
+            raise InputError(f"There is no baseline {name!r}; choose from {', '.join(scores.BASELINES)}.")
+    axis, what = (0, "frames") if hold_out == "time" else (1, "planes")
+    if gap < 2 or volume.shape[axis] < gap + 1:
+        raise InputError(
+            f"A hold-out in {hold_out} with gap {gap} needs gap >= 2 and at least {gap + 1} {what}, "
+            f"this recording has {volume.shape[axis]}."
+        )
+
+
+def _variants(options: Config, ablate: bool) -> dict[str, Config]:
+    """What is fitted, by name: all parts and, for an ablation, all but one."""
+    variants = {"spatimeinr": options}
+    for name, change in ABLATIONS.items() if ablate else ():
+        if options.published is None or "motion" not in change:  # the published method has none
+            variants[name] = Config.model_validate(_changed(options.model_dump(), change))
+    return variants
+
+
+def _scored(
+    predicted: dict[str, dict[int, NDArray[np.float32]]],
+    truth: NDArray[np.float32],
+    given: NDArray[np.float32],
+    gap: int,
+    tell: Callable[[str, int, int], None],
+) -> dict[str, dict[str, float]]:
+    """The scores of every method, and of interpolation and flow under the blur that suits them best."""
+    methods = {}
+    for number, (name, frames) in enumerate(predicted.items()):
+        tell("scoring", number, len(predicted))
+        methods[name] = scores.score(frames, truth, given, gap)
+    for number, name in enumerate(("linear", *scores.FLOWS)):
+        if name in predicted:
+            tell("best blur", number, 1 + len(scores.FLOWS))
+            methods[f"{name} + best blur"] = scores.best_blur(predicted[name], truth)
+    return methods
 
 
 def _given(volume: Volume, raw: NDArray[Any], axis: int, gap: int) -> Volume:
