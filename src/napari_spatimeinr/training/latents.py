@@ -7,13 +7,14 @@ frame k is independent of theirs, so the mean-square optimum is the clean image 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from ..config import Config
+from ..config import Config, CycleOptions
 from ..model.frames import Box, Frames, grown
 from ..model.motion import Displaced
 from ..model.network import Around, Network, around, needed_box, sample, sample_clean
@@ -99,6 +100,42 @@ def train(
         yield step + 1, float(loss.detach())
 
 
+class _Drawn(NamedTuple):
+    """Voxels of a block that are compared, the first ``count`` of the places; others lie around some of them."""
+
+    places: Tensor
+    target: Tensor
+    weight: Tensor
+    count: int
+
+    def error(self, values: Tensor) -> Tensor:
+        """The mean error of values at the voxels, robust."""
+        return _mean(_robust(values[: self.count] - self.target[: self.count]), self.weight)
+
+
+def _drawn(frames: Frames, k: int, box: Box, spatial: bool, mask: Tensor | None, generator: torch.Generator) -> _Drawn:
+    """Voxels of a block of frame ``k``; with ``spatial``, a quarter of them also at two places in their cells."""
+    device = frames.device
+    (z0, z1), (y0, y1), (x0, x1) = box
+    total = (z1 - z0) * (y1 - y0) * (x1 - x0)
+    pick = (
+        torch.randperm(total, generator=generator)[:POINTS].to(device) if total > POINTS else torch.arange(total, device=device)
+    )
+    ny, nx = y1 - y0, x1 - x0
+    offsets = torch.stack([pick // (ny * nx), pick // nx % ny, pick % nx], -1).float()
+    at = offsets + offsets.new_tensor([z0, y0, x0])
+    places = at
+    if spatial:
+        # The cell around a voxel, sampled at two opposite random places (the same for the whole block).
+        shift = (torch.rand(3, generator=generator) - 0.5).to(device)
+        places = torch.cat([at, at[: len(at) // 4] + shift, at[: len(at) // 4] - shift])
+    weight = torch.ones(len(at), device=device)
+    if mask is not None:
+        z, y, x = at.long().unbind(-1)
+        weight = mask[0, 0, z, y, x]
+    return _Drawn(places, _target(frames, k, places, len(at)), weight, len(at))
+
+
 def _block_loss(
     network: Network,
     frames: Frames,
@@ -109,30 +146,10 @@ def _block_loss(
     generator: torch.Generator,
     mask: Tensor | None,
 ) -> Tensor:
-    device = frames.device
-    (z0, z1), (y0, y1), (x0, x1) = box
-    total = (z1 - z0) * (y1 - y0) * (x1 - x0)
-    pick = (
-        torch.randperm(total, generator=generator)[:POINTS].to(device) if total > POINTS else torch.arange(total, device=device)
-    )
-    ny, nx = y1 - y0, x1 - x0
-    offsets = torch.stack([pick // (ny * nx), pick // nx % ny, pick % nx], -1).float()
-    low = offsets.new_tensor([z0, y0, x0])
-    at = offsets + low
-    shift = torch.zeros(3, device=device)
-    spatial = config.cycle.spatial > 0
-    if spatial:
-        # The cell around a voxel, sampled at two opposite random places (the same for the whole block).
-        shift = (torch.rand(3, generator=generator) - 0.5).to(device)
-    places = torch.cat([at, at[: len(at) // 4] + shift, at[: len(at) // 4] - shift]) if spatial else at
-    target = _target(frames, task.target, places, len(at))
-    weight = torch.ones(len(at), device=device)
-    if mask is not None:
-        z, y, x = at.long().unbind(-1)
-        weight = mask[0, 0, z, y, x]
+    drawn = _drawn(frames, task.target, box, config.cycle.spatial > 0, mask, generator)
 
     def needed(k: int) -> tuple[Tensor, Box]:
-        return needed_box(_moved(network, displacements(task.target, k), places)[None], frames.shape)
+        return needed_box(_moved(network, displacements(task.target, k), drawn.places)[None], frames.shape)
 
     def sampled(k: int) -> tuple[Tensor, Tensor | None]:
         points, part = needed(k)
@@ -143,10 +160,9 @@ def _block_loss(
         points, part = needed(k)
         return sample_clean(network.cleaned(frames, k, part)[0], points, part)
 
-    count = len(at)
     if task.around is None:
         assert task.alone is not None
-        return _mean(_robust(sampled(task.alone)[0][:count] - target[:count]), weight)
+        return drawn.error(sampled(task.alone)[0])
     near = task.around
     inner = [sampled(k) for k in (near.before, near.after)]
     # The outer frames only help to average: the encoder does not learn from them.
@@ -157,9 +173,6 @@ def _block_loss(
             outer.append(inner[side][0])
         else:
             outer.append(torch.stack([cleaned(k) for k in beyond]).mean(0))
-    loss = torch.zeros((), device=device)
-    for value, _ in inner:
-        loss = loss + ALONE * _mean(_robust(value[:count] - target[:count]), weight)
     # Time runs backwards half of the time: the decoder has no preferred direction.
     order = (1, 0) if bool(torch.rand(1, generator=generator) < 0.5) else (0, 1)
 
@@ -170,18 +183,25 @@ def _block_loss(
         result: Tensor = network.decoder((a, b), (outer[order[0]], outer[order[1]]), (la, lb), share, network.precision)
         return result
 
-    out = predicted(near.share)
-    loss = loss + _mean(_robust(out[:count] - target[:count]), weight)
-    if spatial:
-        q = count // 4
+    loss = torch.zeros((), device=frames.device)
+    for value, _ in inner:
+        loss = loss + ALONE * drawn.error(value)
+    return loss + _blended_loss(predicted, near.share, drawn, config.cycle)
+
+
+def _blended_loss(predicted: Callable[[float], Tensor], share: float, drawn: _Drawn, cycle: CycleOptions) -> Tensor:
+    """The error of what the decoder makes of both sides at ``share`` of the interval, and what the cycles add."""
+    out = predicted(share)
+    loss = drawn.error(out)
+    if cycle.spatial > 0:
+        count, target, q = drawn.count, drawn.target, drawn.count // 4
         here, there = slice(count, count + q), slice(count + q, count + 2 * q)
         cell = (2 * out[:q] + out[here] + out[there]) / 4 - (2 * target[:q] + target[here] + target[there]) / 4
-        loss = loss + config.cycle.spatial * _mean(cell**2, weight[:q])
-    if config.cycle.temporal > 0:
+        loss = loss + cycle.spatial * _mean(cell**2, drawn.weight[:q])
+    if cycle.temporal > 0:
         # Predict at two times between, and from these the frame back.
-        step = min(0.25, near.share, 1 - near.share)
-        back = (predicted(near.share - step) + predicted(near.share + step)) / 2
-        loss = loss + config.cycle.temporal * _mean(_robust(back[:count] - target[:count]), weight)
+        step = min(0.25, share, 1 - share)
+        loss = loss + cycle.temporal * drawn.error((predicted(share - step) + predicted(share + step)) / 2)
     return loss
 
 
