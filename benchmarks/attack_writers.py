@@ -25,7 +25,7 @@ import zarr  # noqa: F401, so that the forked processes have it
 
 from napari_spatimeinr import checkpoint
 from napari_spatimeinr.errors import SaveError
-from napari_spatimeinr.io import nifti_series, read, tiff_write, write, zarr_store, zarr_write  # noqa: F401
+from napari_spatimeinr.io import nifti_series, read, staging, tiff_write, write, zarr_write  # noqa: F401
 from napari_spatimeinr.volume import Volume
 
 NAMES = {"zarr": "a.ome.zarr", "series": "e_{t}.nii", "nifti": "a.nii.gz", "tiff": "a.ome.tif", "model": "m.spatimeinr"}
@@ -202,7 +202,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--kind", choices=list(NAMES), action="append")
     options = parser.parse_args()
-    zarr_store.MARK_EVERY = 0.01  # so that there is something to go on with
+    staging.MARK_EVERY = 0.01  # so that there is something to go on with
     findings = 0
     for kind in options.kind or NAMES:
         with tempfile.TemporaryDirectory() as folder:

@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 from napari_spatimeinr import checkpoint
 from napari_spatimeinr.cli import app
 from napari_spatimeinr.errors import FormatError, SaveError
-from napari_spatimeinr.io import locks, nifti_series, read, write, zarr_store
+from napari_spatimeinr.io import locks, nifti_series, read, staging, write
 from napari_spatimeinr.io.atomic import replacing
 from napari_spatimeinr.io.locks import alone
 from napari_spatimeinr.volume import Volume
@@ -32,9 +32,9 @@ MADE = {"spatimeinr": {"seed": 3}}
 HOLDER = """
 import sys, time
 import numpy as np
-from napari_spatimeinr.io import write, zarr_store
+from napari_spatimeinr.io import write, staging
 from napari_spatimeinr.volume import Volume
-zarr_store.MARK_EVERY = 0.0
+staging.MARK_EVERY = 0.0
 
 class Waiting:
     shape, dtype, ndim = (3, 2, 5, 6), np.dtype("u2"), 4
@@ -284,8 +284,8 @@ def test_an_image_that_lost_something_on_the_way_does_not_replace_a_whole_one(tm
 
 
 def test_a_reader_waits_for_a_swap(tmp_path: Path) -> None:
-    target, partial, _ = zarr_store.places(write(Volume(SMALL), tmp_path / "a.zarr"))
-    (target / zarr_store.MARKER).write_text(json.dumps({"identity": None, "frames": 3, "complete": True}))
+    target, partial, _ = staging.places(write(Volume(SMALL), tmp_path / "a.zarr"))
+    (target / staging.MARKER).write_text(json.dumps({"identity": None, "frames": 3, "complete": True}))
     target.rename(partial)
     with alone(target):
         timer = threading.Timer(0.3, partial.rename, [target])

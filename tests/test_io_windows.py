@@ -56,7 +56,7 @@ def no_sync_of_readers(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("no_sync_of_readers")
 @pytest.mark.parametrize("name", NAMES)
 def test_every_format_is_saved_where_readers_cannot_be_synced(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("napari_spatimeinr.io.zarr_store.MARK_EVERY", 0.0)
+    monkeypatch.setattr("napari_spatimeinr.io.staging.MARK_EVERY", 0.0)
     for add in (0, 1):
         path = write(Volume(SMALL + add, metadata=MADE), tmp_path / name)
         assert np.array_equal(read(path).data[:], SMALL + add)

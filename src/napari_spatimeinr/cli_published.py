@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Generator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,6 +22,7 @@ from .watched import Watched
 
 if TYPE_CHECKING:
     from .field import Field
+    from .fit import FitProgress
 
 commands = typer.Typer()
 OUTPUT = "output.nii.gz"
@@ -89,39 +91,8 @@ def _train(
             raise ConfigError(f"{folder} was trained with other options; give that configuration, or another folder.")
         output.note(f"Going on from step {_steps(old)} in {folder}.")
     begun = time.monotonic()
-    latest: Field | None = None
-    saved = logged = 0 if old is None else _steps(old)
-    assert config.published is not None
     generator = fit_steps(volume, "published", config, device, seed, time_budget, old)
-    with Interrupt() as interrupt:
-        while True:
-            try:
-                state = next(generator)
-            except StopIteration as done:
-                latest = done.value
-                break
-            if state.field is None or state.field.network.published is None:
-                if state.step % config.published.log_iter == 0:
-                    psnr = f", PSNR {-10 * math.log10(max(state.loss, 1e-12)):.2f} dB" if math.isfinite(state.loss) else ""
-                    output.note(f"{state.stage}: step {state.step}{psnr}")
-                if interrupt.asked and latest is None:
-                    raise KeyboardInterrupt
-                if not interrupt.asked:
-                    continue
-            else:
-                latest = state.field
-            assert latest is not None
-            step = _steps(latest)
-            if step // config.published.log_iter > logged // config.published.log_iter:
-                logged = step
-                output.note(f"step {step} of {config.published.max_iter}, loss {state.loss:.4g}")
-            if step // config.published.save_iter > saved // config.published.save_iter:
-                saved = step
-                published_files.save(latest, folder)
-            if interrupt.asked:
-                generator.close()
-                break
-    assert latest is not None
+    latest, stopped = _followed(generator, config, folder, output, 0 if old is None else _steps(old))
     if latest.network.published is None:
         raise InputError(f"{recording} is constant: there is nothing to learn from it.")
     published_files.save(latest, folder)
@@ -133,8 +104,47 @@ def _train(
         {"save_path": str(folder), "steps": _steps(latest), "seconds": time.monotonic() - begun, "device": facts["device"]}
         | {key: facts.get(key) for key in ("rcan", "mlp", "seed", "peak_memory_bytes")}
     )
-    if interrupt.asked:
+    if stopped:
         raise typer.Exit(130)
+
+
+def _followed(
+    generator: Generator[FitProgress, None, Field], config: Config, folder: Path, output: Output, done: int
+) -> tuple[Field, bool]:
+    """Run a fit to its end or until Ctrl-C, telling and saving it now and then; the Field, and whether it was stopped."""
+    from . import published_files
+
+    assert config.published is not None
+    log, save = config.published.log_iter, config.published.save_iter
+    latest: Field | None = None
+    saved = logged = done
+    with Interrupt() as interrupt:
+        while True:
+            try:
+                state = next(generator)
+            except StopIteration as end:
+                return end.value, interrupt.asked
+            if state.field is None or state.field.network.published is None:
+                if state.step % log == 0:
+                    psnr = f", PSNR {-10 * math.log10(max(state.loss, 1e-12)):.2f} dB" if math.isfinite(state.loss) else ""
+                    output.note(f"{state.stage}: step {state.step}{psnr}")
+                if interrupt.asked and latest is None:
+                    raise KeyboardInterrupt
+                if not interrupt.asked:
+                    continue
+            else:
+                latest = state.field
+            assert latest is not None
+            step = _steps(latest)
+            if step // log > logged // log:
+                logged = step
+                output.note(f"step {step} of {config.published.max_iter}, loss {state.loss:.4g}")
+            if step // save > saved // save:
+                saved = step
+                published_files.save(latest, folder)
+            if interrupt.asked:
+                generator.close()
+                return latest, True
 
 
 @commands.command()

@@ -239,7 +239,7 @@ def _read(path: str | os.PathLike[str], how: Any) -> Volume:
     kind = ending(source)
     try:
         if kind in ZARR:
-            from .zarr_store import recover
+            from .staging import recover
 
             source = recover(source)
         if not source.exists():

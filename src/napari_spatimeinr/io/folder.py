@@ -18,7 +18,7 @@ from . import NIFTI, TIFF, beside, nifti, nifti_series, tiff
 from .atomic import ending
 from .calibration import How
 from .layout import check_axes
-from .lazy import PlanarArray, as_slice
+from .lazy import PlanarArray, as_slice, stamp_of
 from .series import Series, in_order
 
 OPEN_FILES = 4
@@ -163,11 +163,6 @@ def _check_files(files: list[Path], how: How, first: Volume, warnings: list[str]
         warnings.append(f"{other.name} states another voxel size than {files[0].name}, whose was taken: is that right?")
 
 
-def _stamp(file: Path) -> tuple[int, int]:
-    facts = file.stat()
-    return facts.st_size, facts.st_mtime_ns
-
-
 def _facts(frame: Volume) -> tuple[Any, ...]:
     """What is compared between the files; the frame itself, and with it the open file, is let go."""
     return frame.shape[1:], frame.metadata["source_dtype"], frame.metadata["stated"]
@@ -187,7 +182,7 @@ class FolderArray(PlanarArray):
     def __init__(self, series: Series, how: How, shape: tuple[int, ...], dtype: Any) -> None:
         super().__init__(shape, dtype)
         self._series, self._how = series, how
-        self._made = {file: _stamp(file) for file in chain.from_iterable(series.files)}
+        self._made = {file: stamp_of(file) for file in chain.from_iterable(series.files)}
         self._open: OrderedDict[tuple[int, int], Any] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -213,7 +208,7 @@ class FolderArray(PlanarArray):
 
     def _read(self, file: Path) -> Any:
         try:
-            if _stamp(file) != self._made[file]:  # frames of two recordings would be mixed
+            if stamp_of(file) != self._made[file]:  # frames of two recordings would be mixed
                 raise FormatError(f"{file} has changed since its folder was opened; open the folder again.")
             frame = _frame(file, self._how)
         except FileNotFoundError as error:

@@ -25,7 +25,7 @@ from .atomic import ending, followed, in_a_sentence, replaced, swapping, synced
 from .calibration import TIME, parse_unit
 from .locks import alone
 from .names import check
-from .zarr_store import MARKER, SWAP_WAIT, note_of, remove
+from .staging import MARKER, SWAP_WAIT, note_of, remove
 
 NUMBER = re.compile(r"\{t(?::0?([1-9]))?\}")
 PARTIAL = ".series.partial"

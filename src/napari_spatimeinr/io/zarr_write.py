@@ -17,8 +17,8 @@ from .calibration import SPACE, TIME, parse_unit
 from .cast import resolve_dtype
 from .nifti_write import frame_of, source_dtype, storable
 from .pyramid import coarser, factors
+from .staging import Building, building
 from .zarr import is_zarr, missing
-from .zarr_store import Building, building
 
 VERSIONS = {"0.4": 2, "0.5": 3}
 """Versions of OME-Zarr that can be written, with the Zarr format of each."""

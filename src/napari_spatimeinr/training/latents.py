@@ -101,16 +101,16 @@ def train(
 
 
 class _Drawn(NamedTuple):
-    """Voxels of a block that are compared, the first ``count`` of the places; others lie around some of them."""
+    """Voxels of a block that are compared, the first ``number`` of the places; others lie around some of them."""
 
     places: Tensor
     target: Tensor
     weight: Tensor
-    count: int
+    number: int
 
     def error(self, values: Tensor) -> Tensor:
         """The mean error of values at the voxels, robust."""
-        return _mean(_robust(values[: self.count] - self.target[: self.count]), self.weight)
+        return _mean(_robust(values[: self.number] - self.target[: self.number]), self.weight)
 
 
 def _drawn(frames: Frames, k: int, box: Box, spatial: bool, mask: Tensor | None, generator: torch.Generator) -> _Drawn:
@@ -194,7 +194,7 @@ def _blended_loss(predicted: Callable[[float], Tensor], share: float, drawn: _Dr
     out = predicted(share)
     loss = drawn.error(out)
     if cycle.spatial > 0:
-        count, target, q = drawn.count, drawn.target, drawn.count // 4
+        count, target, q = drawn.number, drawn.target, drawn.number // 4
         here, there = slice(count, count + q), slice(count + q, count + 2 * q)
         cell = (2 * out[:q] + out[here] + out[there]) / 4 - (2 * target[:q] + target[here] + target[there]) / 4
         loss = loss + cycle.spatial * _mean(cell**2, drawn.weight[:q])

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from napari_spatimeinr.cli import app
 from napari_spatimeinr.errors import InputError, SaveError
-from napari_spatimeinr.io import describe, read, write, zarr_store
+from napari_spatimeinr.io import describe, read, staging, write
 from napari_spatimeinr.io.pyramid import coarser, factors
 from napari_spatimeinr.volume import Volume
 from refusal import refused
@@ -147,7 +147,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 @pytest.fixture
 def marked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every frame is noted at once, not every second."""
-    monkeypatch.setattr(zarr_store, "MARK_EVERY", 0.0)
+    monkeypatch.setattr(staging, "MARK_EVERY", 0.0)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -206,12 +206,12 @@ def test_a_conversion_goes_on_unless_its_source_changed(tmp_path: Path, marked: 
 
 
 def test_recovery_on_open(tmp_path: Path, marked: None) -> None:
-    target, partial, old = zarr_store.places(tmp_path / "a.zarr")
+    target, partial, old = staging.places(tmp_path / "a.zarr")
     write(Volume(SMALL), target)
     # Killed between the two renames: the new one is complete and takes its place.
     shutil.copytree(target, old)
     target.rename(partial)
-    (partial / zarr_store.MARKER).write_text(json.dumps({"identity": None, "frames": 6, "complete": True}))
+    (partial / staging.MARKER).write_text(json.dumps({"identity": None, "frames": 6, "complete": True}))
     assert np.array_equal(read(target).data[:], SMALL) and target.is_dir() and not partial.exists()
     # What is left of the swap does not hinder the next one.
     write(Volume(SMALL + 1), target)
@@ -219,7 +219,7 @@ def test_recovery_on_open(tmp_path: Path, marked: None) -> None:
     # Killed while it was written: the earlier one comes back, and what is unfinished never opens under the name.
     target.rename(old)
     shutil.copytree(old, partial)
-    (partial / zarr_store.MARKER).write_text(json.dumps({"identity": None, "frames": 2, "complete": False}))
+    (partial / staging.MARKER).write_text(json.dumps({"identity": None, "frames": 2, "complete": False}))
     assert np.array_equal(read(target).data[:], SMALL + 1) and not old.exists() and partial.exists()
     shutil.rmtree(target)
     assert "does not exist" in refused(Exception, target)
@@ -242,7 +242,7 @@ def test_recovery_where_nothing_may_be_renamed(tmp_path: Path, monkeypatch: pyte
     def refusing(*_: Any) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(zarr_store.os, "replace", refusing)
+    monkeypatch.setattr(staging.os, "replace", refusing)
     assert np.array_equal(read(tmp_path / "a.zarr").data[:], SMALL)
     assert [p.name for p in tmp_path.iterdir()] == ["a.zarr.old"]
 
@@ -250,9 +250,9 @@ def test_recovery_where_nothing_may_be_renamed(tmp_path: Path, monkeypatch: pyte
 WRITER = """
 import sys, time
 import numpy as np
-from napari_spatimeinr.io import write, zarr_store
+from napari_spatimeinr.io import write, staging
 from napari_spatimeinr.volume import Volume
-zarr_store.MARK_EVERY = 0.0
+staging.MARK_EVERY = 0.0
 
 class Slow:
     shape, dtype, ndim = (12, 2, 40, 41), np.dtype("u2"), 4
