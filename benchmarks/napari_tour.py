@@ -8,14 +8,12 @@ A stall is the time the main thread does not answer: the longest slot or callbac
 from __future__ import annotations
 
 import functools
-import os
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from pyvirtualdisplay import Display
+from on_screen import screen
 
 GAPS: list[tuple[float, str]] = []
 OWN: dict[str, float] = {}
@@ -178,8 +176,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if os.environ.get("DISPLAY") or not sys.platform.startswith("linux"):
+    with screen():
         main()
-    else:
-        with Display(visible=False, size=(1600, 1000), color_depth=24, extra_args=["+extension", "GLX"]):
-            main()

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from on_screen import screen
 
 SHAPE = (5, 16, 64, 64)
 PLANES = 20
@@ -83,18 +84,6 @@ def torch_first() -> dict[str, float]:
     field = fit(volume, "fast", device="cpu")
     fitted = time.perf_counter() - began
     return {"fit": fitted, "planes": rendered(field, volume)}
-
-
-@contextmanager
-def screen() -> Iterator[None]:
-    """A display, if there is none."""
-    if os.environ.get("DISPLAY") or not sys.platform.startswith("linux"):
-        yield
-    else:
-        from pyvirtualdisplay import Display
-
-        with Display(visible=False, size=(1600, 1000), color_depth=24, extra_args=["+extension", "GLX"]):
-            yield
 
 
 def in_napari() -> dict[str, float]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import ctypes
 import gc
-import os
 import sys
 import tempfile
 import threading
@@ -22,7 +21,7 @@ from typing import Any
 
 import numpy as np
 import psutil
-from pyvirtualdisplay import Display
+from on_screen import screen
 
 PLUGIN = "napari-spatimeinr"
 STEPS = ("dock", "fit", "scrub", "render", "save")
@@ -127,8 +126,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if os.environ.get("DISPLAY") or not sys.platform.startswith("linux"):
+    with screen():
         main()
-    else:
-        with Display(visible=False, size=(1600, 1000), color_depth=24, extra_args=["+extension", "GLX"]):
-            main()

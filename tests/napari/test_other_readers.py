@@ -9,6 +9,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import tifffile
+import zarr
 
 from napari_spatimeinr import Volume
 
@@ -39,7 +40,6 @@ def saved(viewer: Any, dock: Any, wait: Wait, layer: Any, tmp_path: Path) -> tup
 
 @pytest.mark.parametrize("kind", ["imagej", "ome"])
 def test_napari_tiff(viewer: Any, dock: Any, wait: Wait, recording: Any, tmp_path: Path, kind: str) -> None:
-    pytest.importorskip("napari_tiff")
     path = tmp_path / ("a.tif" if kind == "imagej" else "a.ome.tif")
     if kind == "imagej":
         metadata: dict[str, Any] = {"axes": "TZYX", "spacing": 0.5, "unit": "um", "finterval": 30.0}
@@ -59,9 +59,6 @@ def test_napari_tiff(viewer: Any, dock: Any, wait: Wait, recording: Any, tmp_pat
 
 def test_napari_ome_zarr(viewer: Any, dock: Any, wait: Wait, recording: Any, tmp_path: Path) -> None:
     """Several levels and another unit of time; an origin its reader (0.10) leaves out."""
-    pytest.importorskip("napari_ome_zarr")
-    import zarr
-
     units = ("millisecond", *["micrometer"] * 3)
     axes = [{"name": n, "type": "time" if n == "t" else "space", "unit": u} for n, u in zip("tzyx", units, strict=True)]
     datasets = []
