@@ -49,13 +49,9 @@ def weights_of(network: Network) -> dict[str, NDArray[Any]]:
 
 def volume_of(header: dict[str, Any], frames: Any) -> Volume:
     """The recording a header tells of; raises what comes of a header that is none."""
-    grid, units = header["grid"], header["units"]
-    if not isinstance(units, list) or len(units) != 2 or not all(isinstance(unit, str) and unit.isprintable() for unit in units):
-        raise ValueError("its units are none")
-    if not all(units):
-        raise ValueError("it has no units")
+    grid = header["grid"]
     spacing, origin = tuple(grid["spacing"]), tuple(grid["origin"])
-    return Volume(frames, spacing, origin, (units[0], units[1]), header["orientation"], header["metadata"])
+    return Volume(frames, spacing, origin, header["units"], header["orientation"], header["metadata"])
 
 
 def levels_of(header: dict[str, Any], count: int) -> Levels:

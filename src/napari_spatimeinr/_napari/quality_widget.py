@@ -170,9 +170,12 @@ class QualityWidget(Dock):
         """Scores of what was removed or changed while it was measured are about nothing that is there."""
         layer = self._measured_of
         if layer is not None and (layer not in self._viewer.layers or _same(layer) != self._measured_about):
-            self.scores.clear()
-            self._measured_of, self._measured_about, self._measured_words = None, None, ""
+            self._forget()
             self.message.setText(f'"{layer.name}" was removed or changed while it was measured; measure again.')
+
+    def _forget(self) -> None:
+        self.scores.clear()
+        self._measured_of, self._measured_about, self._measured_words = None, None, ""
 
     def _on_layers(self) -> None:
         for box, wanted in ((self.recording, _is_recording), (self.preview, is_preview)):
@@ -197,8 +200,7 @@ class QualityWidget(Dock):
         if not changed or self.results.running:
             return
         if recording is None or about[0] != self._measured_about:
-            self.scores.clear()
-            self._measured_of, self._measured_about, self._measured_words = None, None, ""
+            self._forget()
         self.message.setText(self._measured_words)
 
     def _hear(self, layer: Any = None, *_: object) -> None:
