@@ -1,8 +1,10 @@
-"""Several writers at once to one name, some killed: ``python benchmarks/attack_writers.py --rounds 50 [--kind zarr] [--seed 0]``.
+"""Several writers at once to one name, some killed: ``python benchmarks/attack_writers.py --rounds
+50 [--kind zarr] [--seed 0]``.
 
-After each round the name must hold one whole recording, of one of the writers or the earlier one; a writer that said it was
-done must not be followed by the earlier one; who was refused must have been told who writes; what belongs to others must be
-untouched; and one more writing must leave nothing but the recording. Anything else is a finding, and the exit code is 1.
+After each round the name must hold one whole recording, of one of the writers or the earlier one; a
+writer that said it was done must not be followed by the earlier one; who was refused must have been
+told who writes; what belongs to others must be untouched; and one more writing must leave nothing
+but the recording. Anything else is a finding, and the exit code is 1.
 """
 
 from __future__ import annotations
@@ -25,10 +27,23 @@ import zarr  # noqa: F401, so that the forked processes have it
 
 from napari_spatimeinr import checkpoint
 from napari_spatimeinr.errors import SaveError
-from napari_spatimeinr.io import nifti_series, read, staging, tiff_write, write, zarr_write  # noqa: F401
+from napari_spatimeinr.io import (
+    nifti_series,  # noqa: F401
+    read,
+    staging,
+    tiff_write,  # noqa: F401
+    write,
+    zarr_write,  # noqa: F401
+)
 from napari_spatimeinr.volume import Volume
 
-NAMES = {"zarr": "a.ome.zarr", "series": "e_{t}.nii", "nifti": "a.nii.gz", "tiff": "a.ome.tif", "model": "m.spatimeinr"}
+NAMES = {
+    "zarr": "a.ome.zarr",
+    "series": "e_{t}.nii",
+    "nifti": "a.nii.gz",
+    "tiff": "a.ome.tif",
+    "model": "m.spatimeinr",
+}
 SHAPE = (6, 2, 24, 25)
 LATEST = 0.35
 """Seconds after which a writer that is to be killed is killed at the latest."""
@@ -56,7 +71,9 @@ def save(path: Path, number: int, wait: float) -> int:
     if path.suffix == ".spatimeinr":
         checkpoint.write(path, {"number": number}, {"w": np.full(5, number, "f4")}, data)
     else:
-        write(Volume(data, (number + 1, 2, 1, 1), metadata={"spatimeinr": {"number": number}}), path)
+        write(
+            Volume(data, (number + 1, 2, 1, 1), metadata={"spatimeinr": {"number": number}}), path
+        )
     return 0
 
 
@@ -71,12 +88,16 @@ def found(path: Path) -> int:
         number, data = int(volume.metadata["spatimeinr"]["number"]), np.asarray(volume.data)
         assert volume.spacing[0] == number + 1, "metadata of another"
         assert not volume.metadata["warnings"], volume.metadata["warnings"]
-    assert np.array_equal(data, np.stack([Slow(number, 0)[k] for k in range(SHAPE[0])])), f"voxels not all of {number}"
+    assert np.array_equal(data, np.stack([Slow(number, 0)[k] for k in range(SHAPE[0])])), (
+        f"voxels not all of {number}"
+    )
     return number
 
 
 def forked(work: Callable[[], int], said: Path) -> int:
-    """Run work in a process of its own; what it returns is its exit code, and what it raises is written to a file."""
+    """Run work in a process of its own; what it returns is its exit code, and what it raises is
+    written to a file.
+    """
     child = os.fork()
     if child:
         return child
@@ -103,14 +124,26 @@ class Attack:
     """Rounds of writers to one name."""
 
     def __init__(self, kind: str, folder: Path, seed: int) -> None:
-        self.rng, self.path, self.notes = random.Random(f"{kind} {seed}"), folder / "place" / NAMES[kind], folder / "said"
+        self.rng, self.path, self.notes = (
+            random.Random(f"{kind} {seed}"),
+            folder / "place" / NAMES[kind],
+            folder / "said",
+        )
         self.path.parent.mkdir()
         self.notes.mkdir()
         self.kind, self.number, self.counts, self.findings = kind, 0, Counter[str](), list[str]()
         place = self.path.parent
         other = NAMES[kind].replace("a.", "b.").replace("e_", "f_").replace("m.", "n.")
-        foreign = [place / f".{other}.0123456789ab.nii", place / f".{self.path.name}.notes.txt", place / "notes.txt"]
-        foreign += [place / f"{other}.partial" / "0" / "0", place / f".{other}.lock", place / ".11d472b25a09.json"]
+        foreign = [
+            place / f".{other}.0123456789ab.nii",
+            place / f".{self.path.name}.notes.txt",
+            place / "notes.txt",
+        ]
+        foreign += [
+            place / f"{other}.partial" / "0" / "0",
+            place / f".{other}.lock",
+            place / ".11d472b25a09.json",
+        ]
         for file in foreign:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(f"foreign {file.name}")
@@ -168,7 +201,11 @@ class Attack:
             self.counts[{0: "done", -9: "killed", REFUSED: "refused"}.get(code, "failed")] += 1
             if code == 0:
                 done.append(number)
-            elif code == REFUSED and "is being written by process" not in text and "written by another process" not in text:
+            elif (
+                code == REFUSED
+                and "is being written by process" not in text
+                and "written by another process" not in text
+            ):
                 self.finding(f"refused with: {text}")
             elif code not in (REFUSED, -signal.SIGKILL):
                 self.finding(f"ended with {code}: {text}")
@@ -180,8 +217,12 @@ class Attack:
             self.finding(f"what is there is not whole after {numbers}: {said}")
             return
         now = int((self.notes / "found").read_text())
-        if now not in (*numbers, self.last) or (done and now == self.last and self.last not in numbers):
-            self.finding(f"{now} is there, of {numbers} {done} said they were done, and it was {self.last}")
+        if now not in (*numbers, self.last) or (
+            done and now == self.last and self.last not in numbers
+        ):
+            self.finding(
+                f"{now} is there, of {numbers} {done} said they were done, and it was {self.last}"
+            )
         self.counts["new" if now != self.last else "earlier"] += 1
         self.last = now
         for file, content in self.foreign.items():
@@ -197,7 +238,9 @@ class Attack:
 
 def main() -> int:
     """Attack each kind of file."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--kind", choices=list(NAMES), action="append")
@@ -210,9 +253,16 @@ def main() -> int:
             for _ in range(options.rounds):
                 attack.round()
             findings += len(attack.findings)
-            counts = ", ".join(f"{attack.counts[key]} {key}" for key in ("done", "refused", "killed", "failed", "new", "earlier"))
+            counts = ", ".join(
+                f"{attack.counts[key]} {key}"
+                for key in ("done", "refused", "killed", "failed", "new", "earlier")
+            )
             took = time.monotonic() - begun
-            print(f"{kind}: {options.rounds} rounds in {took:.0f} s: {counts}; {len(attack.findings)} findings", flush=True)
+            print(
+                f"{kind}: {options.rounds} rounds in {took:.0f} s: {counts}; {len(attack.findings)}"
+                " findings",
+                flush=True,
+            )
     return 1 if findings else 0
 
 

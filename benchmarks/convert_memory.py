@@ -1,8 +1,10 @@
-"""Peak memory of ``spatimeinr info`` and ``convert`` for a recording of 4 GB: ``python benchmarks/convert_memory.py --folder BIG``.
+"""Peak memory of ``spatimeinr info`` and ``convert`` for a recording of 4 GB: ``python
+benchmarks/convert_memory.py --folder BIG``.
 
-A recording of noise is streamed into the folder as NIfTI, described, and converted to every format, each in a process of its
-own whose anonymous memory (what it cannot give back; not the mapped file) is sampled. The last frame is compared, and the
-files are removed. Ends with 1 when the limit is passed, torch was imported or a voxel is wrong.
+A recording of noise is streamed into the folder as NIfTI, described, and converted to every format,
+each in a process of its own whose anonymous memory (what it cannot give back; not the mapped file)
+is sampled. The last frame is compared, and the files are removed. Ends with 1 when the limit is
+passed, torch was imported or a voxel is wrong.
 """
 
 from __future__ import annotations
@@ -64,7 +66,9 @@ def measured(*arguments: object) -> tuple[float, float]:
     """Seconds and peak megabytes of a command."""
     began, peak = time.monotonic(), 0
     with tempfile.TemporaryFile("w+") as said:
-        process = subprocess.Popen([sys.executable, "-c", COMMAND, *map(str, arguments)], stdout=said, stderr=said)
+        process = subprocess.Popen(
+            [sys.executable, "-c", COMMAND, *map(str, arguments)], stdout=said, stderr=said
+        )
         while process.poll() is None:
             peak = max(peak, anonymous(process.pid))
             time.sleep(0.01)
@@ -76,8 +80,12 @@ def measured(*arguments: object) -> tuple[float, float]:
 
 def main() -> None:
     """Parse the command line, convert, print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, required=True, help="with 10 GB free; made, and removed at the end")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--folder", type=Path, required=True, help="with 10 GB free; made, and removed at the end"
+    )
     parser.add_argument("--frames", type=int, default=SHAPE[0])
     parser.add_argument("--ending", choices=ENDINGS, action="append")
     options = parser.parse_args()
@@ -91,11 +99,18 @@ def main() -> None:
         source = options.folder / "source.nii"
         make(source, options.frames)
         sizes = " x ".join(map(str, (options.frames, *SHAPE[1:])))
-        print(f"| {sizes} uint16, {source.stat().st_size / 1e9:.1f} GB | s | peak MB |\n| --- | --- | --- |", flush=True)
+        print(
+            f"| {sizes} uint16, {source.stat().st_size / 1e9:.1f} GB | s | peak MB |\n| --- | --- |"
+            " --- |",
+            flush=True,
+        )
         peaks = []
         for ending in options.ending or ENDINGS:
             target = options.folder / f"target{ending}"
-            rows = {f"convert to {ending}": ("convert", source, target), f"info of {ending}": ("info", target)}
+            rows = {
+                f"convert to {ending}": ("convert", source, target),
+                f"info of {ending}": ("info", target),
+            }
             for name, arguments in rows.items():
                 seconds, peak = measured(*arguments)
                 peaks.append(peak)

@@ -1,9 +1,11 @@
-"""Feed damaged files to the readers: ``python benchmarks/fuzz.py --inputs 20000 --seed 0 [--reader nifti|tiff|folder|zarr]``.
+"""Feed damaged files to the readers: ``python benchmarks/fuzz.py --inputs 20000 --seed 0 [--reader
+nifti|tiff|folder|zarr]``.
 
-A damaged file is refused in one sentence, or read as a volume of a possible size. Anything else is a finding, which is saved
-in ``--out`` with what happened: another exception, something printed, more than a few seconds of computing, much memory,
-the end of the process. The readers run in processes of their own, which are started again when they end. An input is made
-from the seed, the reader and its number alone: ``--only N`` runs it again.
+A damaged file is refused in one sentence, or read as a volume of a possible size. Anything else is
+a finding, which is saved in ``--out`` with what happened: another exception, something printed,
+more than a few seconds of computing, much memory, the end of the process. The readers run in
+processes of their own, which are started again when they end. An input is made from the seed, the
+reader and its number alone: ``--only N`` runs it again.
 """
 
 from __future__ import annotations
@@ -46,7 +48,9 @@ MAX_VOXELS = 2**50
 
 def main() -> None:
     """Parse the command line, run, print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--inputs", type=int, default=20_000, help="for each reader")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--reader", choices=READERS, action="append")
@@ -61,9 +65,21 @@ def main() -> None:
         run.go(options.jobs)
         refused, opened = run.counts["refused"], run.counts["opened"]
         found = sum(len(numbers) for numbers in run.findings.values())
-        rows.append(f"| {reader} | {run.inputs} | {opened} | {refused} | {found} | {time.monotonic() - began:.0f} |")
-        kinds += [f"- {reader}: {len(where)} x {kind} (first: {where[:3]})" for kind, where in run.findings.items()]
-    print("| reader | inputs | opened | refused | findings | s |\n| --- | --- | --- | --- | --- | --- |", *rows, *kinds, sep="\n")
+        rows.append(
+            f"| {reader} | {run.inputs} | {opened} | {refused} | {found} |"
+            f" {time.monotonic() - began:.0f} |"
+        )
+        kinds += [
+            f"- {reader}: {len(where)} x {kind} (first: {where[:3]})"
+            for kind, where in run.findings.items()
+        ]
+    print(
+        "| reader | inputs | opened | refused | findings | s |\n| --- | --- | --- | --- | --- |"
+        " --- |",
+        *rows,
+        *kinds,
+        sep="\n",
+    )
     raise SystemExit(1 if kinds else 0)
 
 
@@ -81,8 +97,13 @@ class Run:
         with tempfile.TemporaryDirectory() as folder:
             corpus = samples(self.reader, Path(folder))
             # Negative numbers are the samples themselves, which must open.
-            self.numbers = iter(range(-len(corpus), self.inputs) if self.only is None else [self.only])
-            threads = [threading.Thread(target=self._drive, args=(corpus, Path(folder) / f"worker{k}")) for k in range(jobs)]
+            self.numbers = iter(
+                range(-len(corpus), self.inputs) if self.only is None else [self.only]
+            )
+            threads = [
+                threading.Thread(target=self._drive, args=(corpus, Path(folder) / f"worker{k}"))
+                for k in range(jobs)
+            ]
             for thread in threads:
                 thread.start()
             for thread in threads:
@@ -104,7 +125,9 @@ class Run:
             if process is None:
                 folder.mkdir(exist_ok=True)
                 connection, theirs = context.Pipe()
-                process = context.Process(target=work, args=(theirs, corpus, folder, self.reader, self.seed), daemon=True)
+                process = context.Process(
+                    target=work, args=(theirs, corpus, folder, self.reader, self.seed), daemon=True
+                )
                 process.start()
                 theirs.close()
                 connection.recv()
@@ -143,7 +166,9 @@ class Run:
             place = self.out / f"{self.reader}-{self.seed}-{number}"
             shutil.rmtree(place, ignore_errors=True)
             shutil.copytree(folder, place)
-            (place / "finding.txt").write_text(f"{kind}\n{text}\n", encoding="utf-8", errors="backslashreplace")
+            (place / "finding.txt").write_text(
+                f"{kind}\n{text}\n", encoding="utf-8", errors="backslashreplace"
+            )
             if self.only is not None:
                 print(f"{kind}: {text}\nsaved in {place}")
 
@@ -151,7 +176,9 @@ class Run:
 # -- the other process ------------------------------------------------------------------------
 
 
-def work(connection: Connection, corpus: list[Sample], folder: Path, reader: str, seed: int) -> None:
+def work(
+    connection: Connection, corpus: list[Sample], folder: Path, reader: str, seed: int
+) -> None:
     """Make and read inputs until the connection is closed."""
     import napari_spatimeinr.io.folder
     import napari_spatimeinr.io.nifti
@@ -174,7 +201,9 @@ def work(connection: Connection, corpus: list[Sample], folder: Path, reader: str
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir()
         valid = number < 0
-        sample = corpus[number] if valid else damaged(corpus, random.Random(f"{seed} {reader} {number}"))
+        sample = (
+            corpus[number] if valid else damaged(corpus, random.Random(f"{seed} {reader} {number}"))
+        )
         path = sample.put(place)
         faulthandler.dump_traceback_later(PATIENCE - 2)
         before, began = memory(), time.process_time()
@@ -211,18 +240,31 @@ def judged(path: Path) -> tuple[str, str]:
                 outcomes.append(function(describe if function is described else read, path))
             except SpatimeINRError as error:
                 text = str(error)
-                if not text.endswith((".", "?")) or "\n" in text or len(text) > LONG_SENTENCE or "Unexpected error" in text:
+                if (
+                    not text.endswith((".", "?"))
+                    or "\n" in text
+                    or len(text) > LONG_SENTENCE
+                    or "Unexpected error" in text
+                ):
                     return "no sentence", text
                 outcomes.append(("refused", text))
             except AssertionError as error:
                 return f"impossible: {error}", traceback.format_exc()
             except BaseException as error:
                 frames = traceback.extract_tb(error.__traceback__)
-                ours = next((f for f in reversed(frames) if "napari_spatimeinr" in f.filename), frames[-1])
-                return f"{type(error).__name__} at {Path(ours.filename).name}:{ours.name}", traceback.format_exc()
+                ours = next(
+                    (f for f in reversed(frames) if "napari_spatimeinr" in f.filename), frames[-1]
+                )
+                return (
+                    f"{type(error).__name__} at {Path(ours.filename).name}:{ours.name}",
+                    traceback.format_exc(),
+                )
     if caught:
         first = caught[0]
-        return f"warning at {Path(first.filename).name}:{first.lineno}", f"{first.message}\n{outcomes[-1]}"
+        return (
+            f"warning at {Path(first.filename).name}:{first.lineno}",
+            f"{first.message}\n{outcomes[-1]}",
+        )
     return outcomes[-1]
 
 
@@ -239,8 +281,14 @@ def opened(read: Any, path: Path) -> tuple[str, str]:
     import numpy as np
 
     volume = read(path, channel=0)
-    assert len(volume.shape) == 4 and all(n > 0 for n in volume.shape) and volume.grid.voxels < MAX_VOXELS, "shape"
-    assert all(np.isfinite(s) and s > 0 for s in volume.spacing) and np.isfinite(volume.origin).all(), "calibration"
+    assert (
+        len(volume.shape) == 4
+        and all(n > 0 for n in volume.shape)
+        and volume.grid.voxels < MAX_VOXELS
+    ), "shape"
+    assert (
+        all(np.isfinite(s) and s > 0 for s in volume.spacing) and np.isfinite(volume.origin).all()
+    ), "calibration"
     json.dumps(volume.metadata, allow_nan=False)
     for place in ([0] * 4, [n - 1 for n in volume.shape], [n // 2 for n in volume.shape]):
         t, z, y, x = place

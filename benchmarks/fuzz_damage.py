@@ -32,7 +32,20 @@ INTEGERS = (
     2**63 - 1,
     -(2**63),
 )
-REALS = (0.0, -0.0, 1.0, -1.0, 1e-45, 1e30, -1e30, float("nan"), float("inf"), float("-inf"), 352.0, 351.5)
+REALS = (
+    0.0,
+    -0.0,
+    1.0,
+    -1.0,
+    1e-45,
+    1e30,
+    -1e30,
+    float("nan"),
+    float("inf"),
+    float("-inf"),
+    352.0,
+    351.5,
+)
 WORDS = (
     "", "0", "-1", "1e999", "-1e999", "NaN", "inf", "0x10", "1_000", "٣", "9" * 30, "1e-320", "true", "null", "T", "XYZCT",
     "🔬", "\0", "&a;", "<", "]]>", "{", "µm", "um", "parsec", "../..", "/dev/zero", ".", "uint16", "float128", "<M8[s]",
@@ -55,7 +68,12 @@ def damaged(corpus: list[Sample], rng: random.Random) -> Sample:
         described = [name for name in names if name in out.fields or out.files[name][:1] == b"{"]
         name = rng.choice(described if described and rng.random() < 0.8 else names)
         other = rng.choice(corpus)
-        out.files[name] = _bytes(out.files[name], out.fields.get(name, []), other.files[rng.choice(sorted(other.files))], rng)
+        out.files[name] = _bytes(
+            out.files[name],
+            out.fields.get(name, []),
+            other.files[rng.choice(sorted(other.files))],
+            rng,
+        )
     return out
 
 
@@ -68,7 +86,9 @@ def _move(sample: Sample, names: list[str], rng: random.Random) -> None:
     elif way == 1:
         stem, number, tail = re.fullmatch(r"(.*?)(\d*)(\D*)", name, re.DOTALL).groups()  # type: ignore[union-attr]
         new = stem + rng.choice(("", "7", "٣", "²", "9" * 40, "-1", number + number)) + tail
-        if not any(n != name and (n == new or n.startswith(new + "/")) for n in names) and not new.endswith("/"):
+        if not any(
+            n != name and (n == new or n.startswith(new + "/")) for n in names
+        ) and not new.endswith("/"):
             sample.files[new] = sample.files.pop(name)
     elif way == 2:
         sample.files[name] = sample.files[other]
@@ -76,14 +96,17 @@ def _move(sample: Sample, names: list[str], rng: random.Random) -> None:
         sample.files[name], sample.files[other] = sample.files[other], sample.files[name]
 
 
-def _bytes(content: bytes, fields: list[tuple[int, str]], other: bytes, rng: random.Random) -> bytes:
+def _bytes(
+    content: bytes, fields: list[tuple[int, str]], other: bytes, rng: random.Random
+) -> bytes:
     if content[:1] == b"{" and rng.random() < 0.8:
         return _json(content, rng)
     out, size = bytearray(content), max(len(content), 1)
     at = rng.randrange(min(size, 600) if rng.random() < 0.6 else size)
     length = min(rng.choice((1, 2, 4, 8, 12, 64, 352, 4096)), size)
     way = rng.choice(
-        ("field",) * (6 if fields else 0) + ("flip", "set", "cut", "double", "drop", "splice", "word", "word", "swap")
+        ("field",) * (6 if fields else 0)
+        + ("flip", "set", "cut", "double", "drop", "splice", "word", "word", "swap")
     )
     if way == "field":
         for offset, code in rng.sample(fields, min(len(fields), rng.choice((1, 1, 2, 3)))):
@@ -121,9 +144,21 @@ def _set_field(out: bytearray, offset: int, code: str, rng: random.Random) -> No
         return
     (old,) = struct.unpack_from(code, out, offset)
     new = rng.choice(
-        (*INTEGERS, old + 1, old - 1, old * 2, old // 2, len(out), len(out) - 1, len(out) + 1, rng.getrandbits(width * 8))
+        (
+            *INTEGERS,
+            old + 1,
+            old - 1,
+            old * 2,
+            old // 2,
+            len(out),
+            len(out) - 1,
+            len(out) + 1,
+            rng.getrandbits(width * 8),
+        )
     )
-    out[offset : offset + width] = (new % 2 ** (8 * width)).to_bytes(width, "little" if code[0] == "<" else "big")
+    out[offset : offset + width] = (new % 2 ** (8 * width)).to_bytes(
+        width, "little" if code[0] == "<" else "big"
+    )
 
 
 def _word(content: bytes, rng: random.Random) -> bytes:
@@ -135,7 +170,9 @@ def _word(content: bytes, rng: random.Random) -> bytes:
         word = rng.choice(WORDS).encode() if rng.random() < 0.8 else rng.choice(found)[0]
         if rng.random() < 0.8:
             length = match.end() - match.start()
-            content = content[: match.start()] + word[:length].ljust(length) + content[match.end() :]
+            content = (
+                content[: match.start()] + word[:length].ljust(length) + content[match.end() :]
+            )
         else:
             return content[: match.start()] + word + content[match.end() :]
     return content
@@ -171,9 +208,13 @@ def _json(content: bytes, rng: random.Random) -> bytes:
         elif way == 2:
             node[key] = [old]
         elif way == 3 and isinstance(old, int | float):
-            node[key] = rng.choice((-old, old + 1, old * 10**6, old / 3 if old < 1e300 else 0, str(old)))
+            node[key] = rng.choice(
+                (-old, old + 1, old * 10**6, old / 3 if old < 1e300 else 0, str(old))
+            )
         elif way == 4 and rng.random() < 0.02:
-            return json.dumps(tree).replace(json.dumps(old), "[" * 20_000 + "]" * 20_000, 1).encode()
+            return (
+                json.dumps(tree).replace(json.dumps(old), "[" * 20_000 + "]" * 20_000, 1).encode()
+            )
         else:
             node[key] = rng.choice(VALUES)
     return json.dumps(tree, ensure_ascii=rng.random() < 0.5).encode("utf-8", "surrogatepass")

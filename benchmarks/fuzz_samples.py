@@ -37,7 +37,9 @@ class Sample:
 
     def put(self, folder: Path) -> Path:
         """Write the files; the path to open."""
-        (folder / self.opened).mkdir() if all(name.startswith(self.opened + "/") for name in self.files) else None
+        (folder / self.opened).mkdir() if all(
+            name.startswith(self.opened + "/") for name in self.files
+        ) else None
         for name, content in self.files.items():
             place = folder / name
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -47,7 +49,12 @@ class Sample:
 
 def samples(reader: str, folder: Path) -> list[Sample]:
     """The valid recordings of a format, made in an empty folder."""
-    make: dict[str, Callable[[Path], Iterator[Sample]]] = {"nifti": _nifti, "tiff": _tiff, "folder": _folders, "zarr": _zarr}
+    make: dict[str, Callable[[Path], Iterator[Sample]]] = {
+        "nifti": _nifti,
+        "tiff": _tiff,
+        "folder": _folders,
+        "zarr": _zarr,
+    }
     return list(make[reader](folder))
 
 
@@ -64,8 +71,13 @@ def _ours(folder: Path, *names: str) -> Iterator[Sample]:
         times = (1.0, 3.5, 7.0) if name.endswith(".nii") else None  # other formats cannot hold them
         made = {"config": {"steps": [1, 2]}, "seconds": 1.5}
         (folder / "ours").mkdir()
-        write(Volume(_data(), (2.5, 0.5, 0.2, 0.2), metadata={"spatimeinr": made}, times=times), folder / "ours" / name)
-        files = {f"ours/{file.name}": file.read_bytes() for file in sorted((folder / "ours").iterdir())}
+        write(
+            Volume(_data(), (2.5, 0.5, 0.2, 0.2), metadata={"spatimeinr": made}, times=times),
+            folder / "ours" / name,
+        )
+        files = {
+            f"ours/{file.name}": file.read_bytes() for file in sorted((folder / "ours").iterdir())
+        }
         yield Sample("ours" if "{" in name else f"ours/{name}", files)
         shutil.rmtree(folder / "ours")
 
@@ -73,7 +85,12 @@ def _ours(folder: Path, *names: str) -> Iterator[Sample]:
 def _nifti(folder: Path) -> Iterator[Sample]:
     yield from _ours(folder, "a.nii")
     images: list[tuple[str, Any]] = []
-    for kind, dtype in ((nib.Nifti1Image, "u2"), (nib.Nifti1Image, "f4"), (nib.Nifti2Image, "i2"), (nib.Nifti1Image, "f8")):
+    for kind, dtype in (
+        (nib.Nifti1Image, "u2"),
+        (nib.Nifti1Image, "f4"),
+        (nib.Nifti2Image, "i2"),
+        (nib.Nifti1Image, "f8"),
+    ):
         image = kind(_data(dtype=dtype).T, np.diag([0.2, 0.2, 0.5, 1]))
         image.header["pixdim"][4], image.header["xyzt_units"] = 2.5, 3 | 8
         images += [("a.nii", image), ("a.nii.gz", image)]
@@ -90,9 +107,17 @@ def _nifti(folder: Path) -> Iterator[Sample]:
         nib.save(image, folder / name)
         packed = name.endswith(".gz")
         names = ["a.hdr", "a.img"] if name in ("a.hdr", "a.img") else [name]
-        files = {n: gzip.decompress((folder / n).read_bytes()) if packed else (folder / n).read_bytes() for n in names}
+        files = {
+            n: gzip.decompress((folder / n).read_bytes()) if packed else (folder / n).read_bytes()
+            for n in names
+        }
         order = image.header.endianness
-        formats = {"i": {1: "b", 2: "h", 4: "i", 8: "q"}, "u": {1: "B"}, "f": {4: "f", 8: "d"}, "S": {}}
+        formats = {
+            "i": {1: "b", 2: "h", 4: "i", 8: "q"},
+            "u": {1: "B"},
+            "f": {4: "f", 8: "d"},
+            "S": {},
+        }
         fields = []
         for dtype, offset in image.header.template_dtype.fields.values():
             base, repeat = (dtype.base, int(np.prod(dtype.shape, dtype=int)))
@@ -132,12 +157,21 @@ def _tiffs(folder: Path) -> Iterator[tuple[str, bytes]]:
         yield name, (folder / name).read_bytes()
     tifffile.imwrite(folder / "a.ome.tif", _data(3, 2, 4, 5, 6), metadata={"axes": "TCZYX"}, **grey)
     yield "a.ome.tif", (folder / "a.ome.tif").read_bytes()
-    tifffile.imwrite(folder / "a.tif", _data(4, 5, 6, dtype="u1"), metadata=None, compression="jpeg", tile=(16, 16), **grey)
+    tifffile.imwrite(
+        folder / "a.tif",
+        _data(4, 5, 6, dtype="u1"),
+        metadata=None,
+        compression="jpeg",
+        tile=(16, 16),
+        **grey,
+    )
     yield "a.tif", (folder / "a.tif").read_bytes()
 
 
 def _tag_fields(path: Path) -> list[tuple[int, str]]:
-    """Code, type, count and value of all tags of a TIFF, the numbers of tags, and the links between pages."""
+    """Code, type, count and value of all tags of a TIFF, the numbers of tags, and the links between
+    pages.
+    """
     out = []
     with tifffile.TiffFile(path) as file:
         order = file.byteorder
@@ -147,10 +181,18 @@ def _tag_fields(path: Path) -> list[tuple[int, str]]:
             out.append((page.offset, order + few))
             for tag in page.tags:
                 at, size = tag.offset, struct.calcsize(wide)
-                out += [(at, order + "H"), (at + 2, order + "H"), (at + 4, order + wide), (at + 4 + size, order + wide)]
+                out += [
+                    (at, order + "H"),
+                    (at + 2, order + "H"),
+                    (at + 4, order + wide),
+                    (at + 4 + size, order + wide),
+                ]
                 if tag.count > 1 and tag.dtype in (3, 4, 16):
                     code = {3: "H", 4: "I", 16: "Q"}[tag.dtype]
-                    out += [(tag.valueoffset + k * struct.calcsize(code), order + code) for k in range(tag.count)]
+                    out += [
+                        (tag.valueoffset + k * struct.calcsize(code), order + code)
+                        for k in range(tag.count)
+                    ]
     return out
 
 
@@ -171,7 +213,11 @@ def _folders(folder: Path) -> Iterator[Sample]:
         path = folder / "frame.tif"
         tifffile.imwrite(path, _data(4, 5, 6), photometric="minisblack", **how)
         names = [f"run/img_t{k:03d}_ch01.tif" for k in range(4)]
-        yield Sample("run", {name: path.read_bytes() for name in names}, {name: _tag_fields(path) for name in names})
+        yield Sample(
+            "run",
+            {name: path.read_bytes() for name in names},
+            {name: _tag_fields(path) for name in names},
+        )
 
 
 def _zarr(folder: Path) -> Iterator[Sample]:
@@ -180,11 +226,19 @@ def _zarr(folder: Path) -> Iterator[Sample]:
 
     def sample() -> Sample:
         names = sorted(file for file in (folder / "a.zarr").rglob("*") if file.is_file())
-        return Sample("a.zarr", {str(file.relative_to(folder)): file.read_bytes() for file in names})
+        return Sample(
+            "a.zarr", {str(file.relative_to(folder)): file.read_bytes() for file in names}
+        )
 
     for version, number in (("0.4", 2), ("0.5", 3)):
         turned = [[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
-        volume = Volume(_data(), (2.5, 0.5, 0.2, 0.2), (1, 2, 3, 4), orientation=turned, metadata={"channel": "GFP"})
+        volume = Volume(
+            _data(),
+            (2.5, 0.5, 0.2, 0.2),
+            (1, 2, 3, 4),
+            orientation=turned,
+            metadata={"channel": "GFP"},
+        )
         zarr_write.write(volume, folder / "a.zarr", version=version)
         yield sample()
         for compressor in (None, "auto"):
@@ -200,7 +254,14 @@ def _zarr(folder: Path) -> Iterator[Sample]:
                 **more,
             )
             array[...] = _data(2, 2, 4, 6, 6)
-            axes = [{"name": n, "type": {"t": "time", "c": "channel"}.get(n, "space"), "unit": "micrometer"} for n in "tczyx"]
+            axes = [
+                {
+                    "name": n,
+                    "type": {"t": "time", "c": "channel"}.get(n, "space"),
+                    "unit": "micrometer",
+                }
+                for n in "tczyx"
+            ]
             steps = [{"type": "scale", "scale": [1, 1, 0.5, 0.25, 0.25]}]
             image = {
                 "version": version,

@@ -1,7 +1,9 @@
-"""The guard: single frames between acquired ones against linear and cubic interpolation, on recordings that jump or end.
+"""The guard: single frames between acquired ones against linear and cubic interpolation, on
+recordings that jump or end.
 
-``python benchmarks/guard.py [case ...]`` prints for every frame in between the PSNR against the truth (range 1) and the
-range of what was rendered; ``--only ordinary`` the gain of ordinary phantoms, which the guard must not change.
+``python benchmarks/guard.py [case ...]`` prints for every frame in between the PSNR against the
+truth (range 1) and the range of what was rendered; ``--only ordinary`` the gain of ordinary
+phantoms, which the guard must not change.
 """
 
 from __future__ import annotations
@@ -25,10 +27,14 @@ SMALL = {"motion": {"steps": 20}, "latents": {"steps": 80, "channels": 6}}
 
 def counted(data: Any) -> Volume:
     """Brightness as 8-bit counts."""
-    return Volume(np.clip(np.rint(data * BRIGHT + DARK), 0, 255).astype(np.uint8), (60.0, 0.5, 0.25, 0.25))
+    return Volume(
+        np.clip(np.rint(data * BRIGHT + DARK), 0, 255).astype(np.uint8), (60.0, 0.5, 0.25, 0.25)
+    )
 
 
-def jumping(by: int, at: int, shape: tuple[int, int, int, int] = (9, 8, 40, 40), **how: Any) -> tuple[Volume, Truth]:
+def jumping(
+    by: int, at: int, shape: tuple[int, int, int, int] = (9, 8, 40, 40), **how: Any
+) -> tuple[Volume, Truth]:
     """The stage moves ``by`` voxels before frame ``at``."""
     t, z, y, x = shape
     volume, truth = phantom((t, z, y, x + by), **how)
@@ -40,12 +46,18 @@ def jumping(by: int, at: int, shape: tuple[int, int, int, int] = (9, 8, 40, 40),
     return counted(data), lambda t: cut(truth.frame(t * SPACING[0], volume.grid), t)
 
 
-def ending(full: int, count: int = 1000, shape: tuple[int, int, int] = (5, 20, 20), **how: Any) -> tuple[Volume, Truth]:
+def ending(
+    full: int, count: int = 1000, shape: tuple[int, int, int] = (5, 20, 20), **how: Any
+) -> tuple[Volume, Truth]:
     """All frames but the first are empty, with the noise of nothing."""
     volume, truth = phantom((full, *shape), **how)
     rng = np.random.default_rng(1)
-    dark = (rng.poisson(8, (count - full, *shape)) - 8) / 150 + 0.01 * rng.standard_normal((count - full, *shape))
-    return counted(np.concatenate([np.asarray(volume.data), dark])), lambda t: truth.frame(t * SPACING[0], volume.grid)
+    dark = (rng.poisson(8, (count - full, *shape)) - 8) / 150 + 0.01 * rng.standard_normal(
+        (count - full, *shape)
+    )
+    return counted(np.concatenate([np.asarray(volume.data), dark])), lambda t: truth.frame(
+        t * SPACING[0], volume.grid
+    )
 
 
 def cases() -> dict[str, tuple[Callable[[], tuple[Volume, Truth]], dict[str, Any], int]]:
@@ -59,8 +71,16 @@ def cases() -> dict[str, tuple[Callable[[], tuple[Volume, Truth]], dict[str, Any
             8,
         )
     for kind in ("nuclei", "membranes"):
-        out[f"jump, {kind} of motion 3"] = (lambda kind=kind: jumping(20, 5, kind=kind, motion=3.0), {}, 8)
-    out["1000 frames, 990 empty, nuclei"] = (lambda: ending(10, kind="nuclei", motion=2.0), SMALL, 8)
+        out[f"jump, {kind} of motion 3"] = (
+            lambda kind=kind: jumping(20, 5, kind=kind, motion=3.0),
+            {},
+            8,
+        )
+    out["1000 frames, 990 empty, nuclei"] = (
+        lambda: ending(10, kind="nuclei", motion=2.0),
+        SMALL,
+        8,
+    )
     out["1000 frames, 990 empty, membranes"] = (lambda: ending(10, motion=1.0), SMALL, 8)
     return out
 
@@ -70,9 +90,15 @@ def between(volume: Volume, truth: Truth, change: dict[str, Any], intervals: int
     began = time.perf_counter()
     field = fit(volume, "fast", {**change, "axial": {"enabled": False}}, device="cpu")
     chosen, data = field.provenance["chosen"], np.asarray(volume.data)
-    yield f"range of the recording {data.min()} to {data.max()}, {time.perf_counter() - began:.0f} s, {chosen}"
+    yield (
+        f"range of the recording {data.min()} to {data.max()}, {time.perf_counter() - began:.0f} s,"
+        f" {chosen}"
+    )
     yield from field.provenance["warnings"]
-    yield "| between | ours | linear | cubic | gain over linear | lowest | highest |\n| --- | --- | --- | --- | --- | --- | --- |"
+    yield (
+        "| between | ours | linear | cubic | gain over linear | lowest | highest |\n| --- | --- |"
+        " --- | --- | --- | --- | --- |"
+    )
     methods = [field, field.interpolated("linear"), field.interpolated("cubic")]
     rendered = [method.lazy(time_scale=2) for method in methods]
     for k in range(intervals):
@@ -80,7 +106,10 @@ def between(volume: Volume, truth: Truth, change: dict[str, Any], intervals: int
         frames = [np.asarray(array[2 * k + 1]) for array in rendered]
         ours, linear, cubic = (scores.psnr((frame - DARK) / BRIGHT, exact) for frame in frames)
         low, high = frames[0].min(), frames[0].max()
-        yield f"| {k}, {k + 1} | {ours:.2f} | {linear:.2f} | {cubic:.2f} | {ours - linear:+.2f} | {low:.0f} | {high:.0f} |"
+        yield (
+            f"| {k}, {k + 1} | {ours:.2f} | {linear:.2f} | {cubic:.2f} | {ours - linear:+.2f} |"
+            f" {low:.0f} | {high:.0f} |"
+        )
 
 
 def ordinary() -> Iterator[str]:
@@ -105,10 +134,16 @@ def ordinary() -> Iterator[str]:
                     left = (1 - how.get("bleach", 0.0)) ** (k + 0.5)
                     exact = truth.frame((k + 0.5) * SPACING[0], volume.grid) * left
                     linear = (frames[k] + frames[k + 1]) / 2
-                    gains.append(scores.psnr(np.asarray(rendered[2 * k + 1]), exact) - scores.psnr(linear, exact))
+                    gains.append(
+                        scores.psnr(np.asarray(rendered[2 * k + 1]), exact)
+                        - scores.psnr(linear, exact)
+                    )
                 means.append(float(np.mean(gains)))
                 left_out = field.provenance.get("guard", {}).get("linear", [])
-                yield f"| {kind}, {name}, seed {seed} | {means[-1]:+.3f} | {min(gains):+.2f} | {left_out} |"
+                yield (
+                    f"| {kind}, {name}, seed {seed} | {means[-1]:+.3f} | {min(gains):+.2f} |"
+                    f" {left_out} |"
+                )
     yield f"| mean | {np.mean(means):+.3f} | | |"
 
 

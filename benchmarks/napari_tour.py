@@ -80,13 +80,25 @@ def main() -> None:
     from napari_spatimeinr._napari.time_link import TimeLink
 
     inside = [0.0]
-    for owner, name in ((napari.Viewer, "add_image"), (Image, "refresh"), (Dims, "set_point"), (LayerList, "remove")):
+    for owner, name in (
+        (napari.Viewer, "add_image"),
+        (Image, "refresh"),
+        (Dims, "set_point"),
+        (LayerList, "remove"),
+    ):
         napari_call(owner, name, inside)
     for name in ("data", "scale", "translate"):
         napari_setter(Image, name, inside)
     for name in ("start_fit", "render_to_layer", "stop", "_on_fit_progress", "_on_scales"):
         timed(FitWidget, name, inside)
-    for name in ("_on_source", "_on_layers", "_on_inserted", "_refresh", "_on_ended", "_show_estimate"):
+    for name in (
+        "_on_source",
+        "_on_layers",
+        "_on_inserted",
+        "_refresh",
+        "_on_ended",
+        "_show_estimate",
+    ):
         timed(FitWidget, name, inside)
     for name in ("to_viewer", "to_scrubber"):
         timed(TimeLink, name, inside)
@@ -130,7 +142,12 @@ def main() -> None:
 
     def fresh() -> bool:
         session = dock.session()
-        return session is not None and session.array is not None and session.array.field is not None and session.array.is_fresh()
+        return (
+            session is not None
+            and session.array is not None
+            and session.array.field is not None
+            and session.array.is_fresh()
+        )
 
     pressed = time.perf_counter()
     act("fit", dock.fit_button.click)
@@ -142,20 +159,27 @@ def main() -> None:
         act("scrub during the fit", lambda index=index: dock.scales_panel.scrubber.setValue(index))
         during.append(spin(20, fresh))
     spin(600, lambda: not dock.fitter.running)
-    print(f"scrubbing during the fit, new picture: {1000 * np.median(during):.0f} ms (worst {1000 * max(during):.0f})")
+    print(
+        f"scrubbing during the fit, new picture: {1000 * np.median(during):.0f} ms (worst"
+        f" {1000 * max(during):.0f})"
+    )
     spin(1)
     after = []
     for index in (24, 37, 55, 8, 70, 41):
         act("scrub", lambda index=index: dock.scales_panel.scrubber.setValue(index))
         after.append(spin(20, fresh))
-    print(f"scrubbing after the fit, new picture: {1000 * np.median(after):.0f} ms (worst {1000 * max(after):.0f})")
+    print(
+        f"scrubbing after the fit, new picture: {1000 * np.median(after):.0f} ms (worst"
+        f" {1000 * max(after):.0f})"
+    )
     slid = []
     for factor in (1.5, 2.0, 1.0, 3.0):
         shape = dock.session().array.shape
         act("scale slider", lambda factor=factor: dock.scales_panel.z.setValue(factor))
         slid.append(spin(20, lambda shape=shape: dock.session().array.shape != shape and fresh()))
     print(
-        f"z slider, new picture: {1000 * np.median(slid):.0f} ms (worst {1000 * max(slid):.0f}; 30 ms of it wait for the slider to settle)"
+        f"z slider, new picture: {1000 * np.median(slid):.0f} ms (worst {1000 * max(slid):.0f}; 30"
+        " ms of it wait for the slider to settle)"
     )
     act("render", dock.output_panel.render.click)
     spin(120, lambda: not dock.results.running)
@@ -168,7 +192,10 @@ def main() -> None:
     for step in dict.fromkeys(s for _, s in GAPS):
         print(f"    {step}: {1000 * max(g for g, s in GAPS if s == step):.0f} ms")
     label = max(OWN, key=lambda name: OWN[name])
-    print(f"longest slot or callback of ours, without napari's calls: {1000 * OWN[label]:.0f} ms ({label})")
+    print(
+        f"longest slot or callback of ours, without napari's calls: {1000 * OWN[label]:.0f} ms"
+        f" ({label})"
+    )
     for name, seconds in sorted(OWN.items(), key=lambda pair: -pair[1])[:6]:
         print(f"    {name}: {1000 * seconds:.0f} ms")
     viewer.close()

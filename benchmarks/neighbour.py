@@ -1,9 +1,11 @@
-"""A fit and planes beside busy processes: ``python benchmarks/neighbour.py`` (about ten minutes on two idle cores).
+"""A fit and planes beside busy processes: ``python benchmarks/neighbour.py`` (about ten minutes on
+two idle cores).
 
-The same fit (5 x 16 x 64 x 64, preset fast) and 20 planes at new times, alone, beside two processes that spin and
-beside two processes that fit, in three situations: the command line, torch loaded before this package with its usual
-waiting (a script, or a napari where another plugin did), and a dock in a window of napari. Ratios are to alone.
-Each run is a fresh process without variables about threads; ``--situations`` and ``--neighbours`` choose some.
+The same fit (5 x 16 x 64 x 64, preset fast) and 20 planes at new times, alone, beside two processes
+that spin and beside two processes that fit, in three situations: the command line, torch loaded
+before this package with its usual waiting (a script, or a napari where another plugin did), and a
+dock in a window of napari. Ratios are to alone. Each run is a fresh process without variables about
+threads; ``--situations`` and ``--neighbours`` choose some.
 """
 
 from __future__ import annotations
@@ -29,7 +31,10 @@ VARIABLES = ("OMP_", "KMP_", "GOMP_", "MKL_")
 SITUATIONS = ("command line", "torch first", "napari")
 NEIGHBOURS = ("alone", "two spinning", "two fits")
 SPIN = "while True: pass"
-FIT = "from napari_spatimeinr import fit, phantom\nv, _ = phantom((5, 16, 64, 64), seed=9)\nwhile True: fit(v, 'best', device='cpu')"
+FIT = (
+    "from napari_spatimeinr import fit, phantom\nv, _ = phantom((5, 16, 64, 64), seed=9)\nwhile"
+    " True: fit(v, 'best', device='cpu')"
+)
 PATIENCE = 1800
 
 
@@ -57,20 +62,29 @@ def command_line() -> dict[str, float]:
 
     with tempfile.TemporaryDirectory() as folder:
         volume, _ = phantom(SHAPE)
-        source, model, target = (Path(folder) / name for name in ("in.nii", "m.spatimeinr", "out.nii"))
+        source, model, target = (
+            Path(folder) / name for name in ("in.nii", "m.spatimeinr", "out.nii")
+        )
         volume.save(source)
         z = volume.shape[1] // 2
         command = [sys.executable, "-m", "napari_spatimeinr.cli"]
         how = ["--device", "cpu", "--quiet", "--json"]
 
         def seconds(*options: str) -> float:
-            out = subprocess.run([*command, *options, *how], check=True, capture_output=True, text=True).stdout
+            out = subprocess.run(
+                [*command, *options, *how], check=True, capture_output=True, text=True
+            ).stdout
             return float(json.loads(out)["seconds"])
 
         fitted = seconds("fit", str(source), "-o", str(model), "--preset", "fast")
         moments = ",".join(f"{t:.6f}" for t in times(volume))
         region = f":,{z}:{z + 1},:,:"
-        return {"fit": fitted, "planes": seconds("render", str(model), "-o", str(target), "--times", moments, "--roi", region)}
+        return {
+            "fit": fitted,
+            "planes": seconds(
+                "render", str(model), "-o", str(target), "--times", moments, "--roi", region
+            ),
+        }
 
 
 def torch_first() -> dict[str, float]:
@@ -112,14 +126,21 @@ def _window() -> dict[str, float]:
 
     def fresh() -> bool:
         session = dock.session()
-        return session is not None and session.array is not None and session.array.field is not None and session.array.is_fresh()
+        return (
+            session is not None
+            and session.array is not None
+            and session.array.field is not None
+            and session.array.is_fresh()
+        )
 
     viewer = napari.Viewer(show=True)
     volume, _ = phantom(SHAPE)
     viewer.add_image(np.asarray(volume.data), name="cells", **from_volume(volume))
     _, dock = viewer.window.add_plugin_dock_widget("napari-spatimeinr", "SpatimeINR")
     opened = time.perf_counter()
-    spin(lambda: dock.fit_button.isEnabled() and time.perf_counter() - opened > 5)  # its measurement is over
+    spin(
+        lambda: dock.fit_button.isEnabled() and time.perf_counter() - opened > 5
+    )  # its measurement is over
     dock.method_panel.presets.button(0).click()
     dock.method_panel.device.setCurrentText("cpu")
     dock.fit_button.click()
@@ -149,7 +170,9 @@ def plain_environment() -> dict[str, str]:
 def beside(neighbours: str) -> Iterator[None]:
     """Two busy processes while this is entered."""
     text = {"two spinning": SPIN, "two fits": FIT}[neighbours]
-    others = [subprocess.Popen([sys.executable, "-c", text], env=plain_environment()) for _ in range(2)]
+    others = [
+        subprocess.Popen([sys.executable, "-c", text], env=plain_environment()) for _ in range(2)
+    ]
     try:
         time.sleep(8 if text is FIT else 0.5)
         yield
@@ -162,7 +185,10 @@ def beside(neighbours: str) -> Iterator[None]:
 def measured(situation: str, neighbours: str) -> dict[str, float]:
     with nullcontext() if neighbours == "alone" else beside(neighbours):
         done = subprocess.run(
-            [sys.executable, __file__, "--run", situation], env=plain_environment(), capture_output=True, text=True
+            [sys.executable, __file__, "--run", situation],
+            env=plain_environment(),
+            capture_output=True,
+            text=True,
         )
     if done.returncode:
         raise SystemExit(f"{situation}, {neighbours}:\n{done.stderr}")
@@ -171,7 +197,9 @@ def measured(situation: str, neighbours: str) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--situations", default=",".join(SITUATIONS))
     parser.add_argument("--neighbours", default=",".join(NEIGHBOURS))
     parser.add_argument("--run", help=argparse.SUPPRESS)
@@ -179,7 +207,9 @@ def main() -> None:
     if options.run:
         print(json.dumps(RUNS[options.run]()))
         return
-    print(f"{'situation':14}{'neighbours':14}{'fit, s':>10}{'ratio':>8}{'planes, s':>12}{'ratio':>8}")
+    print(
+        f"{'situation':14}{'neighbours':14}{'fit, s':>10}{'ratio':>8}{'planes, s':>12}{'ratio':>8}"
+    )
     for situation in options.situations.split(","):
         alone: dict[str, float] | None = None
         for neighbours in options.neighbours.split(","):

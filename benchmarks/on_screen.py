@@ -16,5 +16,7 @@ def screen() -> Iterator[None]:
         return
     from pyvirtualdisplay import Display
 
-    with Display(visible=False, size=(1600, 1000), color_depth=24, extra_args=["+extension", "GLX"]):
+    with Display(
+        visible=False, size=(1600, 1000), color_depth=24, extra_args=["+extension", "GLX"]
+    ):
         yield

@@ -1,4 +1,6 @@
-"""The published method beside ours and what users have now: quality at the same budget, its parts, its speed."""
+"""The published method beside ours and what users have now: quality at the same budget, its parts,
+its speed.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,13 @@ OPEN = 24
 """Steps with open hypercubes that are timed, after as many with closed ones as make 400."""
 WHOLE = 2**30
 """More samples than a step has."""
-CLEAN: dict[str, Any] = {"shape": (7, 16, 48, 48), "motion": 3, "photons": 1e9, "read": 0.0, "background": 0}
+CLEAN: dict[str, Any] = {
+    "shape": (7, 16, 48, 48),
+    "motion": 3,
+    "photons": 1e9,
+    "read": 0.0,
+    "background": 0,
+}
 """A phantom without noise."""
 Lines = Iterator[str]
 
@@ -33,7 +41,13 @@ def reproduced(budgets: Sequence[float] = LONG_BUDGETS) -> Lines:
     """How well acquired frames come back, and frames between them, on a phantom without noise."""
     volume, truth = phantom(seed=0, **CLEAN)
     given = np.asarray(volume.data)
-    yield head("noise-free phantom, 7 x 16 x 48 x 48", "acquired frames", "frames between", "s", "steps of latents / MLP")
+    yield head(
+        "noise-free phantom, 7 x 16 x 48 x 48",
+        "acquired frames",
+        "frames between",
+        "s",
+        "steps of latents / MLP",
+    )
     for preset, budget in (*(("published", budget) for budget in budgets), ("best", None)):
         began = time.perf_counter()
         field = fit(volume, preset, seed=0, time_budget=budget)
@@ -47,7 +61,10 @@ def reproduced(budgets: Sequence[float] = LONG_BUDGETS) -> Lines:
         yield f"| {label} | {acquired:.2f} | {middle:.2f} | {seconds:.0f} | {steps} |"
     for kind in scores.BASELINES:
         frames = scores.baseline(kind, given, 2)
-        yield f"| {kind} |  | {np.mean([scores.psnr(frames[t], exact[t]) for t in exact]):.2f} |  |  |"
+        yield (
+            f"| {kind} |  | {np.mean([scores.psnr(frames[t], exact[t]) for t in exact]):.2f} | "
+            " |  |"
+        )
 
 
 def compared(folder: Path | None, budget: float = BUDGET) -> Lines:
@@ -60,16 +77,28 @@ def compared(folder: Path | None, budget: float = BUDGET) -> Lines:
     for name, volume in volumes.items():
         for preset in ("published", "best"):
             baselines = scores.BASELINES if preset == "best" else ()
-            methods = evaluate(volume, "time", 2, preset, baselines=baselines, time_budget=budget).methods
+            methods = evaluate(
+                volume, "time", 2, preset, baselines=baselines, time_budget=budget
+            ).methods
             for method, row in methods.items():
                 took = f"{row['seconds']:.0f}" if "seconds" in row else ""
-                yield f"| {name} | {f'SpatimeINR, {preset}' if method == 'spatimeinr' else method} | {cells(row)} | {took} |"
+                yield (
+                    f"| {name} | {f'SpatimeINR, {preset}' if method == 'spatimeinr' else method} |"
+                    f" {cells(row)} | {took} |"
+                )
 
 
 def parts(seeds: Sequence[int], budget: float = PART_BUDGET) -> Lines:
-    """The published method with one of its parts off, with the same budget, against the truth of phantoms."""
-    yield head("published", "slow phantom: PSNR", "smoothed", "noise-free phantom: PSNR", "smoothed", "s")
-    changes: dict[str, dict[str, Any]] = {"all parts": {}, **{k: v for k, v in ABLATIONS.items() if "motion" not in v}}
+    """The published method with one of its parts off, with the same budget, against the truth of
+    phantoms.
+    """
+    yield head(
+        "published", "slow phantom: PSNR", "smoothed", "noise-free phantom: PSNR", "smoothed", "s"
+    )
+    changes: dict[str, dict[str, Any]] = {
+        "all parts": {},
+        **{k: v for k, v in ABLATIONS.items() if "motion" not in v},
+    }
     for label, change in changes.items():
         columns, seconds = [], []
         for options in ({"motion": 4.5, "shape": CLEAN["shape"]}, CLEAN):
@@ -90,12 +119,23 @@ def parts(seeds: Sequence[int], budget: float = PART_BUDGET) -> Lines:
 def speed() -> Lines:
     """Steps per second of the MLP, what the faster arithmetic costs in quality, and rendering."""
     volume, truth = phantom(seed=0, **CLEAN)
-    yield head("arithmetic", "steps of the MLP per second", "PSNR between, after as many steps", "rendering, thousand voxels/s")
+    yield head(
+        "arithmetic",
+        "steps of the MLP per second",
+        "PSNR between, after as many steps",
+        "rendering, thousand voxels/s",
+    )
     rates = {}
     cached = implicit.CACHED
-    for name, precision, samples in (("plain float32", "float32", WHOLE), ("bfloat16", "bfloat16", cached)):
+    for name, precision, samples in (
+        ("plain float32", "float32", WHOLE),
+        ("bfloat16", "bfloat16", cached),
+    ):
         implicit.CACHED = samples
-        change = {"precision": precision, "published": {"max_iter": 400, "rcan_max_iter": 400, "closed_share": 1 - OPEN / 400}}
+        change = {
+            "precision": precision,
+            "published": {"max_iter": 400, "rcan_max_iter": 400, "closed_share": 1 - OPEN / 400},
+        }
         steps = fit_steps(volume, "published", change, seed=0)
         stamps = []
         while True:
@@ -113,12 +153,23 @@ def speed() -> Lines:
         began = time.perf_counter()
         ours = {t: np.asarray(rendered[t]) for t in (5, 7)}
         voxels = sum(frame.size for frame in ours.values()) / (time.perf_counter() - began)
-        quality = np.mean([scores.psnr(frame, truth.frame(float(times[t]), volume.grid)) for t, frame in ours.items()])
+        quality = np.mean(
+            [
+                scores.psnr(frame, truth.frame(float(times[t]), volume.grid))
+                for t, frame in ours.items()
+            ]
+        )
         yield f"| {name} | {rates[name]:.2f} | {quality:.2f} | {voxels / 1e3:.1f} |"
     implicit.CACHED = cached
-    yield f"| bfloat16 over plain float32 | {rates['bfloat16'] / rates['plain float32']:.2f} x |  |  |"
+    yield (
+        f"| bfloat16 over plain float32 | {rates['bfloat16'] / rates['plain float32']:.2f} x | "
+        " |  |"
+    )
 
 
 def _steps(field: Field) -> str:
     facts = field.provenance
-    return f"{facts['rcan']['steps']} ({facts['rcan']['ended']}) / {facts['mlp']['steps']} ({facts['mlp']['ended']})"
+    return (
+        f"{facts['rcan']['steps']} ({facts['rcan']['ended']}) / {facts['mlp']['steps']}"
+        f" ({facts['mlp']['ended']})"
+    )

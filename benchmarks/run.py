@@ -1,10 +1,11 @@
 """Measure quality, speed and memory: ``python benchmarks/run.py PART [PART ...]``.
 
-Parts: phantoms, planes, voxels, stacks, recordings, ablation, confidence, speed, memory, indexing, picture, and of the published method
-reproduced, published, published-parts, published-speed; ``all`` is every one.
-``--data FOLDER`` holds the real recordings, which are not part of this repository; without it the parts that
-need them are left out. ``--page docs/benchmarks.md`` puts each table, the machine and the command into the page,
-between ``<!-- PART -->`` and ``<!-- /PART -->``.
+Parts: phantoms, planes, voxels, stacks, recordings, ablation, confidence, speed, memory, indexing,
+picture, and of the published method reproduced, published, published-parts, published-speed;
+``all`` is every one. ``--data FOLDER`` holds the real recordings, which are not part of this
+repository; without it the parts that need them are left out. ``--page docs/benchmarks.md`` puts
+each table, the machine and the command into the page, between ``<!-- PART -->`` and ``<!-- /PART
+-->``.
 """
 
 from __future__ import annotations
@@ -23,7 +24,15 @@ import quality
 
 REAL = ("stacks", "recordings")
 """Parts that are nothing without real recordings."""
-UNSET = ("speed", "memory", "indexing", "reproduced", "published", "published-parts", "published-speed")
+UNSET = (
+    "speed",
+    "memory",
+    "indexing",
+    "reproduced",
+    "published",
+    "published-parts",
+    "published-speed",
+)
 """Parts that choose their presets themselves."""
 
 
@@ -38,14 +47,19 @@ def machine() -> str:
                 name = line.split(":")[1].strip()
                 break
     gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ", no GPU"
-    return f"{name}, {os.cpu_count()} cores{gpu}, Python {platform.python_version()}, torch {torch.__version__}"
+    return (
+        f"{name}, {os.cpu_count()} cores{gpu}, Python {platform.python_version()}, torch"
+        f" {torch.__version__}"
+    )
 
 
 def put(page: Path, part: str, text: str) -> None:
     """Replace a part's section of the page."""
     begin, end = f"<!-- {part} -->", f"<!-- /{part} -->"
     whole = page.read_text(encoding="utf-8")
-    new, count = re.subn(f"{begin}.*?{end}", lambda _: f"{begin}\n{text}\n{end}", whole, flags=re.DOTALL)
+    new, count = re.subn(
+        f"{begin}.*?{end}", lambda _: f"{begin}\n{text}\n{end}", whole, flags=re.DOTALL
+    )
     if count != 1:
         raise SystemExit(f"{page} needs {begin} and {end} once, they are there {count} times.")
     page.write_text(new, encoding="utf-8")
@@ -53,7 +67,9 @@ def put(page: Path, part: str, text: str) -> None:
 
 def main() -> None:
     """Parse the command line and run the parts."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("part", nargs="+")
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--preset", default="balanced")
@@ -66,7 +82,10 @@ def main() -> None:
     def picture() -> Iterator[str]:
         path = (options.page or Path("docs/benchmarks.md")).with_name("benchmark-phantoms.png")
         quality.picture(path, preset)
-        yield f"![The frame between two given ones: truth, linear, flow, SpatimeINR, and their errors]({path.name})"
+        yield (
+            "![The frame between two given ones: truth, linear, flow, SpatimeINR, and their"
+            f" errors]({path.name})"
+        )
 
     parts: dict[str, Callable[[], Iterator[str]]] = {
         "phantoms": lambda: quality.phantoms(seeds, preset),
@@ -96,9 +115,16 @@ def main() -> None:
     for part in wanted:
         began = time.perf_counter()
         command = f"tox -e bench -- {part}"
-        command += f" --seeds {options.seeds}" if part in ("phantoms", "planes", "voxels", "ablation") else ""
         command += (
-            " --data FOLDER" if folder is not None and part in (*REAL, "voxels", "ablation", "confidence", "published") else ""
+            f" --seeds {options.seeds}"
+            if part in ("phantoms", "planes", "voxels", "ablation")
+            else ""
+        )
+        command += (
+            " --data FOLDER"
+            if folder is not None
+            and part in (*REAL, "voxels", "ablation", "confidence", "published")
+            else ""
         )
         command += f" --preset {preset}" if part not in UNSET else ""
         print(f"\n{part}: {machine()}\n", flush=True)

@@ -1,11 +1,13 @@
-"""Whether two states of the source compute the same bits: ``record DIR`` with each, then ``compare DIR DIR``.
+"""Whether two states of the source compute the same bits: ``record DIR`` with each, then ``compare
+DIR DIR``.
 
-``python benchmarks/same_bits.py record before`` fits small phantoms by every preset (with few steps, and without
-gates), with one to seven
-frames, with and without a PSF, two seeds, on one thread, and keeps renderings, confidence, disagreement, model files and
-provenance. ``compare before after`` tells every difference, bit by bit; names that changed between the two states are
-those in NAMES. ``render DIR OTHER`` renders the models in DIR with this state and compares with what is kept there:
-models written before open and render the same.
+``python benchmarks/same_bits.py record before`` fits small phantoms by every preset (with few
+steps, and without gates), with one to seven
+frames, with and without a PSF, two seeds, on one thread, and keeps renderings, confidence,
+disagreement, model files and provenance. ``compare before after`` tells every difference, bit by
+bit; names that changed between the two states are those in NAMES. ``render DIR OTHER`` renders the
+models in DIR with this state and compares with what is kept there: models written before open and
+render the same.
 """
 
 from __future__ import annotations
@@ -52,7 +54,9 @@ PSF = (None, [0.6, 0.2, 0.2])
 
 def cases() -> Iterator[tuple[str, str, int, list[float] | None, int]]:
     """Name, preset, frames, PSF and seed of every fit."""
-    for preset, count, psf, seed in itertools.product(("fast", "balanced", "ungated", "published"), FRAMES, PSF, (0, 1)):
+    for preset, count, psf, seed in itertools.product(
+        ("fast", "balanced", "ungated", "published"), FRAMES, PSF, (0, 1)
+    ):
         yield f"{preset}-t{count}-{'psf' if psf else 'no'}-{seed}", preset, count, psf, seed
 
 
@@ -71,7 +75,11 @@ def pictures(field: Any) -> dict[str, np.ndarray]:
         "coarse": field.render(scale=0.6),
         "source": field.render(time_scale=1.5, dtype="source", keep_acquired=True),
     }
-    kinds = () if field.provenance.get("method", "").endswith("repaired") else ("disagreement", "confidence")
+    kinds = (
+        ()
+        if field.provenance.get("method", "").endswith("repaired")
+        else ("disagreement", "confidence")
+    )
     for what in kinds:
         try:
             some[what] = field.wrap(np.asarray(lazy := field.lazy(time_scale=2.0, what=what)), lazy)
@@ -92,10 +100,14 @@ def record(folder: Path) -> None:
         volume, _ = sp.phantom((count, 6, 32, 36), motion=2.0, seed=seed, psf=(0.4, 0.2, 0.2))
         volume = sp.Volume(volume.data, (30.0, 1.0, 0.5, 0.5))
         config = options(preset, psf, seed) | {"threads": 1}
-        field = sp.fit(volume, "balanced" if preset == "ungated" else preset, config, device="cpu", seed=seed)
+        field = sp.fit(
+            volume, "balanced" if preset == "ungated" else preset, config, device="cpu", seed=seed
+        )
         field.save(folder / f"{name}.spatimeinr")
         np.savez(folder / f"{name}.npz", **pictures(field))
-        facts = field.provenance if isinstance(field.provenance, dict) else field.provenance.to_dict()
+        facts = (
+            field.provenance if isinstance(field.provenance, dict) else field.provenance.to_dict()
+        )
         (folder / f"{name}.json").write_text(json.dumps(facts, indent=1, default=str))
         print(name, flush=True)
 
@@ -143,8 +155,12 @@ def compare(before: Path, after: Path) -> list[str]:
     """Every difference between two records."""
     found = []
     for name, *_ in cases():
-        found += unequal(name, dict(np.load(before / f"{name}.npz")), dict(np.load(after / f"{name}.npz")))
-        found += unequal(name, arrays(before / f"{name}.spatimeinr"), arrays(after / f"{name}.spatimeinr"))
+        found += unequal(
+            name, dict(np.load(before / f"{name}.npz")), dict(np.load(after / f"{name}.npz"))
+        )
+        found += unequal(
+            name, arrays(before / f"{name}.spatimeinr"), arrays(after / f"{name}.spatimeinr")
+        )
         old, new = (json.loads((folder / f"{name}.json").read_text()) for folder in (before, after))
         found += told(name, facts(old), facts(new))
     return found
@@ -166,7 +182,9 @@ def again(folder: Path) -> list[str]:
 
 def main() -> None:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("task", choices=("record", "compare", "render"))
     parser.add_argument("folders", nargs="+", type=Path)
     asked = parser.parse_args()

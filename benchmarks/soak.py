@@ -1,8 +1,10 @@
-"""Many rounds of a user's work in one process: ``python benchmarks/soak.py [--rounds 60] [--without fit]``.
+"""Many rounds of a user's work in one process: ``python benchmarks/soak.py [--rounds 60] [--without
+fit]``.
 
-A round opens a window and the sample, fits it, scrubs, renders, saves and closes the window. After each, what the
-process holds: memory, threads, open files, and living objects of this package. ``--without`` leaves steps out, so that
-two runs tell whose the memory is: ``--without fit`` opens the dock alone, ``--without dock`` is napari by itself.
+A round opens a window and the sample, fits it, scrubs, renders, saves and closes the window. After
+each, what the process holds: memory, threads, open files, and living objects of this package.
+``--without`` leaves steps out, so that two runs tell whose the memory is: ``--without fit`` opens
+the dock alone, ``--without dock`` is napari by itself.
 """
 
 from __future__ import annotations
@@ -89,7 +91,9 @@ def one_round(steps: set[str], folder: Path) -> None:
 
 
 def tidy() -> None:
-    """Give back to the system what Python and the C library keep for later, so that memory says what is held."""
+    """Give back to the system what Python and the C library keep for later, so that memory says
+    what is held.
+    """
     gc.collect()
     if sys.platform.startswith("linux"):
         ctypes.CDLL("libc.so.6").malloc_trim(0)
@@ -99,12 +103,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=60)
     parser.add_argument("--without", choices=STEPS, action="append", default=[])
-    parser.add_argument("--as-is", action="store_true", help="memory as a user sees it, what is kept for later included")
+    parser.add_argument(
+        "--as-is",
+        action="store_true",
+        help="memory as a user sees it, what is kept for later included",
+    )
     asked = parser.parse_args()
     steps = set() if "dock" in asked.without else set(STEPS) - set(asked.without)
     process = psutil.Process()
     memory = []
-    print("round  memory MiB  threads (Python)  files  seconds  objects of this package", flush=True)
+    print(
+        "round  memory MiB  threads (Python)  files  seconds  objects of this package", flush=True
+    )
     with tempfile.TemporaryDirectory() as folder:
         for number in range(asked.rounds):
             began = time.monotonic()
@@ -114,15 +124,19 @@ def main() -> None:
             memory.append(process.memory_info().rss / 2**20)
             kinds = ", ".join(f"{name} {count}" for name, count in living().most_common(5))
             print(
-                f"{number + 1:5d}  {memory[-1]:10.1f}  {process.num_threads():7d} ({threading.active_count()})"
-                f"  {process.num_fds() if hasattr(process, 'num_fds') else -1:7d}"
-                f"  {time.monotonic() - began:7.1f}  {kinds}",
+                f"{number + 1:5d}  {memory[-1]:10.1f}  {process.num_threads():7d}"
+                f" ({threading.active_count()}) "
+                f" {process.num_fds() if hasattr(process, 'num_fds') else -1:7d} "
+                f" {time.monotonic() - began:7.1f}  {kinds}",
                 flush=True,
             )
     late = np.array(memory[int(SETTLED * len(memory)) :])
     if len(late) > 1:
         slope = np.polyfit(np.arange(len(late)), late, 1)[0]
-        print(f"growth over the later rounds: {slope:.2f} MiB a round ({', '.join(sorted(steps)) or 'napari alone'})")
+        print(
+            f"growth over the later rounds: {slope:.2f} MiB a round"
+            f" ({', '.join(sorted(steps)) or 'napari alone'})"
+        )
 
 
 if __name__ == "__main__":

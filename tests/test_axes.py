@@ -38,12 +38,18 @@ def test_spatial_scale_covers_exactly_the_same_extent(grid: Grid, fz: float, fyx
         assert extent(new, axis) == pytest.approx(extent(grid, axis), abs=tolerance)
         shift = (new.spacing[axis] - grid.spacing[axis]) / 2
         assert new.origin[axis] - grid.origin[axis] == pytest.approx(shift, abs=tolerance)
-    assert (new.shape[0], new.spacing[0], new.origin[0]) == (grid.shape[0], grid.spacing[0], grid.origin[0])
+    assert (new.shape[0], new.spacing[0], new.origin[0]) == (
+        grid.shape[0],
+        grid.spacing[0],
+        grid.origin[0],
+    )
 
 
 @quick
 @given(grids, factors)
-def test_time_scale_starts_at_the_first_frame_and_never_passes_the_last(grid: Grid, factor: float) -> None:
+def test_time_scale_starts_at_the_first_frame_and_never_passes_the_last(
+    grid: Grid, factor: float
+) -> None:
     """Frames at ``t0 + i dt / F``; nothing is extrapolated."""
     new = grid.refine(time_scale=factor)
     old, fine = grid.coordinates(0), new.coordinates(0)
@@ -101,7 +107,9 @@ def test_scale_one_changes_nothing(grid: Grid) -> None:
 @given(grids, st.integers(0, 3), st.floats(-5, 50))
 def test_index_and_physical_are_inverse(grid: Grid, axis: int, index: float) -> None:
     """``to_index`` undoes ``to_physical``, per axis and for points."""
-    assert grid.to_index(grid.to_physical(np.float64(index), axis), axis) == pytest.approx(index, abs=1e-6)
+    assert grid.to_index(grid.to_physical(np.float64(index), axis), axis) == pytest.approx(
+        index, abs=1e-6
+    )
     point = np.full(4, index)
     assert grid.to_index(grid.to_physical(point)) == pytest.approx(point, abs=1e-6)
 
@@ -120,19 +128,30 @@ def rotation(angles: tuple[float, float, float], mirror: bool) -> np.ndarray:
 
 @quick
 @given(grids, st.tuples(*[st.floats(-3, 3)] * 3), st.booleans())
-def test_affines_round_trip_oblique_and_mirrored(grid: Grid, angles: tuple[float, float, float], mirror: bool) -> None:
+def test_affines_round_trip_oblique_and_mirrored(
+    grid: Grid, angles: tuple[float, float, float], mirror: bool
+) -> None:
     """Grid and orientation come back from the affine they make."""
     spacing, origin, orientation = from_nifti_affine(nifti_affine(grid, rotation(angles, mirror)))
     assert spacing == pytest.approx(grid.spacing[1:], rel=1e-9)
     again = nifti_affine(Grid(grid.shape, (1, *spacing), (0, *origin)), orientation)
     # Directions within 1e-6 of the axes count as the axes.
-    assert np.allclose(again, nifti_affine(grid, rotation(angles, mirror)), rtol=1e-5, atol=1e-5 * max(grid.spacing))
+    assert np.allclose(
+        again,
+        nifti_affine(grid, rotation(angles, mirror)),
+        rtol=1e-5,
+        atol=1e-5 * max(grid.spacing),
+    )
 
 
 @quick
 @given(grids, factors, st.tuples(*[st.floats(-3, 3)] * 3))
-def test_affine_of_a_scaled_grid_is_a_diag(grid: Grid, factor: float, angles: tuple[float, float, float]) -> None:
-    """``A' = A diag(N / N')``, and the first centre moves by half the difference of voxels through A."""
+def test_affine_of_a_scaled_grid_is_a_diag(
+    grid: Grid, factor: float, angles: tuple[float, float, float]
+) -> None:
+    """``A' = A diag(N / N')``, and the first centre moves by half the difference of voxels through
+    A.
+    """
     direction = rotation(angles, False)
     affine, new = nifti_affine(grid, direction), grid.refine(scale=factor)
     ratio = np.array([n / m for n, m in zip(grid.shape[:0:-1], new.shape[:0:-1], strict=True)])
@@ -230,7 +249,12 @@ def test_regions() -> None:
     shape = (4, 5, 6, 7)
     assert check_roi(None, shape) == ((0, 4), (0, 5), (0, 6), (0, 7))
     assert check_roi(parse_roi("1:3,:,2:,:5"), shape) == ((1, 3), (0, 5), (2, 6), (0, 5))
-    assert check_roi((slice(1, 2), None, slice(None), (0, 1)), shape) == ((1, 2), (0, 5), (0, 6), (0, 1))
+    assert check_roi((slice(1, 2), None, slice(None), (0, 1)), shape) == (
+        (1, 2),
+        (0, 5),
+        (0, 6),
+        (0, 1),
+    )
     for bad in ("1:1,:,:,:", "0:9,:,:,:", "-1:2,:,:,:", ":,:,:"):
         with pytest.raises(GridError):
             check_roi(parse_roi(bad), shape)

@@ -1,4 +1,6 @@
-"""Finer planes: exact where nothing is learned, block by block as in one piece, better than splines where planes teach it."""
+"""Finer planes: exact where nothing is learned, block by block as in one piece, better than splines
+where planes teach it.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,14 @@ from napari_spatimeinr import Volume, fit, fit_steps, load, phantom
 from napari_spatimeinr.model.axial import Axial
 from napari_spatimeinr.model.sampling import mirrored
 from napari_spatimeinr.scores import psnr
-from napari_spatimeinr.training.axial import Lateral, axial_blur, blurred, blurs_to_learn, noise_of, train_axial
+from napari_spatimeinr.training.axial import (
+    Lateral,
+    axial_blur,
+    blurred,
+    blurs_to_learn,
+    noise_of,
+    train_axial,
+)
 
 ALONE = {"motion": {"enabled": False}, "latents": {"enabled": False}}
 SMALL = {**ALONE, "axial": {"steps": 120, "channels": 16, "layers": 4}}
@@ -31,12 +40,18 @@ def random_network(factor: int, sharpen: bool) -> Axial:
     return network.requires_grad_(False)
 
 
-def stack(seed: int = 0, shape: tuple[int, int, int] = (40, 64, 64), blur: float = 0.0) -> np.ndarray[Any, Any]:
+def stack(
+    seed: int = 0, shape: tuple[int, int, int] = (40, 64, 64), blur: float = 0.0
+) -> np.ndarray[Any, Any]:
     """Isotropic sheets and blobs without noise, more blurred along z by ``blur`` voxels."""
     rng = np.random.default_rng(seed)
     field = ndimage.gaussian_filter(rng.standard_normal(shape), 2.0, mode="nearest")
     sheets = np.exp(-((field / field.std() / 0.35) ** 2))
-    return ndimage.gaussian_filter1d(ndimage.gaussian_filter(sheets, 0.7), blur, axis=0) if blur else sheets
+    return (
+        ndimage.gaussian_filter1d(ndimage.gaussian_filter(sheets, 0.7), blur, axis=0)
+        if blur
+        else sheets
+    )
 
 
 @settings(max_examples=30, deadline=None)
@@ -68,7 +83,8 @@ def test_what_is_made_of_a_block_does_not_depend_on_the_block() -> None:
     r = network.reach
     whole = network.frame(frame)
     index = [
-        mirrored(torch.arange(a - m, b + m), n) for (a, b), m, n in zip(((4, 7), (5, 9), (2, 8)), r, frame.shape, strict=True)
+        mirrored(torch.arange(a - m, b + m), n)
+        for (a, b), m, n in zip(((4, 7), (5, 9), (2, 8)), r, frame.shape, strict=True)
     ]
     part = frame[index[0]][:, index[1]][:, :, index[2]]
     assert torch.allclose(network(part[None, None])[0, 0], whole[12 : 12 + 7, 5:9, 2:8], atol=1e-5)
@@ -86,7 +102,9 @@ def test_the_blur_along_z_is_found(blur: float) -> None:
 
 def test_the_blurs_learned_are_at_most_the_estimate() -> None:
     assert blurs_to_learn(0.0) == [0.0] and blurs_to_learn(0.4) == [0.4]
-    assert blurs_to_learn(1.0) == pytest.approx([0.7, 0.85, 1.0]) and blurs_to_learn(4.0) == pytest.approx([2, 3, 4])
+    assert blurs_to_learn(1.0) == pytest.approx([0.7, 0.85, 1.0]) and blurs_to_learn(
+        4.0
+    ) == pytest.approx([2, 3, 4])
 
 
 def test_noise_is_measured_and_blur_is_one_dimensional() -> None:
@@ -96,7 +114,9 @@ def test_noise_is_measured_and_blur_is_one_dimensional() -> None:
     line = torch.zeros(1, 21, 9)
     line[:, 10] = 1
     soft = blurred(line, 2.0)
-    assert torch.allclose(soft, soft[:, :, :1].expand_as(soft)) and float(soft[0, :, 0].sum()) == pytest.approx(1, abs=1e-5)
+    assert torch.allclose(soft, soft[:, :, :1].expand_as(soft)) and float(
+        soft[0, :, 0].sum()
+    ) == pytest.approx(1, abs=1e-5)
 
 
 @pytest.mark.slow
@@ -118,7 +138,9 @@ def test_planes_between_are_predicted_better_than_by_interpolation(blur: float) 
 
 @pytest.mark.slow
 def test_a_given_psf_is_undone() -> None:
-    """Against the truth as sharp along z as across it; without the PSF z stays as blurred as it was."""
+    """Against the truth as sharp along z as across it; without the PSF z stays as blurred as it
+    was.
+    """
     shape = (1, 24, 48, 48)
     volume, truth = phantom(shape, seed=2)
     sharp = phantom(shape, seed=2, psf=(0.2, 0.2, 0.2))[1]
@@ -139,7 +161,10 @@ def test_planes_that_have_nothing_in_common_switch_it_off() -> None:
     rng = np.random.default_rng(0)
     planes = np.stack([ndimage.gaussian_filter(rng.standard_normal((40, 40)), 2) for _ in range(9)])
     field = fit(Volume(planes[None].astype("f4"), (1.0, 2.0, 1.0, 1.0)), config=SMALL, device="cpu")
-    assert field.provenance["axial"]["hold_out"]["method"] == "cubic" and "axial" in field.provenance["reasons"]
+    assert (
+        field.provenance["axial"]["hold_out"]["method"] == "cubic"
+        and "axial" in field.provenance["reasons"]
+    )
     assert field.network.axial is None and not field.provenance["chosen"]["axial"]
 
 
@@ -162,7 +187,9 @@ def test_where_there_is_something_to_learn(shape: Any, spacing: Any, on: bool) -
     field = fit(Volume(data, spacing), config=config, device="cpu")
     assert (field.network.axial is not None) is on
     out = field.render(scale_z=2.5).data
-    assert out.shape == (shape[0], round(2.5 * shape[1] + 0.01), *shape[2:]) and np.isfinite(out).all()
+    assert (
+        out.shape == (shape[0], round(2.5 * shape[1] + 0.01), *shape[2:]) and np.isfinite(out).all()
+    )
 
 
 def test_too_few_planes_to_judge_by_are_interpolated() -> None:
@@ -209,7 +236,9 @@ def test_planes_and_blocks_equal_the_whole(field: Any, monkeypatch: pytest.Monke
 
 def test_the_acquired_planes_are_rendered_as_before_at_scale_one(field: Any) -> None:
     """Only finer planes are made by it: at the recording's own planes nothing changes."""
-    plain = type(field)(field.volume, field.network.copy(), field.levels, field.config, field.device)
+    plain = type(field)(
+        field.volume, field.network.copy(), field.levels, field.config, field.device
+    )
     plain.network.axial = None
     np.testing.assert_array_equal(field.render(time_scale=2).data, plain.render(time_scale=2).data)
     assert not np.array_equal(field.render(scale_z=2).data, plain.render(scale_z=2).data)
@@ -218,7 +247,9 @@ def test_the_acquired_planes_are_rendered_as_before_at_scale_one(field: Any) -> 
 def test_resuming_keeps_it(field: Any, recording: Volume) -> None:
     again = fit(recording, resume=field, config=field.config, device="cpu")
     assert again.provenance["axial"] == field.provenance["axial"]
-    for a, b in zip(again.network.axial.parameters(), field.network.axial.parameters(), strict=True):
+    for a, b in zip(
+        again.network.axial.parameters(), field.network.axial.parameters(), strict=True
+    ):
         assert torch.equal(a, b)
 
 
@@ -243,6 +274,8 @@ def test_training_is_repeatable(recording: Volume) -> None:
         torch.manual_seed(3)
         network = Axial(2, 4, 2)
         planes = torch.from_numpy(np.asarray(recording.data[0, :-1]))
-        losses = [loss for _, loss in train_axial(network, Lateral(planes, planes), 2, [0.7], 5, 1e-3, 7)]
+        losses = [
+            loss for _, loss in train_axial(network, Lateral(planes, planes), 2, [0.7], 5, 1e-3, 7)
+        ]
         runs.append(losses)
     assert runs[0] == runs[1] and all(np.isfinite(runs[0]))

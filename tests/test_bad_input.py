@@ -51,7 +51,8 @@ def test_any_size_is_fitted_rendered_and_saved(shape, gate, tmp_path):
     assert np.isfinite(out.data).all()
     assert np.array_equal(field.render(keep_acquired=True).data, data)
     assert np.array_equal(
-        load(field.save(tmp_path / "m.spatimeinr"), device="cpu").render(scale=0.5).data, field.render(scale=0.5).data
+        load(field.save(tmp_path / "m.spatimeinr"), device="cpu").render(scale=0.5).data,
+        field.render(scale=0.5).data,
     )
     assert field.motion(np.zeros((2, 3)), 0.0, 2.0 * (t - 1)).shape == (2, 3)
 
@@ -149,7 +150,9 @@ def test_number_types_and_ranges(scale, offset, dtype):
 def test_the_scale_of_the_intensities_does_not_matter():
     data = scene((4, 5, 12, 12))
     one, large = (
-        fit(Volume(data * f + a), config={**TINY, "gate": False}, device="cpu").render(time_scale=2).data
+        fit(Volume(data * f + a), config={**TINY, "gate": False}, device="cpu")
+        .render(time_scale=2)
+        .data
         for f, a in ((1, 0), (4096, 1024))
     )
     np.testing.assert_allclose((large - 1024) / 4096, one, atol=0.02 * np.ptp(data))
@@ -157,7 +160,9 @@ def test_the_scale_of_the_intensities_does_not_matter():
 
 def test_views_and_lists_are_recordings_too():
     data = scene((4, 4, 9, 10))
-    out = fit(Volume(data[::-1, :, ::-1]), config=TINY, device="cpu").render(keep_acquired=True).data
+    out = (
+        fit(Volume(data[::-1, :, ::-1]), config=TINY, device="cpu").render(keep_acquired=True).data
+    )
     assert np.array_equal(out, data[::-1, :, ::-1])
     read_only = data.copy()
     read_only.flags.writeable = False
@@ -200,7 +205,10 @@ def test_irregular_times_are_refused_in_a_sentence():
         fit(volume, config=TINY)
 
 
-@pytest.mark.parametrize("roi", [((0, 9), None, None, None), (None, (3, 3), None, None), (None, None, (-1, 4), None), (None,)])
+@pytest.mark.parametrize(
+    "roi",
+    [((0, 9), None, None, None), (None, (3, 3), None, None), (None, None, (-1, 4), None), (None,)],
+)
 def test_regions_outside_the_recording(roi):
     with pytest.raises(GridError):
         fit(Volume(scene()), config=TINY, roi=roi)

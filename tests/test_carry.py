@@ -5,7 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_spatimeinr import Field, Volume, carry_labels, carry_nearest_points, carry_points, carry_tracks, fit, phantom
+from napari_spatimeinr import (
+    Field,
+    Volume,
+    carry_labels,
+    carry_nearest_points,
+    carry_points,
+    carry_tracks,
+    fit,
+    phantom,
+)
 from napari_spatimeinr.errors import GridError, InputError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -25,9 +34,15 @@ def sliding() -> Field:
     z, y, x = np.meshgrid(np.arange(8), np.arange(24), np.arange(40), indexing="ij")
     bumps = [(*rng.uniform((0, 0, -10), (8, 24, 40)), rng.uniform(0.5, 1)) for _ in range(60)]
     frames = [
-        sum(a * np.exp(-((z - c) ** 2 + (y - b) ** 2 + (x - d - 3 * k) ** 2) / 10) for c, b, d, a in bumps) for k in range(4)
+        sum(
+            a * np.exp(-((z - c) ** 2 + (y - b) ** 2 + (x - d - 3 * k) ** 2) / 10)
+            for c, b, d, a in bumps
+        )
+        for k in range(4)
     ]
-    return fit(Volume(np.stack(frames).astype(np.float32), (10, 1, 0.5, 0.5), (0, 0, 5, 7)), "fast", MOTION)
+    return fit(
+        Volume(np.stack(frames).astype(np.float32), (10, 1, 0.5, 0.5), (0, 0, 5, 7)), "fast", MOTION
+    )
 
 
 def test_labels_slide_with_the_scene(sliding: Field) -> None:
@@ -53,7 +68,9 @@ def test_the_nearest_annotated_frame_is_taken(sliding: Field) -> None:
 def test_points_move_as_the_scene_and_back(sliding: Field) -> None:
     points = np.array([[10, 4, 10, 14], [10, 3, 11, 15], [20, 4, 11, 15.5]], float)
     carried = carry_points(sliding, points, 20.0)
-    assert np.allclose(carried[:, 0], 20) and np.allclose(carried[:2, 1:] - points[:2, 1:], (0, 0, 1.5), atol=0.25)
+    assert np.allclose(carried[:, 0], 20) and np.allclose(
+        carried[:2, 1:] - points[:2, 1:], (0, 0, 1.5), atol=0.25
+    )
     assert np.allclose(carried[2], points[2])
     back = carry_points(sliding, carried[:2], 10.0)
     assert np.allclose(back, points[:2], atol=0.05)
@@ -71,12 +88,24 @@ def test_points_appear_at_every_time_from_the_nearest_frame(sliding: Field) -> N
 
 
 def test_tracks_get_vertices_between_their_own(sliding: Field) -> None:
-    # One track along the motion, given backwards; one that is tracked in frames 0 and 2 alone; one of a single vertex.
+    # One track along the motion, given backwards; one that is tracked in frames 0 and 2 alone; one
+    # of a single vertex.
     tracks = np.array(
-        [[7, 20, 4, 10, 17], [7, 10, 4, 10, 15.5], [7, 0, 4, 10, 14], [2, 0, 3, 12, 13], [2, 20, 3, 12, 16.2], [9, 10, 4, 9, 14]]
+        [
+            [7, 20, 4, 10, 17],
+            [7, 10, 4, 10, 15.5],
+            [7, 0, 4, 10, 14],
+            [2, 0, 3, 12, 13],
+            [2, 20, 3, 12, 16.2],
+            [9, 10, 4, 9, 14],
+        ]
     )
     out = carry_tracks(sliding, tracks, [0, 5, 10, 15, 20, 25])
-    assert out[:, :2].tolist() == [*([2, t] for t in (0, 5, 10, 15, 20)), *([7, t] for t in (0, 5, 10, 15, 20)), [9, 10]]
+    assert out[:, :2].tolist() == [
+        *([2, t] for t in (0, 5, 10, 15, 20)),
+        *([7, t] for t in (0, 5, 10, 15, 20)),
+        [9, 10],
+    ]
     assert np.allclose(out[5:10:2], tracks[[2, 1, 0]]) and np.allclose(out[10], tracks[5])
     assert np.allclose(out[5:10, 4], [14, 14.75, 15.5, 16.25, 17], atol=0.25)
     assert np.allclose(out[:5, 4], [13, 13.8, 14.6, 15.4, 16.2], atol=0.25)

@@ -1,4 +1,6 @@
-"""Model files: nothing changes by saving, nothing is unpickled, nothing broken gets in, nothing old gets lost."""
+"""Model files: nothing changes by saving, nothing is unpickled, nothing broken gets in, nothing old
+gets lost.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,14 @@ def recording(dtype="u2") -> Volume:
     data = phantom((3, 4, 9, 10), motion=1.0)[0].data * 90 + 20
     orientation = [[0, -1, 0], [1, 0, 0], [0, 0, 1]]
     extra = {"name": "näme", "affine": np.eye(4), "odd": {1: (np.float32(2), None)}}
-    return Volume(data.clip(0, 127).astype(dtype), (3.0, 1.0, 0.5, 0.25), (1.0, 2.0, 3.0, 4.0), ("min", "nm"), orientation, extra)
+    return Volume(
+        data.clip(0, 127).astype(dtype),
+        (3.0, 1.0, 0.5, 0.25),
+        (1.0, 2.0, 3.0, 4.0),
+        ("min", "nm"),
+        orientation,
+        extra,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +88,12 @@ def test_saving_and_loading_changes_nothing(field, tmp_path):
     assert np.array_equal(again.volume.orientation, field.volume.orientation)
     assert again.volume.dtype == np.uint16 and np.array_equal(again.volume.data, field.volume.data)
     assert again.volume.metadata["name"] == "näme"
-    for how in ({}, {"time_scale": 2.5, "scale": 1.7}, {"scale_yx": 0.5}, {"dtype": "source", "keep_acquired": True}):
+    for how in (
+        {},
+        {"time_scale": 2.5, "scale": 1.7},
+        {"scale_yx": 0.5},
+        {"dtype": "source", "keep_acquired": True},
+    ):
         assert np.array_equal(again.render(**how).data, field.render(**how).data)
     place = np.array([[2.5, 4.0, 5.0]])
     assert np.array_equal(again.motion(place, 1.0, 5.5), field.motion(place, 1.0, 5.5))
@@ -96,7 +110,9 @@ def test_a_model_can_be_saved_over_the_file_it_was_loaded_from(field, tmp_path):
     assert np.array_equal(load(path, device="cpu").render(time_scale=2).data, expected)
 
 
-@pytest.mark.parametrize("dtype", ["u1", "i1", "i2", ">u2", "u4", "f2", "f4", ">f4", "f8", "?", "i8"])
+@pytest.mark.parametrize(
+    "dtype", ["u1", "i1", "i2", ">u2", "u4", "f2", "f4", ">f4", "f8", "?", "i8"]
+)
 def test_frames_keep_their_number_type(dtype, tmp_path):
     volume = recording(dtype)
     off = {"motion": {"enabled": False}, "latents": {"enabled": False}}
@@ -121,7 +137,9 @@ def test_parts_that_are_not_there_stay_away(off, tmp_path):
 def test_the_safetensors_library_reads_it(field, tmp_path):
     path = field.save(tmp_path / "a.safetensors")
     weights = {
-        f"{p}.{k}": v for p in ("velocity", "encoder", "decoder") for k, v in getattr(field.network, p).state_dict().items()
+        f"{p}.{k}": v
+        for p in ("velocity", "encoder", "decoder")
+        for k, v in getattr(field.network, p).state_dict().items()
     }
     with safe_open(path, "pt") as file:
         assert set(file.keys()) == {*weights, "frames"}
@@ -152,7 +170,20 @@ def refused(path, said: str = "") -> str:
 def test_truncated_anywhere(saved, tmp_path):
     path = tmp_path / "cut.spatimeinr"
     length = struct.unpack("<Q", saved[:8])[0]
-    places = {0, 1, 7, 8, 9, 20, length // 2, 8 + length - 1, 8 + length, 8 + length + 1, len(saved) // 2, len(saved) - 1}
+    places = {
+        0,
+        1,
+        7,
+        8,
+        9,
+        20,
+        length // 2,
+        8 + length - 1,
+        8 + length,
+        8 + length + 1,
+        len(saved) // 2,
+        len(saved) - 1,
+    }
     for n in sorted(places):
         path.write_bytes(saved[:n])
         refused(path, str(path))
@@ -192,7 +223,9 @@ def test_other_safetensors_are_no_models(tmp_path):
 
 def test_a_newer_format_says_so(saved, tmp_path):
     path = tmp_path / "new.spatimeinr"
-    path.write_bytes(rewritten(saved, lambda header, _: header.update(format=checkpoint.FORMAT + 1)))
+    path.write_bytes(
+        rewritten(saved, lambda header, _: header.update(format=checkpoint.FORMAT + 1))
+    )
     refused(path, "newer version")
 
 
@@ -266,7 +299,9 @@ def test_headers_that_contradict_themselves(saved, change, tmp_path):
     refused(path, str(path))
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(place=st.floats(0, 1), value=st.integers(0, 255))
 def test_a_flipped_byte_in_the_header_never_ends_in_another_error(model, tmp_path, place, value):
     saved = model.content
@@ -287,7 +322,10 @@ def same(one, other) -> bool:
     """Whether two readings of a model are the same."""
     (header, weights, frames), (header2, weights2, frames2) = one, other
     arrays = [(weights[k], weights2.get(k)) for k in weights] + [(frames[...], frames2[...])]
-    equal = (b is not None and a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes() for a, b in arrays)
+    equal = (
+        b is not None and a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
+        for a, b in arrays
+    )
     return header == header2 and list(weights) == list(weights2) and all(equal)
 
 
@@ -304,7 +342,9 @@ def test_a_flipped_bit_anywhere_is_told_or_changes_nothing(saved, tmp_path, monk
         broken[n] ^= 1 << n % 8
         path.write_bytes(broken)
         try:
-            assert same(whole, checkpoint.read(path)), f"byte {n} of {len(saved)} changed the model unseen"
+            assert same(whole, checkpoint.read(path)), (
+                f"byte {n} of {len(saved)} changed the model unseen"
+            )
         except FormatError as error:
             assert "\n" not in str(error) and str(path) in str(error)
             told += 1
@@ -357,7 +397,9 @@ except FormatError as error:
 def test_a_model_truncated_while_it_is_rendered_is_one_sentence(saved, tmp_path):
     path = tmp_path / "x.spatimeinr"
     path.write_bytes(saved)
-    done = subprocess.run([sys.executable, "-c", TRUNCATED, str(path)], capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", TRUNCATED, str(path)], capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, (done.returncode, done.stderr)
     assert "said:" in done.stdout and "open it again" in done.stdout
 
@@ -380,11 +422,17 @@ class Failing:
         return self._data[key]
 
 
-@pytest.mark.parametrize("error", [OSError("gone"), KeyboardInterrupt(), MemoryError(), ValueError("x")])
+@pytest.mark.parametrize(
+    "error", [OSError("gone"), KeyboardInterrupt(), MemoryError(), ValueError("x")]
+)
 def test_a_failed_save_leaves_the_old_file_and_nothing_else(error, tmp_path):
     base = recording()
     data = Failing(base.data, error)
-    field = fit(Volume(data, base.spacing), config={"motion": {"enabled": False}, "latents": {"enabled": False}}, device="cpu")
+    field = fit(
+        Volume(data, base.spacing),
+        config={"motion": {"enabled": False}, "latents": {"enabled": False}},
+        device="cpu",
+    )
     path = tmp_path / "a.spatimeinr"
     path.write_bytes(b"old")
     data.broken = True

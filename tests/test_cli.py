@@ -23,9 +23,27 @@ from napari_spatimeinr import Volume, load, make_config, phantom
 from napari_spatimeinr.cli import app
 from napari_spatimeinr.cli_output import explain, guarded, plain
 from napari_spatimeinr.config import load_yaml
-from napari_spatimeinr.errors import MEMORY, ConfigError, DeviceError, FormatError, GridError, InputError
+from napari_spatimeinr.errors import (
+    MEMORY,
+    ConfigError,
+    DeviceError,
+    FormatError,
+    GridError,
+    InputError,
+)
 
-QUICK = ("--preset", "fast", "--set", "motion.steps=5", "--set", "latents.steps=5", "--set", "axial.steps=4", "--device", "cpu")
+QUICK = (
+    "--preset",
+    "fast",
+    "--set",
+    "motion.steps=5",
+    "--set",
+    "latents.steps=5",
+    "--set",
+    "axial.steps=4",
+    "--device",
+    "cpu",
+)
 """Options of a fit that takes seconds."""
 
 
@@ -59,7 +77,9 @@ def environment(**more: str) -> dict[str, str]:
 
 def run(*arguments: object, cwd: Path | None = None) -> Done:
     """Run ``spatimeinr`` as a user does, in a process of its own."""
-    done = subprocess.run(command(*arguments), capture_output=True, text=True, timeout=200, cwd=cwd, env=environment())
+    done = subprocess.run(
+        command(*arguments), capture_output=True, text=True, timeout=200, cwd=cwd, env=environment()
+    )
     return Done(done.returncode, done.stdout, done.stderr)
 
 
@@ -72,7 +92,9 @@ def fitted(recording_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Fi
 
 def here(*arguments: object) -> Done:
     """Run a command in this process."""
-    done = CliRunner().invoke(app, [str(a) for a in arguments], prog_name="spatimeinr", catch_exceptions=False)
+    done = CliRunner().invoke(
+        app, [str(a) for a in arguments], prog_name="spatimeinr", catch_exceptions=False
+    )
     return Done(done.exit_code, done.stdout, done.stderr)
 
 
@@ -126,7 +148,10 @@ def test_help_and_version() -> None:
         assert name in shown.out
 
 
-@pytest.mark.parametrize("arguments", [["fit"], ["fit", "a.nii", "--nope"], ["nope"], ["fit", "a.nii", "-o", "m", "--seed", "x"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["fit"], ["fit", "a.nii", "--nope"], ["nope"], ["fit", "a.nii", "-o", "m", "--seed", "x"]],
+)
 def test_wrong_usage_is_2(arguments: list[str]) -> None:
     done = here(*arguments)
     assert done.code == 2
@@ -161,7 +186,9 @@ def test_wrong_usage_is_2(arguments: list[str]) -> None:
         (["--set", "motion.steps=-1"], "motion.steps"),
     ],
 )
-def test_wrong_options_of_fit_are_2(arguments: list[str], word: str, recording_file: Path, tmp_path: Path) -> None:
+def test_wrong_options_of_fit_are_2(
+    arguments: list[str], word: str, recording_file: Path, tmp_path: Path
+) -> None:
     model = tmp_path / "model.spatimeinr"
     refused(here("fit", recording_file, "-o", model, "--quiet", *arguments), 2, word)
     assert not model.exists()
@@ -191,7 +218,9 @@ def test_wrong_options_of_fit_are_2(arguments: list[str], word: str, recording_f
         (["--dtype", "int7"], "--dtype"),
     ],
 )
-def test_wrong_options_of_render_are_2(arguments: list[str], word: str, fitted: Fitted, tmp_path: Path) -> None:
+def test_wrong_options_of_render_are_2(
+    arguments: list[str], word: str, fitted: Fitted, tmp_path: Path
+) -> None:
     target = tmp_path / "out.nii.gz"
     refused(here("render", fitted[0], "-o", target, *arguments), 2, word)
     assert list(tmp_path.iterdir()) == []
@@ -208,14 +237,18 @@ def test_wrong_options_of_evaluate_and_demo_are_2(recording_file: Path, tmp_path
 
 
 @pytest.mark.parametrize("name", ["fit", "info", "convert", "evaluate"])
-@pytest.mark.parametrize("kind", ["missing.nii", "empty.nii.gz", "text.nii", "text.tif", "unknown.xyz"])
+@pytest.mark.parametrize(
+    "kind", ["missing.nii", "empty.nii.gz", "text.nii", "text.tif", "unknown.xyz"]
+)
 def test_bad_recordings_are_1(name: str, kind: str, tmp_path: Path) -> None:
     source, target = tmp_path / kind, tmp_path / "out" / "result.tif"
     target.parent.mkdir()
     if not kind.startswith("missing"):
         source.write_text("" if kind.startswith("empty") else "no image " * 200, encoding="utf-8")
     arguments: list[object] = [name, source]
-    arguments += {"fit": ["-o", target.with_suffix(".spatimeinr")], "convert": [target]}.get(name, [])
+    arguments += {"fit": ["-o", target.with_suffix(".spatimeinr")], "convert": [target]}.get(
+        name, []
+    )
     refused(here(*arguments), 1, kind)
     assert list(target.parent.iterdir()) == []
 
@@ -224,22 +257,45 @@ def test_bad_models_are_1(fitted: Fitted, recording_file: Path, tmp_path: Path) 
     whole = fitted[0].read_bytes()
     (tmp_path / "cut.spatimeinr").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "empty.spatimeinr").write_bytes(b"")
-    (tmp_path / "newer.spatimeinr").write_bytes(whole.replace(b'\\"format\\": 1,', b'\\"format\\": 9,'))
+    (tmp_path / "newer.spatimeinr").write_bytes(
+        whole.replace(b'\\"format\\": 1,', b'\\"format\\": 9,')
+    )
     (tmp_path / "other.spatimeinr").write_bytes(recording_file.read_bytes())
-    for name, word in (("cut", "damaged"), ("empty", "not a"), ("newer", "newer"), ("other", "not a"), ("missing", "no file")):
+    for name, word in (
+        ("cut", "damaged"),
+        ("empty", "not a"),
+        ("newer", "newer"),
+        ("other", "not a"),
+        ("missing", "no file"),
+    ):
         path = tmp_path / f"{name}.spatimeinr"
         refused(here("render", path, "-o", tmp_path / "out.nii"), 1, word)
         refused(here("info", path), 1, word)
     assert not (tmp_path / "out.nii").exists()
 
 
-def test_a_device_that_is_not_there_is_1(fitted: Fitted, recording_file: Path, tmp_path: Path) -> None:
-    refused(here("render", fitted[0], "-o", tmp_path / "out.nii", "--device", "cuda:77"), 1, "cuda:77", "--device cpu")
-    refused(here("fit", recording_file, "-o", tmp_path / "m.spatimeinr", "--device", "cuda:77", "--quiet"), 1, "cuda:77")
+def test_a_device_that_is_not_there_is_1(
+    fitted: Fitted, recording_file: Path, tmp_path: Path
+) -> None:
+    refused(
+        here("render", fitted[0], "-o", tmp_path / "out.nii", "--device", "cuda:77"),
+        1,
+        "cuda:77",
+        "--device cpu",
+    )
+    refused(
+        here(
+            "fit", recording_file, "-o", tmp_path / "m.spatimeinr", "--device", "cuda:77", "--quiet"
+        ),
+        1,
+        "cuda:77",
+    )
     assert list(tmp_path.iterdir()) == []
 
 
-def test_outputs_are_checked_before_anything_is_computed(fitted: Fitted, recording_file: Path, tmp_path: Path) -> None:
+def test_outputs_are_checked_before_anything_is_computed(
+    fitted: Fitted, recording_file: Path, tmp_path: Path
+) -> None:
     refused(here("fit", recording_file, "-o", tmp_path / "no" / "m.spatimeinr"), 1, "no folder")
     refused(here("fit", recording_file, "-o", tmp_path), 1, "is a folder")
     refused(here("fit", recording_file, "-o", tmp_path / "m.tif"), 2, "m.spatimeinr")
@@ -322,7 +378,9 @@ def test_info_of_a_model_whatever_its_name(fitted: Fitted, tmp_path: Path) -> No
     assert "preset" in here("info", fitted[0]).out
 
 
-def test_convert_keeps_values_and_calibration(recording: Volume, recording_file: Path, tmp_path: Path) -> None:
+def test_convert_keeps_values_and_calibration(
+    recording: Volume, recording_file: Path, tmp_path: Path
+) -> None:
     before = recording_file
     for name in ("a.tif", "b.ome.tif", "c.nii", "d.nii.gz"):
         done = here("convert", before, tmp_path / name, "--json", "--quiet")
@@ -335,9 +393,22 @@ def test_convert_keeps_values_and_calibration(recording: Volume, recording_file:
         assert back.units == recording.units
 
 
-def test_convert_a_part_with_other_calibration_and_number_type(recording: Volume, plain_tiff: Path, tmp_path: Path) -> None:
+def test_convert_a_part_with_other_calibration_and_number_type(
+    recording: Volume, plain_tiff: Path, tmp_path: Path
+) -> None:
     target = tmp_path / "out.nii.gz"
-    how = ("--axes", "TZYX", "--spacing", "30,2,1,1", "--units", "min,nm", "--roi", "1:3,:,4:,:8", "--dtype", "uint8")
+    how = (
+        "--axes",
+        "TZYX",
+        "--spacing",
+        "30,2,1,1",
+        "--units",
+        "min,nm",
+        "--roi",
+        "1:3,:,4:,:8",
+        "--dtype",
+        "uint8",
+    )
     assert here("convert", plain_tiff, target, *how).code == 0
     back = Volume.open(target)
     assert back.shape == (2, 6, 12, 8)
@@ -356,11 +427,20 @@ def test_a_choice_of_channel_is_asked_for(recording: Volume, tmp_path: Path) -> 
     refused(here("convert", path, tmp_path / "out.nii"), 1, "--channel")
     assert here("info", path, "--json").json["channels"] == 2
     assert here("convert", path, tmp_path / "out.nii", "--channel", 1, "--quiet").code == 0
-    np.testing.assert_allclose(np.asarray(Volume.open(tmp_path / "out.nii").data), recording.data + 1, rtol=1e-6)
+    np.testing.assert_allclose(
+        np.asarray(Volume.open(tmp_path / "out.nii").data), recording.data + 1, rtol=1e-6
+    )
 
 
-def test_info_convert_and_config_do_without_torch(fitted: Fitted, recording_file: Path, tmp_path: Path) -> None:
-    rows = [["info", recording_file], ["info", fitted[0]], ["convert", recording_file, tmp_path / "o.tif"], ["config", "fast"]]
+def test_info_convert_and_config_do_without_torch(
+    fitted: Fitted, recording_file: Path, tmp_path: Path
+) -> None:
+    rows = [
+        ["info", recording_file],
+        ["info", fitted[0]],
+        ["convert", recording_file, tmp_path / "o.tif"],
+        ["config", "fast"],
+    ]
     code = f"""
 import sys
 from napari_spatimeinr.cli import app
@@ -368,7 +448,9 @@ for row in {[[str(a) for a in row] for row in rows]}:
     assert not app(row, standalone_mode=False)
     assert "torch" not in sys.modules, row
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100, env=environment())
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=100, env=environment()
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -396,10 +478,23 @@ def test_fit_reports_one_json_object_and_a_model_that_loads(fitted: Fitted) -> N
     assert field.grid.spacing == (60.0, 0.5, 0.25, 0.25)
 
 
-def test_fit_is_silent_when_quiet_and_goes_on_from_a_model(fitted: Fitted, recording_file: Path, tmp_path: Path) -> None:
+def test_fit_is_silent_when_quiet_and_goes_on_from_a_model(
+    fitted: Fitted, recording_file: Path, tmp_path: Path
+) -> None:
     model = tmp_path / "next.spatimeinr"
     part = ("--psf", "0.5,0.2,0.2", "--time-budget", "20")
-    done = here("fit", recording_file, "-o", model, *QUICK, "--resume", fitted[0], "--quiet", "--json", *part)
+    done = here(
+        "fit",
+        recording_file,
+        "-o",
+        model,
+        *QUICK,
+        "--resume",
+        fitted[0],
+        "--quiet",
+        "--json",
+        *part,
+    )
     assert (done.code, done.err) == (0, "")
     assert len(done.out.splitlines()) == 1
     assert load(model).config.psf == (0.5, 0.2, 0.2)
@@ -411,9 +506,25 @@ def test_equal_seeds_give_equal_files(recording_file: Path, tmp_path: Path) -> N
     for k in (1, 2):
         folder = tmp_path / str(k)
         folder.mkdir()
-        assert here("fit", recording_file, "-o", folder / "m.spatimeinr", *QUICK, "--seed", 3, "--quiet").code == 0
+        assert (
+            here(
+                "fit", recording_file, "-o", folder / "m.spatimeinr", *QUICK, "--seed", 3, "--quiet"
+            ).code
+            == 0
+        )
         for name in ("a.nii", "b.nii.gz", "c.ome.tif"):
-            assert here("render", folder / "m.spatimeinr", "-o", folder / name, "--time-scale", 2, "--quiet").code == 0
+            assert (
+                here(
+                    "render",
+                    folder / "m.spatimeinr",
+                    "-o",
+                    folder / name,
+                    "--time-scale",
+                    2,
+                    "--quiet",
+                ).code
+                == 0
+            )
         found.append([(folder / name).read_bytes() for name in ("a.nii", "b.nii.gz", "c.ome.tif")])
         assert json.loads((folder / "a.json").read_text())["spatimeinr"]["seconds"] > 0
     assert found[0] == found[1]
@@ -440,8 +551,16 @@ def test_fit_says_what_the_file_leaves_open(recording: Volume, tmp_path: Path) -
 
 
 def interrupted(*arguments: object, until: str, wait: float = 120) -> tuple[Done, float]:
-    """Press Ctrl-C once a line of standard error holds ``until``; what came out, and the seconds it took to end."""
-    process = subprocess.Popen(command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment())
+    """Press Ctrl-C once a line of standard error holds ``until``; what came out, and the seconds it
+    took to end.
+    """
+    process = subprocess.Popen(
+        command(*arguments),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(),
+    )
     assert process.stderr is not None
     said = ""
     try:
@@ -461,7 +580,16 @@ def interrupted(*arguments: object, until: str, wait: float = 120) -> tuple[Done
 
 def test_ctrl_c_leaves_a_usable_model(recording_file: Path, tmp_path: Path) -> None:
     model = tmp_path / "stopped.spatimeinr"
-    long = ("--preset", "best", "--set", "motion.steps=100000", "--set", "latents.steps=1000000", "--device", "cpu")
+    long = (
+        "--preset",
+        "best",
+        "--set",
+        "motion.steps=100000",
+        "--set",
+        "latents.steps=1000000",
+        "--device",
+        "cpu",
+    )
     done, seconds = interrupted("fit", recording_file, "-o", model, *long, "--json", until="loss")
     assert done.code == 130, done.err
     assert seconds < 30
@@ -499,7 +627,11 @@ def test_ctrl_c_elsewhere_writes_nothing(recording_file: Path, tmp_path: Path) -
     ],
 )
 def test_render_writes_the_grid_that_was_asked_for(
-    arguments: list[str], shape: tuple[int, ...], spacing: tuple[float, ...], fitted: Fitted, tmp_path: Path
+    arguments: list[str],
+    shape: tuple[int, ...],
+    spacing: tuple[float, ...],
+    fitted: Fitted,
+    tmp_path: Path,
 ) -> None:
     target = tmp_path / "out.nii.gz"
     done = here("render", fitted[0], "-o", target, "--device", "cpu", "--json", *arguments)
@@ -522,7 +654,9 @@ def test_render_writes_confidence_beside_it(fitted: Fitted, tmp_path: Path) -> N
     assert done.code == 0, done.err
     values = Volume.open(sure).data[:]
     assert Volume.open(target).shape == values.shape
-    np.testing.assert_allclose(values, np.asarray(load(fitted[0]).lazy(time_scale=2, what="confidence")), rtol=1e-6)
+    np.testing.assert_allclose(
+        values, np.asarray(load(fitted[0]).lazy(time_scale=2, what="confidence")), rtol=1e-6
+    )
     before = target.read_bytes()
     done = here("render", fitted[0], "-o", target, "--confidence", target)
     assert done.code == 1 and "a file of its own" in done.err and target.read_bytes() == before
@@ -530,12 +664,21 @@ def test_render_writes_confidence_beside_it(fitted: Fitted, tmp_path: Path) -> N
 
 def test_render_to_tiff_equals_the_python_api(fitted: Fitted, tmp_path: Path) -> None:
     target = tmp_path / "out.tif"
-    assert here("render", fitted[0], "-o", target, "--time-scale", 2, "--device", "cpu", "--quiet").code == 0
+    assert (
+        here(
+            "render", fitted[0], "-o", target, "--time-scale", 2, "--device", "cpu", "--quiet"
+        ).code
+        == 0
+    )
     expected = load(fitted[0], device="cpu").render(time_scale=2)
-    np.testing.assert_allclose(np.asarray(Volume.open(target).data), expected.data, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(
+        np.asarray(Volume.open(target).data), expected.data, rtol=1e-5, atol=1e-5
+    )
 
 
-def test_render_keeps_acquired_frames_bit_for_bit(fitted: Fitted, recording: Volume, tmp_path: Path) -> None:
+def test_render_keeps_acquired_frames_bit_for_bit(
+    fitted: Fitted, recording: Volume, tmp_path: Path
+) -> None:
     target = tmp_path / "out.nii"
     assert here("render", fitted[0], "-o", target, "--time-scale", 2, "--keep-acquired").code == 0
     np.testing.assert_array_equal(np.asarray(Volume.open(target).data)[::2], recording.data)
@@ -559,7 +702,13 @@ def test_evaluate_reports_every_method(recording_file: Path) -> None:
     assert result["input"] == str(recording_file)
     assert (result["hold_out"], result["gap"]) == ("time", 2)
     for name in ("spatimeinr", "linear", "cubic", "flow"):
-        assert set(result["methods"][name]) >= {"psnr", "psnr_smoothed", "ssim", "nrmse", "psnr_foreground"}
+        assert set(result["methods"][name]) >= {
+            "psnr",
+            "psnr_smoothed",
+            "ssim",
+            "nrmse",
+            "psnr_foreground",
+        }
     assert "chosen" in result
     assert result["seconds"] > 0
     assert "spatimeinr" in done.err  # the table
@@ -568,14 +717,18 @@ def test_evaluate_reports_every_method(recording_file: Path) -> None:
 def test_evaluate_tells_the_warnings_of_the_fit(tmp_path: Path) -> None:
     data = phantom((3, 6, 16, 16))[0].data.copy()
     data[0, 0, 0, :3] = np.nan
-    done = here("evaluate", Volume(data).save(tmp_path / "a.nii"), *QUICK, "--baselines", "linear", "--json")
+    done = here(
+        "evaluate", Volume(data).save(tmp_path / "a.nii"), *QUICK, "--baselines", "linear", "--json"
+    )
     said = "3 of 3072 voxels are not finite; they are filled with the background level."
     assert done.json["warnings"] == [said]
     assert f"warning: In the fit of the given frames: {said}" in " ".join(done.err.split())
 
 
 def test_evaluate_along_z_with_one_baseline(recording_file: Path) -> None:
-    done = here("evaluate", recording_file, *QUICK, "--hold-out", "z", "--baselines", "linear", "--quiet")
+    done = here(
+        "evaluate", recording_file, *QUICK, "--hold-out", "z", "--baselines", "linear", "--quiet"
+    )
     assert (done.code, done.err) == (0, "")
     assert "linear" in done.out
     assert "cubic" not in done.out
@@ -629,7 +782,14 @@ def test_demo_writes_a_nifti_a_picture_and_a_table(tmp_path: Path) -> None:
         (FormatError("damaged"), 1, "damaged"),
         (DeviceError("not there"), 1, "not there"),
         (MemoryError(), 1, MEMORY),
-        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"), 1, MEMORY),
+        (
+            RuntimeError(
+                "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9"
+                " bytes"
+            ),
+            1,
+            MEMORY,
+        ),
         (OSError(28, "No space left on device", "out.nii"), 1, "No space left on device: out.nii"),
         (KeyboardInterrupt(), 130, "nterrupted"),
         (ZeroDivisionError("division\nby zero"), 1, "run again with --debug"),
@@ -654,5 +814,15 @@ def test_every_error_has_a_line_and_a_code(
 
 
 def test_json_holds_what_json_can_hold() -> None:
-    value: dict[Any, Any] = {"a": np.float32(1.5), "b": np.arange(2), "c": (float("nan"), None, True), 3: Path("x")}
-    assert json.loads(json.dumps(plain(value), allow_nan=False)) == {"a": 1.5, "b": [0, 1], "c": [None, None, True], "3": "x"}
+    value: dict[Any, Any] = {
+        "a": np.float32(1.5),
+        "b": np.arange(2),
+        "c": (float("nan"), None, True),
+        3: Path("x"),
+    }
+    assert json.loads(json.dumps(plain(value), allow_nan=False)) == {
+        "a": 1.5,
+        "b": [0, 1],
+        "c": [None, None, True],
+        "3": "x",
+    }

@@ -1,4 +1,6 @@
-"""Paths on the command line: blanks, letters of all alphabets, characters with a meaning elsewhere, links, places that are taken."""
+"""Paths on the command line: blanks, letters of all alphabets, characters with a meaning elsewhere,
+links, places that are taken.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,9 @@ PUBLISHED: dict[str, Any] = {
 
 def run(*arguments: object, code: int = 0) -> str:
     """Run a command to its end; the last line of its output, or of its errors where it must fail."""
-    done = CliRunner().invoke(app, [str(a) for a in arguments], prog_name="spatimeinr", catch_exceptions=False)
+    done = CliRunner().invoke(
+        app, [str(a) for a in arguments], prog_name="spatimeinr", catch_exceptions=False
+    )
     assert done.exit_code == code, done.output
     return (done.stdout if code == 0 else done.stderr).strip().splitlines()[-1]
 
@@ -65,7 +69,9 @@ def recording(place: Path) -> Path:
 def test_every_command_takes_every_path(place: Path, recording: Path) -> None:
     model, config = place / "Modell ö.spatimeinr", place / "Einstellung µ.yaml"
     config.write_text(yaml.safe_dump({"motion": {"steps": 3}}), encoding="utf-8")
-    said = json.loads(run("fit", recording, "-o", model, *QUICK, "--config", config, "--json", "--quiet"))
+    said = json.loads(
+        run("fit", recording, "-o", model, *QUICK, "--config", config, "--json", "--quiet")
+    )
     assert said["model"] == str(model) and model.is_file()
     for path in (recording, model):
         assert json.loads(run("info", path, "--json"))["path"] == str(path)
@@ -79,7 +85,9 @@ def test_every_command_takes_every_path(place: Path, recording: Path) -> None:
         assert json.loads(run("info", written, "--json"))["path"] == str(written)
         run("convert", written, place / "zurück verwandelt.tif", "--quiet")
         assert read(place / "zurück verwandelt.tif").shape == (7, 4, 12, 12)
-    said = json.loads(run("evaluate", recording, *QUICK, "--baselines", "linear", "--json", "--quiet"))
+    said = json.loads(
+        run("evaluate", recording, *QUICK, "--baselines", "linear", "--json", "--quiet")
+    )
     assert said["input"] == str(recording)
 
 
@@ -90,13 +98,24 @@ def test_the_published_commands_take_every_path(place: Path, recording: Path) ->
     run("train", "--config", config, "--file", recording, "--device", "cpu", "--quiet")
     run("infer", "--config", config, "--file", recording, "--device", "cpu", "--quiet")
     assert read(folder / "output.nii.gz").shape[0] == 4
-    assert sorted(file.name for file in folder.iterdir()) == ["current.pth", "latent_code.pt", "output.json", "output.nii.gz"]
+    assert sorted(file.name for file in folder.iterdir()) == [
+        "current.pth",
+        "latent_code.pt",
+        "output.json",
+        "output.nii.gz",
+    ]
 
 
 def test_links_on_the_command_line(place: Path, recording: Path) -> None:
     (place / "links").mkdir()
-    given, model, out = (place / "links" / name for name in ("in.nii.gz", "m.spatimeinr", "out.nii"))
-    for link, target in ((given, recording), (model, place / "real.spatimeinr"), (out, place / "real.nii")):
+    given, model, out = (
+        place / "links" / name for name in ("in.nii.gz", "m.spatimeinr", "out.nii")
+    )
+    for link, target in (
+        (given, recording),
+        (model, place / "real.spatimeinr"),
+        (out, place / "real.nii"),
+    ):
         link.symlink_to(target)
     run("fit", given, "-o", model, *QUICK, "--quiet")
     run("render", model, "-o", out, "--quiet")
@@ -104,7 +123,9 @@ def test_links_on_the_command_line(place: Path, recording: Path) -> None:
     assert read(place / "real.nii").shape == (4, 4, 12, 12)
     before = recording.read_bytes()
     assert "is read from" in run("convert", recording, given, code=2)
-    assert "is read from" in run("fit", recording, "-o", _to(place / "m2.spatimeinr", recording), *QUICK, code=2)
+    assert "is read from" in run(
+        "fit", recording, "-o", _to(place / "m2.spatimeinr", recording), *QUICK, code=2
+    )
     assert recording.read_bytes() == before
 
 
@@ -118,7 +139,9 @@ def test_a_place_that_cannot_be_written_is_told_before_the_fit(
 ) -> None:
     """Not after an hour of it."""
     monkeypatch.setattr(importlib.import_module("napari_spatimeinr.fit"), "fit_steps", None)
-    assert "does not exist" in run("fit", recording, "-o", _to(place / "m.spatimeinr", place / "none" / "m.spatimeinr"), code=1)
+    assert "does not exist" in run(
+        "fit", recording, "-o", _to(place / "m.spatimeinr", place / "none" / "m.spatimeinr"), code=1
+    )
     with alone(place / "other.nii"):
         assert "is being written" in run("convert", recording, place / "other.nii", code=1)
     opened = os.open
@@ -137,9 +160,13 @@ def test_two_trainings_in_one_folder_do_not_mix(place: Path, recording: Path) ->
     folder.mkdir()
     config.write_text(yaml.safe_dump(PUBLISHED), encoding="utf-8")
     with alone(folder / "training"):
-        assert "is being written" in run("train", "--config", config, "--file", recording, "--save_path", folder, code=1)
+        assert "is being written" in run(
+            "train", "--config", config, "--file", recording, "--save_path", folder, code=1
+        )
     assert list(folder.iterdir()) == []
-    assert "is in the way" in run("train", "--config", config, "--file", recording, "--save_path", config, code=1)
+    assert "is in the way" in run(
+        "train", "--config", config, "--file", recording, "--save_path", config, code=1
+    )
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
@@ -147,14 +174,21 @@ def test_names_that_an_output_cannot_spell(place: Path, recording: Path, encodin
     """A pipe on Windows takes cp1252, and a name of other letters must not end the command."""
     odd = place / os.fsdecode(b"broken \xff.nii") if sys.platform == "linux" else place / "日本.nii"
     environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
-    for arguments in (("convert", recording, odd), ("info", odd, "--json"), ("info", place / "日本 none.nii")):
+    for arguments in (
+        ("convert", recording, odd),
+        ("info", odd, "--json"),
+        ("info", place / "日本 none.nii"),
+    ):
         command = [sys.executable, "-m", "napari_spatimeinr.cli", *arguments]
         done = subprocess.run(command, capture_output=True, timeout=100, env=environment)
         assert b"nexpected" not in done.stderr and b"codec" not in done.stderr, done.stderr
         assert done.returncode == (1 if b"does not exist" in done.stderr else 0), done.stderr
         if "--json" in arguments:
             assert json.loads(done.stdout)["path"] == str(odd)
-    assert b"does not exist" in done.stderr and "日本".encode("ascii", "backslashreplace") in done.stderr
+    assert (
+        b"does not exist" in done.stderr
+        and "日本".encode("ascii", "backslashreplace") in done.stderr
+    )
 
 
 def _zarr() -> bool:

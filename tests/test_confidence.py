@@ -1,4 +1,6 @@
-"""Confidence: a stated 90 % interval holds about 90 % of the noisy voxels of frames that were used for nothing."""
+"""Confidence: a stated 90 % interval holds about 90 % of the noisy voxels of frames that were used
+for nothing.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +28,12 @@ QUICK = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", [{"motion": 1.5}, {"motion": 3.0}, {"motion": 1.5, "kind": "nuclei"}])
-def test_the_interval_holds_its_share_of_frames_that_were_used_for_nothing(how: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "how", [{"motion": 1.5}, {"motion": 3.0}, {"motion": 1.5, "kind": "nuclei"}]
+)
+def test_the_interval_holds_its_share_of_frames_that_were_used_for_nothing(
+    how: dict[str, Any],
+) -> None:
     volume, _ = phantom((11, 12, 40, 40), seed=8, **how)
     given = Volume(np.ascontiguousarray(volume.data[::2]), (120.0, *volume.spacing[1:]))
     field = fit(given, config=QUICK, device="cpu")
@@ -36,7 +42,10 @@ def test_the_interval_holds_its_share_of_frames_that_were_used_for_nothing(how: 
     held, moving = [], []
     for t in range(1, 10, 2):
         inside = np.abs(np.asarray(values[t]) - volume.data[t]) <= np.asarray(half[t])
-        a, b = (ndimage.gaussian_filter((volume.data[k] - low) / (high - low), 1) for k in (t - 1, t + 1))
+        a, b = (
+            ndimage.gaussian_filter((volume.data[k] - low) / (high - low), 1)
+            for k in (t - 1, t + 1)
+        )
         held.append(inside.mean())
         moving.append(inside[np.abs(a - b) > 0.1].mean())
     assert 0.85 <= np.mean(held) <= 0.95
@@ -53,18 +62,28 @@ def field() -> Any:
     return fit(phantom((6, 6, 20, 24), motion=2, seed=1)[0], "fast", small, device="cpu")
 
 
-def test_it_is_positive_in_the_units_of_the_source_and_kept_by_a_model(field: Any, tmp_path: Path) -> None:
+def test_it_is_positive_in_the_units_of_the_source_and_kept_by_a_model(
+    field: Any, tmp_path: Path
+) -> None:
     half = field.lazy(time_scale=2, what="confidence")
     array = np.asarray(half)
-    assert array.shape == (11, 6, 20, 24) and array.min() > 0 and array.max() < np.ptp(field.volume.data)
+    assert (
+        array.shape == (11, 6, 20, 24)
+        and array.min() > 0
+        and array.max() < np.ptp(field.volume.data)
+    )
     again = load(field.save(tmp_path / "m.spatimeinr"), "cpu").lazy(time_scale=2, what="confidence")
     np.testing.assert_array_equal(np.asarray(again), array)
     np.testing.assert_allclose(half[3, 2, 4:9], array[3, 2, 4:9], rtol=1e-5)
     bright = Volume(1000 * np.asarray(field.volume.data) + 50, field.volume.spacing)
     levels = Levels(1000 * field.levels.offset + 50, 1000 * field.levels.scale, field.levels.gains)
-    scaled = type(field)(bright, field.network, levels, field.config, field.device, "linear", field.provenance)
+    scaled = type(field)(
+        bright, field.network, levels, field.config, field.device, "linear", field.provenance
+    )
     np.testing.assert_allclose(
-        np.median(np.asarray(scaled.lazy(time_scale=2, what="confidence"))), 1000 * np.median(array), rtol=0.02
+        np.median(np.asarray(scaled.lazy(time_scale=2, what="confidence"))),
+        1000 * np.median(array),
+        rtol=0.02,
     )
 
 
@@ -92,7 +111,9 @@ def frames_of(data: np.ndarray[Any, Any]) -> Frames:
 
 
 def test_widths_of_pure_noise_are_its_quantile() -> None:
-    """Nothing moves and noise is white: mean of two neighbours against a frame, standard deviation s sqrt(1.5)."""
+    """Nothing moves and noise is white: mean of two neighbours against a frame, standard deviation
+    s sqrt(1.5).
+    """
     noise = np.random.default_rng(0).standard_normal((6, 16, 40, 40)) * 0.1 + 0.5
     frames = frames_of(noise)
     parts = HeldOut([2, 4], [0, 1, 3, 5])
@@ -100,15 +121,22 @@ def test_widths_of_pure_noise_are_its_quantile() -> None:
     assert np.median(table["widths"]) == pytest.approx(1.645 * 0.1 * np.sqrt(1.5), rel=0.15)
     assert all(0.87 < share < 0.93 for share in table["coverage"])
     native = confidence.at_native_gap(table, Network(), frames, 0)
-    assert 0.5 < native["share_of_disagreement"] <= 1 and np.all(np.array(native["widths"]) <= np.array(table["widths"]) + 1e-6)
+    assert 0.5 < native["share_of_disagreement"] <= 1 and np.all(
+        np.array(native["widths"]) <= np.array(table["widths"]) + 1e-6
+    )
 
 
 def test_noise_is_known_where_held_out_frames_were_aligned_nowhere() -> None:
-    """At twice the interval motion was lost, so that all widths are ten times too wide; at the real one frames agree."""
+    """At twice the interval motion was lost, so that all widths are ten times too wide; at the real
+    one frames agree.
+    """
     noise = np.random.default_rng(0).standard_normal((6, 16, 40, 40)) * 0.1 + 0.5
     frames = frames_of(noise)
     table = confidence.calibrate(Network(), frames, HeldOut([2, 4], [0, 1, 3, 5]), 0)
-    lost = table | {"widths": [[10 * w for w in row] for row in table["widths"]], "disagreement": 1e4 * table["disagreement"]}
+    lost = table | {
+        "widths": [[10 * w for w in row] for row in table["widths"]],
+        "disagreement": 1e4 * table["disagreement"],
+    }
     native = confidence.at_native_gap(lost, Network(), frames, 0)
     assert np.median(native["widths"]) == pytest.approx(1.645 * 0.1 * np.sqrt(1.5), rel=0.15)
 

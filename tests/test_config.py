@@ -97,14 +97,28 @@ def test_a_value_out_of_range_is_one_sentence(changes):
 
 def test_settings_are_yaml_on_top():
     config = apply_settings(
-        make_config("fast"), ["motion.steps=5", "latents.enabled=false", "motion.smoothness=[0.1, 0.2]", "psf=[1, 2, 3]"]
+        make_config("fast"),
+        [
+            "motion.steps=5",
+            "latents.enabled=false",
+            "motion.smoothness=[0.1, 0.2]",
+            "psf=[1, 2, 3]",
+        ],
     )
     assert config.motion.steps == 5 and config.latents.enabled is False
     assert config.motion.smoothness == (0.1, 0.2) and config.psf == (1, 2, 3)
 
 
 @pytest.mark.parametrize(
-    "setting", ["motion.steps", "=3", "motion.steps=[", "nothing.at.all=3", "motion.steps.more=3", "motion.steps=x"]
+    "setting",
+    [
+        "motion.steps",
+        "=3",
+        "motion.steps=[",
+        "nothing.at.all=3",
+        "motion.steps.more=3",
+        "motion.steps=x",
+    ],
 )
 def test_wrong_settings(setting):
     with pytest.raises(ConfigError):

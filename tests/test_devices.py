@@ -28,7 +28,9 @@ TINY: dict[str, Any] = {
 @pytest.fixture
 def known(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The pretended device is found under the name of one that fits may be asked for."""
-    monkeypatch.setattr(trusted, "resolve_device", lambda name: torch.device("cpu") if name == "cpu" else DEVICE)
+    monkeypatch.setattr(
+        trusted, "resolve_device", lambda name: torch.device("cpu") if name == "cpu" else DEVICE
+    )
     trusted._fault.cache_clear()
     yield
     trusted._fault.cache_clear()
@@ -36,7 +38,9 @@ def known(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def flipped(volume: torch.Tensor, grid: torch.Tensor, *rest: Any) -> torch.Tensor:
     """Sampling that is right for contiguous volumes alone."""
-    return torch.ops.aten.grid_sampler_3d(volume if volume.is_contiguous() else volume.flip(2), grid, *rest)
+    return torch.ops.aten.grid_sampler_3d(
+        volume if volume.is_contiguous() else volume.flip(2), grid, *rest
+    )
 
 
 def refused(*_: Any) -> torch.Tensor:
@@ -69,15 +73,29 @@ def test_a_device_that_computes_what_the_cpu_does_is_trusted(known: None) -> Non
 @pytest.mark.parametrize(
     ("operation", "instead", "words"),
     [
-        ("grid_sampler_3d", flipped, "does sampling of transposed volumes differently from the CPU"),
-        ("grid_sampler_3d_backward", lambda g, v, *r: (v * 0, g[:, 0, ..., None].expand(*r[0].shape)), "gradients of"),
+        (
+            "grid_sampler_3d",
+            flipped,
+            "does sampling of transposed volumes differently from the CPU",
+        ),
+        (
+            "grid_sampler_3d_backward",
+            lambda g, v, *r: (v * 0, g[:, 0, ..., None].expand(*r[0].shape)),
+            "gradients of",
+        ),
         ("convolution", not_a_number, "does convolutions differently"),
-        ("_linalg_solve_ex", refused, "cannot do the first estimate of motion (this operation is not there yet)"),
+        (
+            "_linalg_solve_ex",
+            refused,
+            "cannot do the first estimate of motion (this operation is not there yet)",
+        ),
         ("relu", lambda x: x, "does a training step differently"),
         ("addcdiv_", lambda x, *_, **__: x, "does a training step differently"),
     ],
 )
-def test_a_device_that_computes_something_else_is_not_trusted(operation: str, instead: Any, words: str) -> None:
+def test_a_device_that_computes_something_else_is_not_trusted(
+    operation: str, instead: Any, words: str
+) -> None:
     with OtherDevice({operation: instead}):
         fault = trusted.fault(DEVICE)
     assert fault is not None and words in fault
@@ -97,7 +115,9 @@ def test_a_fit_goes_to_the_cpu_when_the_device_is_wrong_and_one_sentence_says_so
 
 
 @pytest.mark.parametrize("changes", [{}, {"gate": True}], ids=["no gate", "gate"])
-def test_a_fit_on_a_device_has_no_float64_there_and_ends_as_on_the_cpu(recording: Volume, known: None, changes: Any) -> None:
+def test_a_fit_on_a_device_has_no_float64_there_and_ends_as_on_the_cpu(
+    recording: Volume, known: None, changes: Any
+) -> None:
     config = TINY | changes
     expected = fit(recording, config=config, device="cpu")
     with OtherDevice() as other:

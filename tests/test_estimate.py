@@ -1,4 +1,6 @@
-"""Estimates before a fit, disagreement of neighbours, plain interpolation as a Field, watched arrays."""
+"""Estimates before a fit, disagreement of neighbours, plain interpolation as a Field, watched
+arrays.
+"""
 
 from __future__ import annotations
 
@@ -22,11 +24,15 @@ PLAIN = {
 
 def test_more_work_takes_more_time_and_memory() -> None:
     small, large = (7, 32, 64, 64), (10, 40, 512, 512)
-    fast, balanced, best = (estimate(small, make_config(p), "cpu") for p in ("fast", "balanced", "best"))
+    fast, balanced, best = (
+        estimate(small, make_config(p), "cpu") for p in ("fast", "balanced", "best")
+    )
     assert fast.seconds is not None and balanced.seconds is not None and best.seconds is not None
     assert fast.seconds < balanced.seconds < best.seconds
     more = estimate(large, make_config("balanced"), "cpu")
-    assert more.seconds is not None and more.seconds > balanced.seconds and more.bytes > balanced.bytes
+    assert (
+        more.seconds is not None and more.seconds > balanced.seconds and more.bytes > balanced.bytes
+    )
     # One time point is only read.
     single = estimate((1, 32, 64, 64), make_config("balanced"), "cpu")
     assert single.seconds is not None and single.seconds < balanced.seconds
@@ -36,10 +42,16 @@ def test_more_work_takes_more_time_and_memory() -> None:
 def test_the_published_schedule_takes_long_and_its_steps_count() -> None:
     shape = (7, 16, 48, 48)
     whole = estimate(shape, make_config("published"), "cpu").seconds
-    short = estimate(shape, make_config("published", {"max_iter": 100, "rcan_max_iter": 10}), "cpu").seconds
-    single = estimate(shape, make_config("published", {"render": {"hypercube": False}}), "cpu").seconds
+    short = estimate(
+        shape, make_config("published", {"max_iter": 100, "rcan_max_iter": 10}), "cpu"
+    ).seconds
+    single = estimate(
+        shape, make_config("published", {"render": {"hypercube": False}}), "cpu"
+    ).seconds
     assert whole is not None and short is not None and single is not None
-    assert str(estimate(shape, make_config("published"), "cpu", None, 45.0)).startswith("about 45 s")
+    assert str(estimate(shape, make_config("published"), "cpu", None, 45.0)).startswith(
+        "about 45 s"
+    )
     assert whole > 100 * short and single < whole / 1.5
 
 
@@ -53,17 +65,30 @@ def test_an_estimate_is_words() -> None:
 
 def test_plain_interpolation_is_a_field(recording: Volume) -> None:
     field = fit(
-        recording, "fast", {"motion": {"steps": 4}, "latents": {"enabled": False}, "axial": {"enabled": False}, "gate": False}
+        recording,
+        "fast",
+        {
+            "motion": {"steps": 4},
+            "latents": {"enabled": False},
+            "axial": {"enabled": False},
+            "gate": False,
+        },
     )
     linear = field.interpolated()
     between = np.asarray(linear.lazy(time_scale=2)[1])
-    assert np.allclose(between, (recording.data[0] + recording.data[1]) / 2, atol=1e-3 * float(np.ptp(recording.data)))
+    assert np.allclose(
+        between,
+        (recording.data[0] + recording.data[1]) / 2,
+        atol=1e-3 * float(np.ptp(recording.data)),
+    )
     assert linear.grid == field.grid and linear.units == field.units
 
 
 def blob(shift: float) -> Volume:
     z, y, x = np.meshgrid(np.arange(8), np.arange(32), np.arange(32), indexing="ij")
-    frames = [np.exp(-((z - 4) ** 2 + (y - 16) ** 2 + (x - 9 - shift * k) ** 2) / 18) for k in range(4)]
+    frames = [
+        np.exp(-((z - 4) ** 2 + (y - 16) ** 2 + (x - 9 - shift * k) ** 2) / 18) for k in range(4)
+    ]
     return Volume(np.stack(frames).astype(np.float32))
 
 
@@ -73,7 +98,9 @@ def test_disagreement_is_what_motion_leaves() -> None:
     assert float(np.abs(np.asarray(nothing)).max()) < 1e-4
     followed = fit(moving, "fast", {**PLAIN, "motion": {"steps": 40}})
     unfollowed = fit(moving, "fast", PLAIN)
-    left, there = (np.asarray(f.lazy(time_scale=2, what="disagreement")[3]) for f in (followed, unfollowed))
+    left, there = (
+        np.asarray(f.lazy(time_scale=2, what="disagreement")[3]) for f in (followed, unfollowed)
+    )
     assert np.allclose(there, np.abs(moving.data[1] - moving.data[2]), atol=1e-3)
     assert float((left**2).mean()) < 0.1 * float((there**2).mean())
     # At an acquired time its two neighbours are compared, at the ends the outermost pair.
@@ -110,5 +137,9 @@ def test_a_watched_array_is_the_array() -> None:
     told: list[tuple[int, int]] = []
     data = np.arange(24).reshape(2, 3, 4)
     array = Watched(data, lambda read, of: told.append((read, of)))
-    assert array.shape == (2, 3, 4) and np.array_equal(array[0], data[0]) and np.array_equal(np.asarray(array), data)
+    assert (
+        array.shape == (2, 3, 4)
+        and np.array_equal(array[0], data[0])
+        and np.array_equal(np.asarray(array), data)
+    )
     assert told == [(12, 24), (24, 24)]

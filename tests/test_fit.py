@@ -115,7 +115,9 @@ def test_provenance_says_what_was_done(field, volume):
     assert len(p["input"]["sha256"]) == 64 and p["input"]["name"] == "phantom membranes"
     other = Volume(volume.data + 1, volume.spacing)
     assert (
-        fit(other, config={**ALL, "motion": {"enabled": False}, "latents": {"enabled": False}}).provenance["input"]["sha256"]
+        fit(
+            other, config={**ALL, "motion": {"enabled": False}, "latents": {"enabled": False}}
+        ).provenance["input"]["sha256"]
         != p["input"]["sha256"]
     )
 
@@ -160,7 +162,11 @@ def test_the_callback_of_fit_sees_the_same(volume):
 
 
 def test_closing_early_leaves_the_last_snapshot_usable(volume, tmp_path):
-    steps = fit_steps(volume, config={**ALL, "motion": {"steps": 100_000}, "latents": {"enabled": False}}, device="cpu")
+    steps = fit_steps(
+        volume,
+        config={**ALL, "motion": {"steps": 100_000}, "latents": {"enabled": False}},
+        device="cpu",
+    )
     snapshots = []
     for state in steps:
         if state.field is not None:
@@ -172,7 +178,9 @@ def test_closing_early_leaves_the_last_snapshot_usable(volume, tmp_path):
     for _ in range(3):
         next(steps)
     steps.close()
-    assert before and all(torch.equal(before[k], v) for k, v in parts(last).items()), "a snapshot went on training"
+    assert before and all(torch.equal(before[k], v) for k, v in parts(last).items()), (
+        "a snapshot went on training"
+    )
     out = last.render(time_scale=2).data
     assert out.shape[0] == 9 and np.isfinite(out).all()
     assert "complete" not in last.provenance
@@ -187,15 +195,24 @@ def test_closing_early_leaves_the_last_snapshot_usable(volume, tmp_path):
 def test_resuming_goes_on_from_what_was_learned(volume, field, tmp_path):
     path = field.save(tmp_path / "a.spatimeinr")
     before = {k: v.clone() for k, v in parts(field).items()}
-    more = [fit(volume, config=ALL, device="cpu", resume=source) for source in (field, path, str(path))]
+    more = [
+        fit(volume, config=ALL, device="cpu", resume=source) for source in (field, path, str(path))
+    ]
     assert same(more[0], more[1]) and same(more[0], more[2])
-    assert all(torch.equal(before[k], v) for k, v in parts(field).items()), "resuming changed the model it started from"
+    assert all(torch.equal(before[k], v) for k, v in parts(field).items()), (
+        "resuming changed the model it started from"
+    )
     assert not same(more[0], field)
     assert more[0].provenance["resumed_from_steps"] == field.provenance["steps"]
     assert more[0].provenance["chosen"] == field.provenance["chosen"]
     fresh = fit(volume, config=ALL, device="cpu", seed=99)
     near, far = (
-        sum(float(((parts(f)[k] - v) ** 2).sum()) for k, v in before.items() if v.is_floating_point()) for f in (more[0], fresh)
+        sum(
+            float(((parts(f)[k] - v) ** 2).sum())
+            for k, v in before.items()
+            if v.is_floating_point()
+        )
+        for f in (more[0], fresh)
     )
     assert near < far
 
@@ -242,7 +259,11 @@ def test_a_region_is_fitted_as_if_it_were_the_recording(volume):
     assert part.grid.shape == (3, 7, 13, 17)
     dt, dz, dy, dx = volume.spacing
     assert part.grid.origin == pytest.approx((dt, 0, 2 * dy, 3 * dx))
-    alone = fit(Volume(np.ascontiguousarray(volume.data[1:4, :, 2:15, 3:20]), volume.spacing), config=ALL, device="cpu")
+    alone = fit(
+        Volume(np.ascontiguousarray(volume.data[1:4, :, 2:15, 3:20]), volume.spacing),
+        config=ALL,
+        device="cpu",
+    )
     assert same(part, alone)
 
 
@@ -306,14 +327,22 @@ def test_a_lazy_recording_is_read_frame_by_frame_and_in_blocks(volume, gated):
     lazy.most = 0
     out = field.render(time_scale=2, scale_z=2).data
     assert 0 < lazy.most <= data[0].size
-    eager = fit(volume, config={**TINY, "gate": gated}, device="cpu").render(time_scale=2, scale_z=2).data
+    eager = (
+        fit(volume, config={**TINY, "gate": gated}, device="cpu")
+        .render(time_scale=2, scale_z=2)
+        .data
+    )
     assert np.array_equal(out, eager)
 
 
 def test_rendering_a_little_reads_a_little():
     data = phantom((4, 64, 40, 40), motion=1.0)[0].data
     lazy = Lazy(data)
-    field = fit(Volume(lazy), config={"motion": {"enabled": False}, "latents": {"enabled": False}}, device="cpu")
+    field = fit(
+        Volume(lazy),
+        config={"motion": {"enabled": False}, "latents": {"enabled": False}},
+        device="cpu",
+    )
     lazy.total = 0
     field.lazy(time_scale=2)[3, 4, :10, :10]
     assert 0 < lazy.total < data[0].size

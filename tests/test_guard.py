@@ -1,4 +1,6 @@
-"""The guard: jumps, poorly predicted frames and splines never leave single frames below linear interpolation."""
+"""The guard: jumps, poorly predicted frames and splines never leave single frames below linear
+interpolation.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,11 @@ from napari_spatimeinr.training.levels import estimate_levels
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-INTERPOLATION = {"motion": {"enabled": False}, "latents": {"enabled": False}, "axial": {"enabled": False}}
+INTERPOLATION = {
+    "motion": {"enabled": False},
+    "latents": {"enabled": False},
+    "axial": {"enabled": False},
+}
 MOTION = {
     "motion": {"steps": 15, "points": 1000, "warps": 3, "levels": 3, "smoothness": [0.02]},
     "latents": {"enabled": False},
@@ -30,7 +36,9 @@ MOTION = {
 
 
 def jumping(shape: tuple[int, int, int, int], by: int, at: int, **how: Any) -> tuple[Volume, Any]:
-    """A phantom whose stage moves by some voxels before frame ``at``, and its truth at a time in frames."""
+    """A phantom whose stage moves by some voxels before frame ``at``, and its truth at a time in
+    frames.
+    """
     t, z, y, x = shape
     volume, truth = phantom((t, z, y, x + by), **how)
 
@@ -38,7 +46,9 @@ def jumping(shape: tuple[int, int, int, int], by: int, at: int, **how: Any) -> t
         return frame[..., by:] if time >= at else frame[..., :x]
 
     data = np.stack([cut(frame, k) for k, frame in enumerate(np.asarray(volume.data))])
-    return Volume(data, volume.spacing), lambda time: cut(truth.frame(time * SPACING[0], volume.grid), time)
+    return Volume(data, volume.spacing), lambda time: cut(
+        truth.frame(time * SPACING[0], volume.grid), time
+    )
 
 
 def gains(field: Field, truth: Any) -> list[float]:
@@ -48,7 +58,10 @@ def gains(field: Field, truth: Any) -> list[float]:
     out = []
     for k in range(len(frames) - 1):
         exact = truth(k + 0.5)
-        out.append(scores.psnr(np.asarray(rendered[2 * k + 1]), exact) - scores.psnr((frames[k] + frames[k + 1]) / 2, exact))
+        out.append(
+            scores.psnr(np.asarray(rendered[2 * k + 1]), exact)
+            - scores.psnr((frames[k] + frames[k + 1]) / 2, exact)
+        )
     return out
 
 
@@ -68,21 +81,28 @@ def test_motion_is_not_followed_across_a_jump_and_kept_elsewhere(tmp_path):
     assert "Between frames 4 and 5" in said and "linear" in said
     frames = np.asarray(volume.data)
     middle = field.lazy(time_scale=2)
-    np.testing.assert_allclose(np.asarray(middle[9]), (frames[4] + frames[5]) / 2, atol=1e-3 * np.ptp(frames))
+    np.testing.assert_allclose(
+        np.asarray(middle[9]), (frames[4] + frames[5]) / 2, atol=1e-3 * np.ptp(frames)
+    )
     gained = gains(field, truth)
     assert min(gained) > -0.1 and min(gained[:4] + gained[5:]) > 0.3
     again = load(field.save(tmp_path / "guarded.spatimeinr"), device="cpu")
     assert np.array_equal(np.asarray(again.lazy(time_scale=2)[9]), np.asarray(middle[9]))
     # What is annotated in a jump is moved as on its both sides.
     point = np.array([2.0, 4.0, 4.0])
-    across, before, after = (np.abs(field.motion(point, 60.0 * k, 60.0 * (k + 1))).max() for k in (4, 3, 5))
+    across, before, after = (
+        np.abs(field.motion(point, 60.0 * k, 60.0 * (k + 1))).max() for k in (4, 3, 5)
+    )
     assert across < before + after + 1e-6
 
 
 def test_ordinary_recordings_have_no_jumps():
     for how in ({"motion": 3.0}, {"motion": 2.0, "kind": "nuclei", "divide": 4, "bleach": 0.1}):
         field = fit(phantom((5, 6, 20, 20), seed=1, **how)[0], config=MOTION, device="cpu")
-        assert field.provenance.get("guard", {}).get("jumps", []) == [] and field.provenance["warnings"] == []
+        assert (
+            field.provenance.get("guard", {}).get("jumps", []) == []
+            and field.provenance["warnings"] == []
+        )
 
 
 @pytest.mark.parametrize(
@@ -93,7 +113,10 @@ def test_ordinary_recordings_have_no_jumps():
         ([1, 1, 1, 30], [3]),
         ([1, 2, 4, 8, 16, 8, 4], []),  # speeding up
         ([40, 38, 5, 1, 1, 1, 1], []),  # slowing down
-        ([9, 8, 60, 0.1, 0.1, 0.1, 0.1, 0.1], [2]),  # frames are empty from one on: what moved before did not jump
+        (
+            [9, 8, 60, 0.1, 0.1, 0.1, 0.1, 0.1],
+            [2],
+        ),  # frames are empty from one on: what moved before did not jump
         ([1, 1, 40, 40, 1, 1], [2, 3]),  # one frame is another scene
         ([0, 0, 0], []),
         ([5], []),
@@ -108,7 +131,9 @@ def test_a_jump_stands_out_from_the_intervals_on_both_sides(differences, expecte
 def test_motion_goes_on_across_a_jump_as_beside_it():
     field = VelocityField(torch.arange(5.0), (4, 8, 8), (2, 3, 3))
     with torch.no_grad():
-        field.nodes.copy_(torch.tensor([1.0, 2.0, 50.0, 4.0]).view(4, 1, 1, 1, 1).expand_as(field.nodes))
+        field.nodes.copy_(
+            torch.tensor([1.0, 2.0, 50.0, 4.0]).view(4, 1, 1, 1, 1).expand_as(field.nodes)
+        )
     guard._bridge(field, [2])
     assert field.nodes[:, 0, 0, 0, 0].tolist() == [1, 2, 3, 4]
     guard._bridge(field, [0, 1, 2, 3])
@@ -131,7 +156,8 @@ def test_what_latents_spoil_is_told_frame_by_frame():
     frames = field._renderer.frames
     assert gate.left_out(spoiled(), "linear", frames, 2, range(5), 0) < -3
     assert gate.left_out(Network(), "linear", frames, 2, range(5), 0) == 0
-    # An interval counts as poor where the frames on both sides of it are, at the ends of the recording the only one known.
+    # An interval counts as poor where the frames on both sides of it are, at the ends of the
+    # recording the only one known.
     assert guard.weak({1: -3.0, 2: -3.0, 3: 1.0}, 5, -0.5) == [0, 1]
     assert guard.weak({1: 1.0, 2: -3.0, 3: 1.0}, 5, -0.5) == []
 
@@ -146,7 +172,9 @@ def test_intervals_left_to_linear_are_made_of_the_frames_themselves():
     found, spoilt = np.asarray(guarded.lazy(time_scale=2)), np.asarray(free.lazy(time_scale=2))
     # Frame 2 has an interval on its other side in which latents are used.
     np.testing.assert_allclose(found[:4], expected[:4], atol=1e-5)
-    assert np.abs(spoilt[:4] - expected[:4]).max() > 0.1 and np.abs(found[5] - expected[5]).max() > 0.1
+    assert (
+        np.abs(spoilt[:4] - expected[:4]).max() > 0.1 and np.abs(found[5] - expected[5]).max() > 0.1
+    )
 
 
 @pytest.mark.parametrize("dtype", [bool, np.uint8, np.float32])
@@ -158,14 +186,24 @@ def test_a_spline_in_time_stays_within_the_frames_around(dtype):
     out = np.asarray(field.lazy(time_scale=4))
     for i, t in enumerate(np.arange(len(out)) / 4):
         near = data[max(0, int(np.ceil(t)) - 2) : int(t) + 3].astype(np.float32)
-        assert (out[i] >= near.min(0) - 1e-3 * high).all() and (out[i] <= near.max(0) + 1e-3 * high).all()
-    assert np.abs(out[1::4] - np.asarray(field.interpolated().lazy(time_scale=4))[1::4]).max() > 0.01 * high
+        assert (out[i] >= near.min(0) - 1e-3 * high).all() and (
+            out[i] <= near.max(0) + 1e-3 * high
+        ).all()
+    assert (
+        np.abs(out[1::4] - np.asarray(field.interpolated().lazy(time_scale=4))[1::4]).max()
+        > 0.01 * high
+    )
 
 
 @pytest.mark.parametrize("high", [1, 255])
 def test_nothing_is_rendered_beyond_the_range_of_the_frames_around(high):
-    """A spline in space overshoots at the edges of what is either there or not, by a fifth of its brightness."""
-    scene = np.asarray(phantom((4, 6, 20, 20), kind="nuclei", motion=2.0, photons=0, read=0)[0].data) > 0.4
+    """A spline in space overshoots at the edges of what is either there or not, by a fifth of its
+    brightness.
+    """
+    scene = (
+        np.asarray(phantom((4, 6, 20, 20), kind="nuclei", motion=2.0, photons=0, read=0)[0].data)
+        > 0.4
+    )
     data = np.where(scene, high, 0).astype(np.uint8)
     data[2:] //= 2 if high > 1 else 1
     field = fit(Volume(data), config={**MOTION, "gate": False}, device="cpu")
@@ -178,7 +216,10 @@ def test_nothing_is_rendered_beyond_the_range_of_the_frames_around(high):
 
 @pytest.mark.parametrize("dtype", [bool, np.uint8])
 def test_nothing_is_rendered_that_the_type_of_the_recording_cannot_hold(dtype):
-    scene = np.asarray(phantom((4, 6, 20, 20), kind="nuclei", motion=2.0, photons=0, read=0)[0].data) > 0.4
+    scene = (
+        np.asarray(phantom((4, 6, 20, 20), kind="nuclei", motion=2.0, photons=0, read=0)[0].data)
+        > 0.4
+    )
     data = (scene * (1 if dtype is bool else 255)).astype(dtype)
     field = fit(Volume(data), config={**MOTION, "gate": False}, device="cpu")
     out = field.render(time_scale=2, scale=2).data
@@ -196,7 +237,9 @@ def test_empty_frames_do_not_decide_what_is_bright():
     assert (whole.offset, whole.scale, whole.gains) == (alone.offset, alone.scale, (1.0,) * 605)
     flash = np.concatenate([bright, bright[:4]])
     flash[2] += 5000
-    assert estimate_levels(flash)[0].scale == pytest.approx(np.subtract(*np.percentile(flash, (99.8, 0.5))), rel=1e-3)
+    assert estimate_levels(flash)[0].scale == pytest.approx(
+        np.subtract(*np.percentile(flash, (99.8, 0.5))), rel=1e-3
+    )
 
 
 def test_cubic_must_win_on_most_frames():
@@ -206,7 +249,12 @@ def test_cubic_must_win_on_most_frames():
         return (100 + 50 * np.sin(grid + 0.6 * t))[None].repeat(4, 0)
 
     steady = np.stack([wave(k) for k in range(9)]).astype(np.float32)
-    assert fit(Volume(steady), config=INTERPOLATION, device="cpu").provenance["chosen"]["interpolation"] == "cubic"
+    assert (
+        fit(Volume(steady), config=INTERPOLATION, device="cpu").provenance["chosen"][
+            "interpolation"
+        ]
+        == "cubic"
+    )
     # A jump between the held-out frames: what is won on the whole is lost on most frames.
     volume, _ = jumping((9, 8, 40, 40), 20, 4, kind="nuclei", motion=4.0, photons=0, read=0)
     frames = Frames(volume.data, Levels(0.0, 1.0, (1.0,) * 9), torch.device("cpu"))
@@ -219,11 +267,22 @@ def test_far_frames_do_not_count_in_a_spline():
     times = np.arange(1000.0)
     weights = temporal_weights(3.4, times, "cubic")
     assert not weights[40:].any() and weights.sum() == pytest.approx(1)
-    np.testing.assert_allclose(weights[:20], temporal_weights(3.4, times[:36], "cubic")[:20], atol=1e-8)
+    np.testing.assert_allclose(
+        weights[:20], temporal_weights(3.4, times[:36], "cubic")[:20], atol=1e-8
+    )
 
 
 @pytest.mark.parametrize(
-    ("t", "expected"), [(0.5, (0, 4)), (4.5, (4, 5)), (5.5, (5, 8)), (4.0, (0, 4)), (5.0, (5, 8)), (8.0, (5, 8)), (0.0, (0, 4))]
+    ("t", "expected"),
+    [
+        (0.5, (0, 4)),
+        (4.5, (4, 5)),
+        (5.5, (5, 8)),
+        (4.0, (0, 4)),
+        (5.0, (5, 8)),
+        (8.0, (5, 8)),
+        (0.0, (0, 4)),
+    ],
 )
 def test_frames_across_a_linear_interval_are_not_used(t, expected):
     numbers = segment(t, 9, [4])

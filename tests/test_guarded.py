@@ -1,4 +1,6 @@
-"""What is known of jumps is told at once, found in bounded time, and heeded by all quantities that are rendered."""
+"""What is known of jumps is told at once, found in bounded time, and heeded by all quantities that
+are rendered.
+"""
 
 from __future__ import annotations
 
@@ -32,9 +34,15 @@ TABLE = {"edges": [[0.02], [0.5]], "widths": [[0.01, 0.01], [0.02, 0.02]]}
 
 def drifting(count: int, jump: int) -> Volume:
     """A scene that moves by a voxel along x from frame to frame, and by 21 after frame ``jump``."""
-    scene = gaussian_filter(np.random.default_rng(0).normal(size=(6, 40, 80 + count)), (1, 2.5, 2.5))
+    scene = gaussian_filter(
+        np.random.default_rng(0).normal(size=(6, 40, 80 + count)), (1, 2.5, 2.5)
+    )
     starts = [k + 20 * (k > jump) for k in range(count)]
-    return Volume(np.stack([100 + 40 * scene[:, :, s : s + 40] / scene.std() for s in starts]).astype(np.float32))
+    return Volume(
+        np.stack([100 + 40 * scene[:, :, s : s + 40] / scene.std() for s in starts]).astype(
+            np.float32
+        )
+    )
 
 
 def guarded(volume: Volume, network: Network, linear: list[int], cache: int = 0) -> Field:
@@ -47,7 +55,9 @@ def guarded(volume: Volume, network: Network, linear: list[int], cache: int = 0)
 
 def following(count: int) -> Network:
     """The motion of the scene that drifts."""
-    velocity = VelocityField(torch.arange(float(count)), (6, 40, 40), (2, 2, 2)).requires_grad_(False)
+    velocity = VelocityField(torch.arange(float(count)), (6, 40, 40), (2, 2, 2)).requires_grad_(
+        False
+    )
     velocity.nodes[:, 2] = -1.0
     return Network(velocity)
 
@@ -60,7 +70,10 @@ def middle(rendered: Any) -> np.ndarray[Any, Any]:
 def test_a_stopped_fit_and_one_that_goes_on_from_it_know_the_jumps(monkeypatch):
     monkeypatch.setattr(job, "SNAPSHOT_EVERY", 0.0)
     cells, _ = phantom((8, 8, 36, 56), motion=2.0, photons=600)
-    volume = Volume(np.stack([frame[..., 20 * (k > 4) :][..., :36] for k, frame in enumerate(cells.data)]), cells.spacing)
+    volume = Volume(
+        np.stack([frame[..., 20 * (k > 4) :][..., :36] for k, frame in enumerate(cells.data)]),
+        cells.spacing,
+    )
     steps = fit_steps(volume, config=MOTION, device="cpu")
     stopped = next(state.field for state in steps if state.stage == "checking each interval")
     steps.close()
@@ -70,7 +83,11 @@ def test_a_stopped_fit_and_one_that_goes_on_from_it_know_the_jumps(monkeypatch):
     assert "Between frames 4 and 5" in said
     across = np.asarray(stopped.lazy(time_scale=2)[9])
     np.testing.assert_allclose(across, volume.data[4:6].mean(0), atol=1e-3 * np.ptp(volume.data))
-    shown = [state.field for state in fit_steps(volume, config=MOTION, device="cpu", resume=stopped) if state.stage != "reading"]
+    shown = [
+        state.field
+        for state in fit_steps(volume, config=MOTION, device="cpu", resume=stopped)
+        if state.stage != "reading"
+    ]
     assert len(shown) > 2
     for field in shown:
         assert field.provenance["guard"] == known and field.provenance["warnings"] == [said]
@@ -78,11 +95,19 @@ def test_a_stopped_fit_and_one_that_goes_on_from_it_know_the_jumps(monkeypatch):
 
 def test_of_many_frames_some_are_checked_and_the_bar_moves_meanwhile():
     grid = np.arange(12)[:, None] / 3 + np.arange(16) / 3
-    waves = np.stack([(100 + 50 * np.sin(grid + 0.6 * k))[None].repeat(4, 0) for k in range(80)]).astype(np.float32)
+    waves = np.stack(
+        [(100 + 50 * np.sin(grid + 0.6 * k))[None].repeat(4, 0) for k in range(80)]
+    ).astype(np.float32)
     still = {"motion": OFF, "latents": OFF, "axial": OFF}
-    states = [s for s in fit_steps(Volume(waves), config=still, device="cpu") if s.stage == "checking each interval"]
+    states = [
+        s
+        for s in fit_steps(Volume(waves), config=still, device="cpu")
+        if s.stage == "checking each interval"
+    ]
     assert len(states) == guard.LEAST_CHECKED
-    assert [state.step for state in states] == list(range(1, len(states) + 1)) and {state.of for state in states} == {len(states)}
+    assert [state.step for state in states] == list(range(1, len(states) + 1)) and {
+        state.of for state in states
+    } == {len(states)}
 
 
 def test_suspicious_frames_and_evenly_spread_ones_are_checked_first():
@@ -125,7 +150,9 @@ def test_disagreement_beside_a_jump_is_that_of_the_frames_on_this_side():
 
 def test_confidence_across_a_jump_covers_both_frames():
     volume = drifting(9, 4)
-    half = np.asarray(guarded(volume, following(9), [4]).lazy(times=[2.5, 4.0, 4.25, 4.5, 5.0], what="confidence"))
+    half = np.asarray(
+        guarded(volume, following(9), [4]).lazy(times=[2.5, 4.0, 4.25, 4.5, 5.0], what="confidence")
+    )
     across = np.abs(volume.data[5] - volume.data[4])
     assert (half[2:4] >= across - 0.1).all() and across.mean() > 20
     # What was calibrated is at most 0.02 of a range of 200.
@@ -138,5 +165,7 @@ def test_intervals_left_to_linear_do_not_add_to_the_memory_for_caches():
     most = 400_000
     field = guarded(drifting(9, 4), network, [3, 4, 5], most)
     np.asarray(field.lazy(time_scale=2))
-    caches = {id(r._tiles.cache): r._tiles.cache.bytes for r in (field._renderer, field._renderer._plain)}
+    caches = {
+        id(r._tiles.cache): r._tiles.cache.bytes for r in (field._renderer, field._renderer._plain)
+    }
     assert 0 < sum(caches.values()) <= most

@@ -1,4 +1,6 @@
-"""Finer voxels in the plane: exact where nothing is learned, in blocks as in one piece, off unless asked for, judged when it is."""
+"""Finer voxels in the plane: exact where nothing is learned, in blocks as in one piece, off unless
+asked for, judged when it is.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,11 @@ from napari_spatimeinr.scores import psnr
 from napari_spatimeinr.training.in_plane import blur_of_scale
 
 ALONE: dict[str, Any] = {"motion": {"enabled": False}, "latents": {"enabled": False}}
-ASKED: dict[str, Any] = {**ALONE, "in_plane": {"enabled": True}, "axial": {"steps": 200, "channels": 16, "layers": 4}}
+ASKED: dict[str, Any] = {
+    **ALONE,
+    "in_plane": {"enabled": True},
+    "axial": {"steps": 200, "channels": 16, "layers": 4},
+}
 
 
 def random_network(factor: int) -> InPlane:
@@ -33,7 +39,9 @@ def random_network(factor: int) -> InPlane:
 
 
 def sheets(shape: tuple[int, int, int], width: float, seed: int = 0) -> np.ndarray[Any, Any]:
-    """Thin bright lines in planes, sharper the smaller ``width``, at twice the sampling that is given to the fit."""
+    """Thin bright lines in planes, sharper the smaller ``width``, at twice the sampling that is
+    given to the fit.
+    """
     rng = np.random.default_rng(seed)
     field = ndimage.gaussian_filter(rng.standard_normal(shape), (1.0, 7.0, 7.0), mode="wrap")
     return np.exp(-((field / field.std() / width) ** 2)).astype(np.float32)
@@ -55,7 +63,9 @@ def test_axes_are_treated_alike() -> None:
     network, frame = random_network(3), torch.rand(2, 9, 8)
     turned = network.frame(frame.transpose(1, 2)).transpose(1, 2)
     assert torch.allclose(turned, network.frame(frame), atol=1e-5)
-    assert not torch.allclose(network.frame(frame), InPlane(3, 2, 2).requires_grad_(False).frame(frame), atol=0.05)
+    assert not torch.allclose(
+        network.frame(frame), InPlane(3, 2, 2).requires_grad_(False).frame(frame), atol=0.05
+    )
 
 
 def test_what_is_made_of_a_block_does_not_depend_on_the_block() -> None:
@@ -67,11 +77,19 @@ def test_what_is_made_of_a_block_does_not_depend_on_the_block() -> None:
     assert torch.allclose(network(part[None, None])[0, 0], whole[1:3, 10:17, 4:15], atol=1e-5)
 
 
-def test_the_blur_between_scales_is_none_where_there_is_no_structure_left_and_grows_with_the_factor() -> None:
-    fine = torch.from_numpy(ndimage.gaussian_filter(np.random.default_rng(0).standard_normal((8, 96, 96)), (0, 1.2, 1.2)))
+def test_the_blur_between_scales_is_none_where_there_is_no_structure_left_and_grows_with_the_factor() -> (
+    None
+):
+    fine = torch.from_numpy(
+        ndimage.gaussian_filter(
+            np.random.default_rng(0).standard_normal((8, 96, 96)), (0, 1.2, 1.2)
+        )
+    )
     two, three = (blur_of_scale(fine.float(), factor) for factor in (2, 3))
     # A Gaussian of 1.2 voxels becomes one of 1.2 voxels that are twice, thrice as large.
-    assert two == pytest.approx(1.2 * np.sqrt(3), rel=0.25) and three == pytest.approx(1.2 * np.sqrt(8), rel=0.25)
+    assert two == pytest.approx(1.2 * np.sqrt(3), rel=0.25) and three == pytest.approx(
+        1.2 * np.sqrt(8), rel=0.25
+    )
     assert blur_of_scale(fine[:, :4, :4].float(), 2) == 0
 
 
@@ -81,7 +99,10 @@ def test_finer_voxels_than_splines_make() -> None:
     truth = ndimage.gaussian_filter(truth, (0, 0.8, 0.8))
     volume = Volume(np.ascontiguousarray(truth[None, :, ::2, ::2]), (1.0, 1.0, 1.0, 1.0))
     field = fit(volume, config=ASKED, device="cpu")
-    assert field.provenance["chosen"]["in_plane"] and field.provenance["in_plane"]["hold_out"]["gain_over_cubic_db"] > 0
+    assert (
+        field.provenance["chosen"]["in_plane"]
+        and field.provenance["in_plane"]["hold_out"]["gain_over_cubic_db"] > 0
+    )
     grid = Volume(truth[None], (1.0, 1.0, 0.5, 0.5)).grid
     ours, plain = (np.asarray(f.on_grid(grid))[0] for f in (field, field.interpolated()))
     assert np.allclose(ours[:, ::2, ::2], volume.data[0], atol=0.05)
@@ -89,7 +110,9 @@ def test_finer_voxels_than_splines_make() -> None:
 
 
 def test_what_does_not_hold_for_the_part_kept_back_is_refused() -> None:
-    """Sharp lines teach nothing about waves that splines follow exactly, and those are what it is judged on."""
+    """Sharp lines teach nothing about waves that splines follow exactly, and those are what it is
+    judged on.
+    """
     lines = sheets((4, 120, 60), 0.1)
     y, x = np.mgrid[:120, :60]
     lines[:, 88:] = np.sin(y / 4.0 + x / 5.0)[88:]
@@ -133,7 +156,9 @@ def test_a_model_keeps_it_and_resuming_too(field: Any, recording: Volume, tmp_pa
         np.testing.assert_array_equal(again.render(**how).data, field.render(**how).data)
     resumed = fit(recording, resume=again, config=field.config, device="cpu")
     assert resumed.provenance["in_plane"] == field.provenance["in_plane"]
-    for a, b in zip(resumed.network.in_plane.parameters(), field.network.in_plane.parameters(), strict=True):
+    for a, b in zip(
+        resumed.network.in_plane.parameters(), field.network.in_plane.parameters(), strict=True
+    ):
         assert torch.equal(a, b)
 
 
@@ -151,7 +176,9 @@ def test_planes_and_blocks_equal_the_whole(field: Any, monkeypatch: pytest.Monke
 
 
 def test_only_finer_voxels_are_made_by_it(field: Any) -> None:
-    plain = type(field)(field.volume, field.network.copy(), field.levels, field.config, field.device)
+    plain = type(field)(
+        field.volume, field.network.copy(), field.levels, field.config, field.device
+    )
     plain.network.in_plane = None
     for how in ({"time_scale": 2}, {"scale_z": 2}):
         np.testing.assert_array_equal(field.render(**how).data, plain.render(**how).data)

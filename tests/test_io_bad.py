@@ -1,4 +1,6 @@
-"""Hostile and broken files: always one of our errors, one sentence, no huge allocation, no half-written file."""
+"""Hostile and broken files: always one of our errors, one sentence, no huge allocation, no
+half-written file.
+"""
 
 from __future__ import annotations
 
@@ -68,7 +70,15 @@ def test_no_such_file_or_kind(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a.nii", "a.nii.gz", "a.tif", "a.ome.tif", "a.hdr"])
 @pytest.mark.parametrize(
-    "content", [b"hello\n", b"plain text " * 100, bytes(1000), b"\x1f\x8b" + b"x" * 400, b"II*\0" + b"\xff" * 400, b"MM\0+"]
+    "content",
+    [
+        b"hello\n",
+        b"plain text " * 100,
+        bytes(1000),
+        b"\x1f\x8b" + b"x" * 400,
+        b"II*\0" + b"\xff" * 400,
+        b"MM\0+",
+    ],
 )
 def test_not_what_the_name_says(tmp_path: Path, name: str, content: bytes) -> None:
     """Text, zeros and pieces of other formats."""
@@ -82,7 +92,9 @@ def test_truncated_anywhere(tmp_path: Path, name: str) -> None:
     """A file cut short never reads as something smaller or as zeros."""
     whole = write(Volume(DATA, (5, 0.5, 0.1, 0.1)), tmp_path / name).read_bytes()
     cut = tmp_path / f"cut{name[1:]}"
-    for length in sorted({1, 3, 8, 20, 347, 352, *np.linspace(1, len(whole) - 1, 40).astype(int).tolist()}):
+    for length in sorted(
+        {1, 3, 8, 20, 347, 352, *np.linspace(1, len(whole) - 1, 40).astype(int).tolist()}
+    ):
         cut.write_bytes(whole[:length])
         try:
             volume = read(cut)
@@ -105,8 +117,14 @@ def test_truncated_pages(tmp_path: Path, compression: str | None) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=6))
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.lists(
+        st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=6
+    )
+)
 def test_flipped_bytes(tmp_path: Path, name: str, flips: list[tuple[float, int]]) -> None:
     """Whatever is damaged, it is one of our errors or a volume of a possible size."""
     whole = bytearray(write(Volume(DATA, (5, 0.5, 0.1, 0.1)), tmp_path / name).read_bytes())
@@ -163,7 +181,9 @@ def test_impossible_nifti_headers(tmp_path: Path) -> None:
     assert given_all.metadata["warnings"]
     for slope, offset in ((0, 5), (np.nan, 5), (1, np.nan)):
         assert read(nifti(path, scl_slope=slope, scl_inter=offset)).dtype == np.uint8
-    nan = read(nifti(path, qform_code=1, quatern_b=5, quatern_c=5, toffset=np.nan, intent_p1=np.nan))
+    nan = read(
+        nifti(path, qform_code=1, quatern_b=5, quatern_c=5, toffset=np.nan, intent_p1=np.nan)
+    )
     assert nan.metadata["header"]["toffset"] is None
 
 
@@ -195,10 +215,14 @@ def test_tiffs_that_are_no_recording(tmp_path: Path) -> None:
         for page in (DATA[0, 0], DATA[0, 0, 1:], DATA[0, 0]):
             file.write(page, metadata=None)
     assert "different sizes" in refused(InputError, path)
-    tifffile.imwrite(path, np.zeros((4, 5, 6), "c8"), metadata={"axes": "ZYX"}, photometric="minisblack")
+    tifffile.imwrite(
+        path, np.zeros((4, 5, 6), "c8"), metadata={"axes": "ZYX"}, photometric="minisblack"
+    )
     refused(InputError, path)
     for compression in (None, "zlib"):
-        tifffile.imwrite(path, DATA[0], metadata=None, compression=compression, photometric="minisblack")
+        tifffile.imwrite(
+            path, DATA[0], metadata=None, compression=compression, photometric="minisblack"
+        )
         with tifffile.TiffFile(path) as tiff:
             places = [page.tags[code].valueoffset for page in tiff.pages for code in (256, 257)]
         block = bytearray(path.read_bytes())
@@ -223,7 +247,9 @@ def test_ome_xml_that_lies(tmp_path: Path) -> None:
     path = tmp_path / "a.ome.tif"
 
     def change(old: bytes, new: bytes) -> None:
-        tifffile.imwrite(path, DATA, metadata={"axes": "TZYX", "PhysicalSizeX": 0.125, "TimeIncrement": 2.5})
+        tifffile.imwrite(
+            path, DATA, metadata={"axes": "TZYX", "PhysicalSizeX": 0.125, "TimeIncrement": 2.5}
+        )
         block = path.read_bytes()
         assert old in block
         path.write_bytes(block.replace(old, new.ljust(len(old))))
@@ -245,7 +271,9 @@ def test_ome_xml_that_lies(tmp_path: Path) -> None:
 def test_damaged_compressed_page_is_found_when_read(tmp_path: Path) -> None:
     """A lazy page that cannot be decoded is a format error."""
     path = tmp_path / "a.tif"
-    tifffile.imwrite(path, DATA[0], metadata={"axes": "ZYX"}, compression="zlib", photometric="minisblack")
+    tifffile.imwrite(
+        path, DATA[0], metadata={"axes": "ZYX"}, compression="zlib", photometric="minisblack"
+    )
     with tifffile.TiffFile(path) as tiff:
         offset, count = tiff.pages[2].dataoffsets[0], tiff.pages[2].databytecounts[0]
     block = bytearray(path.read_bytes())
@@ -276,7 +304,9 @@ class Failing:
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError, OSError, MemoryError])
-def test_a_failure_leaves_the_earlier_file(tmp_path: Path, name: str, error: type[BaseException]) -> None:
+def test_a_failure_leaves_the_earlier_file(
+    tmp_path: Path, name: str, error: type[BaseException]
+) -> None:
     """Nothing half-written stays, and nothing that was there is lost."""
     path = tmp_path / name
     path.write_bytes(b"precious")
@@ -319,7 +349,13 @@ try:
 except SaveError as error:
     print(error)
 """
-    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
     assert "disk is full" in done.stdout
     assert done.stderr == ""
     assert path.read_bytes() == b"precious"
@@ -370,6 +406,11 @@ def test_data_that_are_not_as_large_as_they_say(tmp_path: Path) -> None:
 
 def test_importing_io_is_light() -> None:
     """No torch, no napari, and no file library before a file is opened."""
-    code = "import sys, napari_spatimeinr.io; print([m for m in ('torch', 'napari', 'qtpy', 'tifffile', 'nibabel') if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    code = (
+        "import sys, napari_spatimeinr.io; print([m for m in ('torch', 'napari', 'qtpy',"
+        " 'tifffile', 'nibabel') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
     assert done.stdout.strip() == "[]"

@@ -1,4 +1,6 @@
-"""Odd and hostile files in one table: each is refused in a sentence with the right words, or read as what it is."""
+"""Odd and hostile files in one table: each is refused in a sentence with the right words, or read
+as what it is.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ from refusal import refused
 
 @dataclass(frozen=True)
 class Odd:
-    """A row of the table: how the file is made in an empty folder, and the sentence or result expected."""
+    """A row of the table: how the file is made in an empty folder, and the sentence or result
+    expected.
+    """
 
     name: str
     make: Callable[[Path], Path]
@@ -40,7 +44,9 @@ class Odd:
     how: dict[str, Any] = field(default_factory=dict)
 
 
-def bad(name: str, make: Callable[[Path], Path], kind: type[SpatimeINRError], words: str, **how: Any) -> Odd:
+def bad(
+    name: str, make: Callable[[Path], Path], kind: type[SpatimeINRError], words: str, **how: Any
+) -> Odd:
     """A file that is refused with these words."""
     return Odd(name, make, kind, words, how=how)
 
@@ -52,7 +58,9 @@ def fine(name: str, make: Callable[[Path], Path], asked: str = "", **more: Any) 
 
 LAUGHS = (
     "<!DOCTYPE l [<!ENTITY a 'ha'>"
-    + "".join(f"<!ENTITY {b} '{f'&{a};' * 10}'>" for a, b in zip("abcdefghi", "bcdefghij", strict=True))
+    + "".join(
+        f"<!ENTITY {b} '{f'&{a};' * 10}'>" for a, b in zip("abcdefghi", "bcdefghij", strict=True)
+    )
     + "]>"
 )
 OUTSIDE = "<!DOCTYPE l [<!ENTITY a SYSTEM 'file:///etc/hostname'>]>"
@@ -266,7 +274,9 @@ def test_absurd_promises_cost_nothing(tmp_path: Path) -> None:
     done = subprocess.run(call, capture_output=True, text=True, timeout=100)
     assert done.stderr == ""
     *sentences, more = done.stdout.splitlines()
-    assert [row.name for row, text in zip(ABSURD, sentences, strict=True) if row.words not in text] == []
+    assert [
+        row.name for row, text in zip(ABSURD, sentences, strict=True) if row.words not in text
+    ] == []
     assert int(more) < 200_000, "kilobytes"
 
 
@@ -280,7 +290,9 @@ def test_command_line_says_one_line(tmp_path: Path, name: str) -> None:
     """``spatimeinr info`` of the same files."""
     (tmp_path / "a\nb").mkdir()  # a line break in the name does not make a second line
     path = ROWS[name].make(tmp_path / "a\nb")
-    done = CliRunner().invoke(app, ["info", str(path)], prog_name="spatimeinr", catch_exceptions=False)
+    done = CliRunner().invoke(
+        app, ["info", str(path)], prog_name="spatimeinr", catch_exceptions=False
+    )
     assert (done.exit_code, done.stdout) == (1, "")
     assert len(done.stderr.splitlines()) == 1
     assert done.stderr.startswith("spatimeinr: ")

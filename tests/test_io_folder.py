@@ -1,4 +1,6 @@
-"""A folder with one TIFF for each time point: order, calibration, laziness, and folders that are no recording."""
+"""A folder with one TIFF for each time point: order, calibration, laziness, and folders that are no
+recording.
+"""
 
 from __future__ import annotations
 
@@ -37,17 +39,30 @@ def frames(path: Path, *names: str, data: Any = DATA, **how: Any) -> Path:
     st.tuples(*[st.integers(1, 4)] * 3),
     st.sampled_from(["u1", "u2", "f4", ">i2"]),
     st.integers(0, 98),
-    st.sampled_from(["t{}.tif", "img_t{:04d}.tiff", "{}.ome.tif", "c1 t{} (raw).TIF", "2024-01-02 {}.tif"]),
+    st.sampled_from(
+        ["t{}.tif", "img_t{:04d}.tiff", "{}.ome.tif", "c1 t{} (raw).TIF", "2024-01-02 {}.tif"]
+    ),
     st.booleans(),
 )
-def test_any_series(count: int, shape: Any, dtype: str, first: int, pattern: str, packed: bool) -> None:
+def test_any_series(
+    count: int, shape: Any, dtype: str, first: int, pattern: str, packed: bool
+) -> None:
     """Frames come in the order of their numbers, whatever the names, sizes and number types."""
     data = np.arange(count * np.prod(shape)).astype(dtype).reshape(count, *shape)
     with tempfile.TemporaryDirectory() as place:
         for k in range(count):
             compression = "zlib" if packed else None
-            how: dict[str, Any] = {"photometric": "minisblack", "compression": compression, "metadata": {"axes": "ZYX"}}
-            tifffile.imwrite(Path(place) / pattern.format(first + k), data[k], ome=pattern.endswith("ome.tif"), **how)
+            how: dict[str, Any] = {
+                "photometric": "minisblack",
+                "compression": compression,
+                "metadata": {"axes": "ZYX"},
+            }
+            tifffile.imwrite(
+                Path(place) / pattern.format(first + k),
+                data[k],
+                ome=pattern.endswith("ome.tif"),
+                **how,
+            )
         volume = read(place)
         assert volume.shape == data.shape
         assert volume.dtype.newbyteorder("=") == np.dtype(dtype).newbyteorder("=")
@@ -62,17 +77,31 @@ def test_natural_order(tmp_path: Path) -> None:
     volume = read(frames(tmp_path / "a", *[f"t{k}.tif" for k in range(12)], data=data))
     assert volume.data[:, 0, 0, 0].tolist() == list(range(12))
     assert volume.metadata["warnings"] == []
-    assert (volume.metadata["format"], volume.metadata["source"]) == ("tiff-folder", str(tmp_path / "a"))
+    assert (volume.metadata["format"], volume.metadata["source"]) == (
+        "tiff-folder",
+        str(tmp_path / "a"),
+    )
 
 
 def test_slices(tmp_path: Path) -> None:
     """Slices agree with numpy's, from several threads too."""
     for how in ({}, {"compression": "zlib"}):
         volume = read(frames(tmp_path / "a", "t1.tif", "t2.tif", "t3.tif", **how))
-        for key in np.s_[:, 0, ::-1, 1, (..., 2), (-1, 0), (slice(2, 0, -1), slice(None, None, -2), 1), slice(2, 2)]:
+        for key in np.s_[
+            :,
+            0,
+            ::-1,
+            1,
+            (..., 2),
+            (-1, 0),
+            (slice(2, 0, -1), slice(None, None, -2), 1),
+            slice(2, 2),
+        ]:
             assert np.array_equal(volume.data[key], DATA[key])
         with ThreadPoolExecutor(4) as pool:
-            assert all(pool.map(lambda k: np.array_equal(volume.data[k % 3], DATA[k % 3]), range(24)))  # noqa: B023
+            assert all(
+                pool.map(lambda k: np.array_equal(volume.data[k % 3], DATA[k % 3]), range(24))  # noqa: B023
+            )
 
 
 def test_planes(tmp_path: Path) -> None:
@@ -85,7 +114,9 @@ def test_planes(tmp_path: Path) -> None:
 def test_calibration_of_the_first(tmp_path: Path) -> None:
     """Voxel size from the first file; the frame interval only from the user."""
     names = ("t1.tif", "t2.tif", "t3.tif")
-    path = frames(tmp_path / "a", *names, imagej=True, resolution=(10, 5), metadata={**UM, "finterval": 3.0})
+    path = frames(
+        tmp_path / "a", *names, imagej=True, resolution=(10, 5), metadata={**UM, "finterval": 3.0}
+    )
     volume = read(path)
     assert (volume.spacing, volume.units) == ((1, 0.5, 0.2, 0.1), ("frame", "um"))
     assert volume.metadata["calibrated_by"] == {"dt": None, "voxel": "ImageJ metadata"}
@@ -111,7 +142,9 @@ def test_stacks_saved_as_time(tmp_path: Path) -> None:
 def test_channels(tmp_path: Path) -> None:
     """Each file may hold several channels, of which one is chosen."""
     both = np.stack([DATA, DATA + 1], axis=2)
-    path = frames(tmp_path / "a", "t1.tif", "t2.tif", data=both, imagej=True, metadata={"axes": "ZCYX"})
+    path = frames(
+        tmp_path / "a", "t1.tif", "t2.tif", data=both, imagej=True, metadata={"axes": "ZCYX"}
+    )
     with pytest.raises(InputError, match="2 channels"):
         read(path)
     assert describe(path)["channels"] == 2
@@ -168,7 +201,9 @@ def test_missing_and_double_numbers(tmp_path: Path) -> None:
     assert "lacks number 3 between t1.tif and t4.tif" in text
     text = refused(InputError, frames(tmp_path / "b", "t1.tif", "t9.tif", "t99999999999.tif"))
     assert "lacks number 2, 3, 4 and 99999999993 more" in text
-    assert "t02.tif and t2.tif" in refused(InputError, frames(tmp_path / "c", "t1.tif", "t2.tif", "t02.tif"))
+    assert "t02.tif and t2.tif" in refused(
+        InputError, frames(tmp_path / "c", "t1.tif", "t2.tif", "t02.tif")
+    )
     assert "same number" in refused(InputError, frames(tmp_path / "d", "t1.tif", "t1.tiff"))
 
 
@@ -188,7 +223,9 @@ def test_odd_files(tmp_path: Path) -> None:
     """A file of another size, number type or name is named."""
     path = frames(tmp_path / "a", "t1.tif", "t2.tif", "t3.tif")
     tifffile.imwrite(path / "t1.tif", DATA[0, :3], photometric="minisblack")
-    assert "t1.tif holds 3 x 5 x 6 uint16 where the other files hold 4 x 5 x 6 uint16" in refused(InputError, path)
+    assert "t1.tif holds 3 x 5 x 6 uint16 where the other files hold 4 x 5 x 6 uint16" in refused(
+        InputError, path
+    )
     tifffile.imwrite(path / "t1.tif", DATA[0].astype("f4"), photometric="minisblack")
     assert "t1.tif holds 4 x 5 x 6 float32" in refused(InputError, path)
     (path / "t1.tif").write_bytes(b"")
@@ -203,7 +240,9 @@ def test_odd_files(tmp_path: Path) -> None:
 # -- one file for each plane ------------------------------------------------------------------
 
 
-def planes(path: Path, data: Any, pattern: str, first: tuple[int, int] = (1, 1), **how: Any) -> Path:
+def planes(
+    path: Path, data: Any, pattern: str, first: tuple[int, int] = (1, 1), **how: Any
+) -> Path:
     """A folder with a plain TIFF of one plane for each plane of each time point."""
     path.mkdir(exist_ok=True)
     for t, frame in enumerate(data):
@@ -227,8 +266,12 @@ def planes(path: Path, data: Any, pattern: str, first: tuple[int, int] = (1, 1),
         ]
     ),
 )
-def test_planes_of_time_points(shape: Any, first: tuple[int, int], pattern: tuple[str, str]) -> None:
-    """Whatever comes first in the names, numbers of the root are never mistaken for those that count."""
+def test_planes_of_time_points(
+    shape: Any, first: tuple[int, int], pattern: tuple[str, str]
+) -> None:
+    """Whatever comes first in the names, numbers of the root are never mistaken for those that
+    count.
+    """
     data = np.arange(np.prod(shape)).astype("u2").reshape(shape)
     with tempfile.TemporaryDirectory() as place:
         volume = read(planes(Path(place), data, pattern[0], first))
@@ -236,23 +279,41 @@ def test_planes_of_time_points(shape: Any, first: tuple[int, int], pattern: tupl
         header = volume.metadata["header"]
         one = header["template"]
         if shape[0] > 1:
-            assert header["first"] == list(first) and header["last"] == [first[0] + shape[0] - 1, first[1] + shape[1] - 1]
+            assert header["first"] == list(first) and header["last"] == [
+                first[0] + shape[0] - 1,
+                first[1] + shape[1] - 1,
+            ]
             # What is shown makes every name.
-            names = {one.format(t=first[0] + t, z=first[1] + z) for t in range(shape[0]) for z in range(shape[1])}
+            names = {
+                one.format(t=first[0] + t, z=first[1] + z)
+                for t in range(shape[0])
+                for z in range(shape[1])
+            }
             assert names == {f.name for f in Path(place).iterdir()}
-        assert "is that right" in volume.metadata["warnings"][0] and one in volume.metadata["warnings"][0]
+        assert (
+            "is that right" in volume.metadata["warnings"][0]
+            and one in volume.metadata["warnings"][0]
+        )
         assert describe(place)["template"] == one
 
 
 def test_planes_are_read_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = planes(tmp_path / "a", DATA, "t{t}_z{z}.tif", resolution=(1e5, 1e5), resolutionunit="CENTIMETER")
+    path = planes(
+        tmp_path / "a", DATA, "t{t}_z{z}.tif", resolution=(1e5, 1e5), resolutionunit="CENTIMETER"
+    )
     volume = read(path)
-    assert volume.spacing[2:] == pytest.approx((0.1, 0.1)) and any("z step" in line for line in volume.metadata["warnings"])
+    assert volume.spacing[2:] == pytest.approx((0.1, 0.1)) and any(
+        "z step" in line for line in volume.metadata["warnings"]
+    )
     assert read(path, spacing=(2, 0.5, 0.1, 0.1)).spacing == (2, 0.5, 0.1, 0.1)
     opened: list[str] = []
     original = tiff.read
-    monkeypatch.setattr(tiff, "read", lambda file, how: opened.append(file.name) or original(file, how))
-    for key in np.s_[:, 0, ::-1, 1, (..., 2), (-1, 0), (slice(2, 0, -1), slice(None, None, -2), 1), slice(2, 2)]:
+    monkeypatch.setattr(
+        tiff, "read", lambda file, how: opened.append(file.name) or original(file, how)
+    )
+    for key in np.s_[
+        :, 0, ::-1, 1, (..., 2), (-1, 0), (slice(2, 0, -1), slice(None, None, -2), 1), slice(2, 2)
+    ]:
         assert np.array_equal(volume.data[key], DATA[key])
     opened.clear()
     fresh = folder.FolderArray(volume.data._series, volume.data._how, volume.shape, volume.dtype)
@@ -270,15 +331,23 @@ def test_missing_planes_are_named(tmp_path: Path) -> None:
     for z in range(1, 5):
         (path / f"Emb1_002_p{z:02}.tif").unlink(missing_ok=True)
     text = refused(InputError, path)
-    assert "plane 1 of time point 2, plane 2 of time point 2, plane 3 of time point 2 and 1 more" in text
+    assert (
+        "plane 1 of time point 2, plane 2 of time point 2, plane 3 of time point 2 and 1 more"
+        in text
+    )
     frames(path, "MAX_Emb1.tif", data=DATA[:, 0])
     assert "MAX_Emb1.tif" in refused(InputError, path)
 
 
 def test_one_time_point_and_channels(tmp_path: Path) -> None:
-    """Letters before the one number say that it counts planes; two numbers of which one counts channels are refused."""
+    """Letters before the one number say that it counts planes; two numbers of which one counts
+    channels are refused.
+    """
     volume = read(planes(tmp_path / "a", DATA[:1], "embryo_z{z:02}.tif"))
-    assert volume.shape == (1, 4, 5, 6) and volume.metadata["header"]["template"] == "embryo_z{z:02}.tif"
+    assert (
+        volume.shape == (1, 4, 5, 6)
+        and volume.metadata["header"]["template"] == "embryo_z{z:02}.tif"
+    )
     assert read(planes(tmp_path / "b", DATA[:1], "embryo_{z:02}.tif")).shape == (4, 1, 5, 6)
     assert "folder of its own" in refused(InputError, planes(tmp_path / "c", DATA, "c{t}_z{z}.tif"))
 
@@ -286,11 +355,15 @@ def test_one_time_point_and_channels(tmp_path: Path) -> None:
 def test_time_points_beyond_the_padding(tmp_path: Path) -> None:
     data = np.arange(4, dtype="u1")[:, None, None, None] * np.ones((4, 2, 3, 3), "u1")
     volume = read(planes(tmp_path / "a", data, "e_{t:03}_p{z:02}.tif", (998, 1)))
-    assert volume.data[:, 0, 0, 0].tolist() == [0, 1, 2, 3] and volume.metadata["header"]["last"] == [1001, 2]
+    assert volume.data[:, 0, 0, 0].tolist() == [0, 1, 2, 3] and volume.metadata["header"][
+        "last"
+    ] == [1001, 2]
     assert volume.metadata["header"]["template"] == "e_{t}_p{z:02}.tif"
 
 
-def test_many_files_are_not_all_looked_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_files_are_not_all_looked_into(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data = np.zeros((30, 20, 2, 2), "u1") + np.arange(30, dtype="u1")[:, None, None, None]
     path = planes(tmp_path / "a", data, "t{t}_z{z}.tif")
     tifffile.imwrite(path / "t7_z3.tif", np.zeros((3, 2), "u1"), photometric="minisblack")
@@ -300,7 +373,9 @@ def test_many_files_are_not_all_looked_into(tmp_path: Path, monkeypatch: pytest.
     same = (path / "t7_z3.tif").stat().st_size == (path / "t1_z1.tif").stat().st_size
     opened: list[str] = []
     original = tiff.read
-    monkeypatch.setattr(tiff, "read", lambda file, how: opened.append(file.name) or original(file, how))
+    monkeypatch.setattr(
+        tiff, "read", lambda file, how: opened.append(file.name) or original(file, how)
+    )
     assert same
     volume = read(path)
     assert len(opened) <= 3
@@ -315,10 +390,19 @@ def test_many_files_are_not_all_looked_into(tmp_path: Path, monkeypatch: pytest.
 def test_a_nifti_for_each_time_point(tmp_path: Path) -> None:
     volume = Volume(DATA.astype("i2"), (7, 0.5, 0.2, 0.1), (0, 1, 2, 3), ("s", "um"))
     for k in range(3):
-        write(volume.crop(((k, k + 1), (0, 4), (0, 5), (0, 6))), tmp_path / f"Emb1_{k + 8:03}.nii.gz")
+        write(
+            volume.crop(((k, k + 1), (0, 4), (0, 5), (0, 6))), tmp_path / f"Emb1_{k + 8:03}.nii.gz"
+        )
     found = read(tmp_path)
-    assert np.array_equal(found.data[:], DATA.astype("i2")) and found.metadata["format"] == "nifti-folder"
-    assert (found.spacing, found.units, found.origin) == ((1, 0.5, 0.2, 0.1), ("frame", "um"), (0, 1, 2, 3))
+    assert (
+        np.array_equal(found.data[:], DATA.astype("i2"))
+        and found.metadata["format"] == "nifti-folder"
+    )
+    assert (found.spacing, found.units, found.origin) == (
+        (1, 0.5, 0.2, 0.1),
+        ("frame", "um"),
+        (0, 1, 2, 3),
+    )
     assert describe(tmp_path)["template"] == "Emb1_{t:03}.nii.gz"
     frames(tmp_path, "t1.tif")
     assert "TIFFs and NIfTIs" in refused(InputError, tmp_path)

@@ -1,4 +1,6 @@
-"""A process that is killed while it writes leaves the old recording or the new one, whole, and nothing that stays."""
+"""A process that is killed while it writes leaves the old recording or the new one, whole, and
+nothing that stays.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +63,9 @@ while True:
 
 def recording(number: int, shape: tuple[int, ...] = SHAPE) -> np.ndarray:
     """The voxels the writer writes for a number."""
-    return np.stack([np.random.default_rng((number, k)).integers(0, 60000, shape[1:]) for k in range(shape[0])]).astype("u2")
+    return np.stack(
+        [np.random.default_rng((number, k)).integers(0, 60000, shape[1:]) for k in range(shape[0])]
+    ).astype("u2")
 
 
 def found(path: Path, shape: tuple[int, ...] = SHAPE) -> int:
@@ -80,9 +84,18 @@ def found(path: Path, shape: tuple[int, ...] = SHAPE) -> int:
 
 def save(path: Path, number: int, shape: tuple[int, ...] = SHAPE) -> None:
     if path.suffix == ".spatimeinr":
-        checkpoint.write(path, {"number": number}, {"w": np.full(5, number, "f4")}, recording(number, shape))
+        checkpoint.write(
+            path, {"number": number}, {"w": np.full(5, number, "f4")}, recording(number, shape)
+        )
     else:
-        write(Volume(recording(number, shape), (number + 1, 1, 1, 1), metadata={"spatimeinr": {"number": number}}), path)
+        write(
+            Volume(
+                recording(number, shape),
+                (number + 1, 1, 1, 1),
+                metadata={"spatimeinr": {"number": number}},
+            ),
+            path,
+        )
 
 
 @pytest.mark.slow
@@ -97,7 +110,9 @@ def test_killed_while_writing(tmp_path: Path, name: str) -> None:
     number = unfinished = 0
     for _ in range(KILLS):
         command = [sys.executable, "-c", WRITER, str(path), str(number)]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         time.sleep(rng.uniform(0, 1.2))
@@ -162,13 +177,17 @@ while True:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_killed_at_every_step(tmp_path: Path, name: str) -> None:
-    """Killed before each change of the folder, twice: the old or the new one is there; saved again, the new one alone."""
+    """Killed before each change of the folder, twice: the old or the new one is there; saved again,
+    the new one alone.
+    """
     small = (2, 1, 2, 3)
     path = tmp_path / name
     save(path, 1, small)
     whole = sorted(file.name for file in tmp_path.iterdir())
     command = [sys.executable, "-W", "ignore", "-c", STEPS, str(tmp_path), name]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdin is not None and process.stdout is not None
         last = 1
         for line in process.stdout:

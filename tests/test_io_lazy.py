@@ -1,4 +1,6 @@
-"""Arrays that stay in their files: any index, files that change while they are looked at, other processes."""
+"""Arrays that stay in their files: any index, files that change while they are looked at, other
+processes.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,13 @@ def made(folder: Path, kind: str) -> Path:
     if kind == "scaled.nii":
         return scaled(write(Volume(DATA), folder / kind))
     if kind == "zlib.tif":
-        tifffile.imwrite(folder / kind, DATA, compression="zlib", photometric="minisblack", metadata={"axes": "TZYX"})
+        tifffile.imwrite(
+            folder / kind,
+            DATA,
+            compression="zlib",
+            photometric="minisblack",
+            metadata={"axes": "TZYX"},
+        )
         return folder / kind
     if kind == "plain.tif":
         tifffile.imwrite(folder / kind, DATA, imagej=True, metadata={"axes": "TZYX"})
@@ -77,7 +85,9 @@ def stored(tmp_path_factory) -> dict[tuple[str, int], tuple[np.ndarray, StoredAr
             plain = data if "C" not in axes else data.take(channel, axis=axes.index("C"))
             left = axes.replace("C", "")
             plain = plain.transpose([left.index(letter) for letter in "TZYX" if letter in left])
-            plain = plain.reshape([n if letter in left else 1 for letter, n in zip("TZYX", SHAPE, strict=True)])
+            plain = plain.reshape(
+                [n if letter in left else 1 for letter, n in zip("TZYX", SHAPE, strict=True)]
+            )
             out[axes, channel] = plain, StoredArray(path, ">u2", 6, shape, axes, channel)
     return out
 
@@ -93,8 +103,12 @@ def test_any_key_of_stored_voxels_is_numpys(stored, key):
 def test_stored_voxels_are_calculated_with_as_arrays_are(stored):
     plain, lazy = stored["TZYX", 0]
     assert np.array_equal(lazy * 2 + lazy, plain * 2 + plain) and lazy.mean() == plain.mean()
-    assert lazy.ravel().tolist() == plain.ravel().tolist() and np.array_equal(lazy.astype("f4"), plain)
-    assert np.array_equal(lazy == plain, np.ones(SHAPE, bool)) and np.percentile(lazy, 5) == np.percentile(plain, 5)
+    assert lazy.ravel().tolist() == plain.ravel().tolist() and np.array_equal(
+        lazy.astype("f4"), plain
+    )
+    assert np.array_equal(lazy == plain, np.ones(SHAPE, bool)) and np.percentile(
+        lazy, 5
+    ) == np.percentile(plain, 5)
     assert not hasattr(lazy, "chunks")
 
 
@@ -110,7 +124,9 @@ def test_a_crop_of_a_lazy_recording_reads_nothing_else(tmp_path):
     volume = read(made(tmp_path, "plain.nii")).crop(((1, 3), (0, 2), (2, 5), (1, 6)))
     assert isinstance(volume.data, LazyArray)
     assert np.array_equal(volume.data, DATA[1:3, :2, 2:5, 1:6])
-    assert np.array_equal(volume.data[::-1, 1, ::-2, 1:3], DATA[1:3, :2, 2:5, 1:6][::-1, 1, ::-2, 1:3])
+    assert np.array_equal(
+        volume.data[::-1, 1, ::-2, 1:3], DATA[1:3, :2, 2:5, 1:6][::-1, 1, ::-2, 1:3]
+    )
 
 
 # -- files that change ---------------------------------------------------------------------
@@ -139,7 +155,12 @@ except FormatError as error:
 
 
 def in_a_process(code: str, *arguments: Any) -> str:
-    done = subprocess.run([sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert done.returncode == 0, (done.returncode, done.stderr)
     return done.stdout.strip()
 
@@ -147,7 +168,9 @@ def in_a_process(code: str, *arguments: Any) -> str:
 @pytest.mark.parametrize("kind", ["plain.nii", "scaled.nii", "plain.tif", "zlib.tif"])
 def test_a_file_truncated_while_it_is_looked_at_is_one_sentence(tmp_path, kind):
     said = in_a_process(CHANGE, made(tmp_path, kind), "truncated")
-    assert (said.startswith("said:") and "open it again" in said) or "copy or export it again" in said
+    assert (
+        said.startswith("said:") and "open it again" in said
+    ) or "copy or export it again" in said
 
 
 def test_a_file_written_over_while_it_is_looked_at_is_one_sentence(tmp_path):

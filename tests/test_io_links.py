@@ -32,20 +32,29 @@ def names(folder: Path) -> list[str]:
 
 @pytest.mark.parametrize("relative", [False, True])
 @pytest.mark.parametrize("name", NAMES)
-def test_what_a_link_leads_to_is_replaced(places: tuple[Path, Path], name: str, relative: bool) -> None:
+def test_what_a_link_leads_to_is_replaced(
+    places: tuple[Path, Path], name: str, relative: bool
+) -> None:
     real, links = places
     link = links / f"link{name[1:]}"
     write(Volume(SMALL, metadata=MADE), real / name)
     link.symlink_to(Path("..", "real", name) if relative else real / name)
     whole = names(real)
-    assert np.array_equal(read(link).data[:], SMALL) and read(link).metadata["spatimeinr"] == MADE["spatimeinr"]
+    assert (
+        np.array_equal(read(link).data[:], SMALL)
+        and read(link).metadata["spatimeinr"] == MADE["spatimeinr"]
+    )
     new = {"spatimeinr": {"seed": 4, "seconds": 2.5}}
     write(Volume(SMALL + 1, metadata=new), link)
     assert link.is_symlink() and not (real / name).is_symlink()
     for path in (link, real / name):
         found = read(path)
-        assert np.array_equal(found.data[:], SMALL + 1) and found.metadata["spatimeinr"]["seed"] == 4
-        assert "zarr" in name or found.metadata["spatimeinr"]["seconds"] == 2.5, "the file beside is found from both"
+        assert (
+            np.array_equal(found.data[:], SMALL + 1) and found.metadata["spatimeinr"]["seed"] == 4
+        )
+        assert "zarr" in name or found.metadata["spatimeinr"]["seconds"] == 2.5, (
+            "the file beside is found from both"
+        )
     assert names(links) == [link.name] and names(real) == whole
 
 
@@ -64,7 +73,10 @@ def test_a_link_that_leads_to_nothing_yet(places: tuple[Path, Path], name: str) 
 def test_links_that_lead_nowhere(places: tuple[Path, Path], name: str) -> None:
     real, links = places
     (links / name).symlink_to(real / "missing" / name)
-    with pytest.raises(SaveError, match=rf"{name} cannot be written because the folder .*real/missing does not exist"):
+    with pytest.raises(
+        SaveError,
+        match=rf"{name} cannot be written because the folder .*real/missing does not exist",
+    ):
         write(Volume(SMALL), links / name)
     (links / name).unlink()
     (links / name).symlink_to(links / f"b{name}")
@@ -76,7 +88,9 @@ def test_links_that_lead_nowhere(places: tuple[Path, Path], name: str) -> None:
     assert names(links) == sorted([name, f"b{name}"]) and names(real) == []
 
 
-def test_frame_times_are_found_from_the_file_and_from_a_link_to_it(places: tuple[Path, Path]) -> None:
+def test_frame_times_are_found_from_the_file_and_from_a_link_to_it(
+    places: tuple[Path, Path],
+) -> None:
     real, links = places
     (links / "b.nii").symlink_to(real / "a.nii")
     write(Volume(SMALL, (1, 1, 2, 2), times=(0.0, 1.0, 5.0)), links / "b.nii")
@@ -84,7 +98,9 @@ def test_frame_times_are_found_from_the_file_and_from_a_link_to_it(places: tuple
     assert names(real) == ["a.json", "a.nii"] and names(links) == ["b.nii"]
 
 
-def test_a_file_beside_a_link_goes_before_the_one_beside_the_file(places: tuple[Path, Path]) -> None:
+def test_a_file_beside_a_link_goes_before_the_one_beside_the_file(
+    places: tuple[Path, Path],
+) -> None:
     """As in data sets whose files are links into a store."""
     real, links = places
     write(Volume(SMALL, (1, 1, 2, 2)), real / "0f3a.nii")
@@ -111,7 +127,10 @@ def test_a_series_in_a_folder_that_is_a_link(places: tuple[Path, Path]) -> None:
     real, links = places
     (links / "frames").symlink_to(real)
     write(Volume(SMALL), links / "frames" / "e_{t}.nii")
-    assert names(real) == ["e.json", "e_1.nii", "e_2.nii", "e_3.nii"] and (links / "frames").is_symlink()
+    assert (
+        names(real) == ["e.json", "e_1.nii", "e_2.nii", "e_3.nii"]
+        and (links / "frames").is_symlink()
+    )
     assert np.array_equal(read(links / "frames").data[:], SMALL)
 
 
@@ -133,7 +152,9 @@ def test_files_of_a_series_that_are_links(
         monkeypatch.setattr("napari_spatimeinr.io.nifti_series.replaced", other_disk)
     write(Volume(SMALL + 1), links / "e_{t}.nii")
     assert (links / "e_2.nii").is_symlink() and names(real) == ["two.nii"]
-    assert np.array_equal(read(links).data[:], SMALL + 1) and np.array_equal(read(real / "two.nii").data[0], SMALL[1] + 1)
+    assert np.array_equal(read(links).data[:], SMALL + 1) and np.array_equal(
+        read(real / "two.nii").data[0], SMALL[1] + 1
+    )
     assert names(links) == ["e.json", "e_1.nii", "e_2.nii", "e_3.nii"]
 
 
@@ -144,7 +165,11 @@ def test_models_through_links(places: tuple[Path, Path]) -> None:
         checkpoint.write(links / "m.spatimeinr", {"seed": seed}, {}, SMALL)
         assert checkpoint.read_header(real / "model.spatimeinr")["seed"] == seed
         assert checkpoint.read_header(links / "m.spatimeinr")["seed"] == seed
-    assert (links / "m.spatimeinr").is_symlink() and names(links) == ["m.spatimeinr"] and names(real) == ["model.spatimeinr"]
+    assert (
+        (links / "m.spatimeinr").is_symlink()
+        and names(links) == ["m.spatimeinr"]
+        and names(real) == ["model.spatimeinr"]
+    )
 
 
 def test_a_folder_of_links_is_read(places: tuple[Path, Path]) -> None:

@@ -1,4 +1,6 @@
-"""One writer at a time for a name: who is refused, what is told, what goes with a killed process and what stays."""
+"""One writer at a time for a name: who is refused, what is told, what goes with a killed process
+and what stays.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,9 @@ class Writers:
         self.all: list[subprocess.Popen[str]] = []
 
     def start(self, path: Path) -> subprocess.Popen[str]:
-        process = subprocess.Popen([sys.executable, "-c", HOLDER, str(path)], stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            [sys.executable, "-c", HOLDER, str(path)], stdout=subprocess.PIPE, text=True
+        )
         self.all.append(process)
         assert process.stdout is not None and process.stdout.readline() == "ready\n"
         return process
@@ -84,14 +88,19 @@ def names(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_second_writer_is_told_who_writes_and_nothing_is_lost(tmp_path: Path, name: str, writers: Writers) -> None:
+def test_the_second_writer_is_told_who_writes_and_nothing_is_lost(
+    tmp_path: Path, name: str, writers: Writers
+) -> None:
     path = write(Volume(SMALL), tmp_path / name)
     whole = names(tmp_path)
     first = writers.start(tmp_path / name)
     source = write(Volume(SMALL), tmp_path.parent / f"{tmp_path.name}.nii")
     done = CliRunner().invoke(app, ["convert", str(source), str(tmp_path / name), "--quiet"])
     assert done.exit_code == 1 and done.stdout == "" and len(done.stderr.splitlines()) == 1
-    assert f"{name} is being written by process {first.pid} since 20" in done.stderr and "choose another name" in done.stderr
+    assert (
+        f"{name} is being written by process {first.pid} since 20" in done.stderr
+        and "choose another name" in done.stderr
+    )
     assert np.array_equal(read(path).data[:], SMALL)
     first.kill()
     first.wait()
@@ -101,7 +110,9 @@ def test_the_second_writer_is_told_who_writes_and_nothing_is_lost(tmp_path: Path
     assert names(tmp_path) == whole
 
 
-def test_two_series_cannot_be_written_to_one_folder_at_once(tmp_path: Path, writers: Writers) -> None:
+def test_two_series_cannot_be_written_to_one_folder_at_once(
+    tmp_path: Path, writers: Writers
+) -> None:
     writers.start(tmp_path / "e_{t}.nii")
     with pytest.raises(SaveError, match="is being written by process"):
         write(Volume(SMALL), tmp_path / "f_{t}.nii.gz")
@@ -162,8 +173,16 @@ def test_a_model_waits_for_another_one_of_its_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_only_what_was_left_of_the_same_name_is_removed(tmp_path: Path, name: str, writers: Writers) -> None:
-    foreign = [".c.nii.0123456789ab.nii", ".11d472b25a09.json", f".{name}.notes.txt", ".a.0123456789ab.nii", "c.ome.zarr.partial"]
+def test_only_what_was_left_of_the_same_name_is_removed(
+    tmp_path: Path, name: str, writers: Writers
+) -> None:
+    foreign = [
+        ".c.nii.0123456789ab.nii",
+        ".11d472b25a09.json",
+        f".{name}.notes.txt",
+        ".a.0123456789ab.nii",
+        "c.ome.zarr.partial",
+    ]
     for each in foreign:
         (tmp_path / each).write_text(each)
     others = [] if "{" in name else ["b" + name[1:]]
@@ -191,7 +210,9 @@ def test_a_name_as_long_as_names_can_be(tmp_path: Path) -> None:
         (tmp_path / name).unlink()
 
 
-def test_a_lock_of_another_user_whose_process_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lock_of_another_user_whose_process_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It can be locked, though not written."""
     (tmp_path / ".a.nii.lock").touch()
     opened = os.open
@@ -221,20 +242,33 @@ def no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def note(place: Path, **changes: Any) -> None:
     me = psutil.Process()
-    facts = {"process": me.pid, "started": me.create_time(), "host": locks.platform.node(), "since": time.time()}
+    facts = {
+        "process": me.pid,
+        "started": me.create_time(),
+        "host": locks.platform.node(),
+        "since": time.time(),
+    }
     place.write_text(json.dumps(facts | changes))
 
 
 @pytest.mark.parametrize("since", ["abc", None, [], 1e300])
-def test_a_note_of_no_sense_does_not_hide_that_another_process_writes(tmp_path: Path, since: Any) -> None:
+def test_a_note_of_no_sense_does_not_hide_that_another_process_writes(
+    tmp_path: Path, since: Any
+) -> None:
     with alone(tmp_path / "a"):
         note(tmp_path / ".a.lock", since=since)
-        with pytest.raises(SaveError, match="is being written by another process"), alone(tmp_path / "a"):
+        with (
+            pytest.raises(SaveError, match="is being written by another process"),
+            alone(tmp_path / "a"),
+        ):
             pass
 
 
 def test_a_missing_file_is_not_told_as_a_missing_folder(tmp_path: Path) -> None:
-    with pytest.raises(SaveError, match="could not be written") as caught, replacing(tmp_path / "a.txt"):
+    with (
+        pytest.raises(SaveError, match="could not be written") as caught,
+        replacing(tmp_path / "a.txt"),
+    ):
         (tmp_path / "none").read_bytes()
     assert "folder" not in str(caught.value)
 
@@ -245,17 +279,26 @@ def test_without_locks_the_note_decides(tmp_path: Path) -> None:
     parent = psutil.Process().parent()
     assert parent is not None
     for changes, words in (
-        ({"process": parent.pid, "started": parent.create_time()}, f"is being written by process {parent.pid} since"),
+        (
+            {"process": parent.pid, "started": parent.create_time()},
+            f"is being written by process {parent.pid} since",
+        ),
         ({"host": "elsewhere"}, f"is being written by process {os.getpid()} on elsewhere since"),
     ):
         note(lock, **changes)
         with pytest.raises(SaveError, match=words):
             write(Volume(SMALL), tmp_path / "a.nii")
-    for gone in ({"process": 2**22 + 1}, {"started": 5.0}, {"host": "elsewhere", "since": time.time() - 90_000}):
+    for gone in (
+        {"process": 2**22 + 1},
+        {"started": 5.0},
+        {"host": "elsewhere", "since": time.time() - 90_000},
+    ):
         note(lock, **gone)
         stale.touch()
         write(Volume(SMALL), tmp_path / "a.nii")
-        assert names(tmp_path) == [stale.name, "a.nii"], "nothing is removed where nobody can be sure"
+        assert names(tmp_path) == [stale.name, "a.nii"], (
+            "nothing is removed where nobody can be sure"
+        )
     lock.write_text("{")
     write(Volume(SMALL), tmp_path / "a.nii")
 
@@ -264,7 +307,9 @@ def test_without_locks_the_note_decides(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("lost", [".zattrs", "0/.zarray", "0/1", "0/0/0/0/0"])
-def test_an_image_that_lost_something_on_the_way_does_not_replace_a_whole_one(tmp_path: Path, lost: str) -> None:
+def test_an_image_that_lost_something_on_the_way_does_not_replace_a_whole_one(
+    tmp_path: Path, lost: str
+) -> None:
     target = tmp_path / "a.ome.zarr"
 
     class Losing:
@@ -277,7 +322,9 @@ def test_an_image_that_lost_something_on_the_way_does_not_replace_a_whole_one(tm
             return SMALL[k]
 
     write(Volume(SMALL + 1), target)
-    with pytest.raises(SaveError, match=r"removed or changed files in a\.ome\.zarr\.partial meanwhile; save again"):
+    with pytest.raises(
+        SaveError, match=r"removed or changed files in a\.ome\.zarr\.partial meanwhile; save again"
+    ):
         write(Volume(Losing(), metadata=MADE), target)
     assert np.array_equal(read(target).data[:], SMALL + 1)
     assert names(tmp_path) == ["a.ome.zarr", "lost"]
@@ -285,7 +332,9 @@ def test_an_image_that_lost_something_on_the_way_does_not_replace_a_whole_one(tm
 
 def test_a_reader_waits_for_a_swap(tmp_path: Path) -> None:
     target, partial, _ = staging.places(write(Volume(SMALL), tmp_path / "a.zarr"))
-    (target / staging.MARKER).write_text(json.dumps({"identity": None, "frames": 3, "complete": True}))
+    (target / staging.MARKER).write_text(
+        json.dumps({"identity": None, "frames": 3, "complete": True})
+    )
     target.rename(partial)
     with alone(target):
         timer = threading.Timer(0.3, partial.rename, [target])
@@ -298,7 +347,9 @@ def test_a_reader_waits_for_a_swap(tmp_path: Path) -> None:
     assert np.array_equal(found[0], SMALL)
 
 
-def test_a_series_that_is_half_in_place_is_finished_or_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_series_that_is_half_in_place_is_finished_or_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write(Volume(SMALL), tmp_path / "e_{t}.nii")
     moved = nifti_series.replaced
 
@@ -335,7 +386,18 @@ def test_the_attack_finds_nothing() -> None:
     script = Path(__file__).parent.parent / "benchmarks" / "attack_writers.py"
     if not script.exists():
         pytest.skip("the benchmarks are not here")
-    command = [sys.executable, "-W", "ignore", str(script), "--rounds", "3", "--kind", "zarr", "--kind", "series"]
+    command = [
+        sys.executable,
+        "-W",
+        "ignore",
+        str(script),
+        "--rounds",
+        "3",
+        "--kind",
+        "zarr",
+        "--kind",
+        "series",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("0 findings") == 2
@@ -344,6 +406,9 @@ def test_the_attack_finds_nothing() -> None:
 def test_replacing_a_file_twice_from_within_is_refused_at_once(tmp_path: Path) -> None:
     with replacing(tmp_path / "a.txt", wait=0) as temporary:
         temporary.write_text("x")
-        with pytest.raises(SaveError, match="is being written already"), replacing(tmp_path / "a.txt", wait=0):
+        with (
+            pytest.raises(SaveError, match="is being written already"),
+            replacing(tmp_path / "a.txt", wait=0),
+        ):
             pass
     assert (tmp_path / "a.txt").read_text() == "x" and names(tmp_path) == ["a.txt"]

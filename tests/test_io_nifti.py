@@ -33,7 +33,9 @@ def noise(shape: tuple[int, ...], dtype: str, seed: int = 0) -> np.ndarray:
     if np.dtype(dtype).kind == "f":
         return rng.normal(size=shape).astype(dtype)
     info = np.iinfo(dtype)
-    return rng.integers(info.min, info.max, size=shape, dtype=np.dtype(dtype).newbyteorder("="), endpoint=True).astype(dtype)
+    return rng.integers(
+        info.min, info.max, size=shape, dtype=np.dtype(dtype).newbyteorder("="), endpoint=True
+    ).astype(dtype)
 
 
 def image(data: np.ndarray, affine: Any = None, header: Any = None) -> nib.Nifti1Image:
@@ -51,7 +53,9 @@ def image(data: np.ndarray, affine: Any = None, header: Any = None) -> nib.Nifti
     st.sampled_from(sorted(SPACE)),
     st.sampled_from([".nii", ".nii.gz"]),
 )
-def test_round_trip(shape: Any, dtype: str, spacing: Any, origin: Any, time: str, space: str, ending: str) -> None:
+def test_round_trip(
+    shape: Any, dtype: str, spacing: Any, origin: Any, time: str, space: str, ending: str
+) -> None:
     """What is written comes back, and nibabel sees the same."""
     data = noise(shape, dtype)
     with tempfile.TemporaryDirectory() as folder:
@@ -71,7 +75,9 @@ def test_round_trip(shape: Any, dtype: str, spacing: Any, origin: Any, time: str
         seen = nib.load(path)
         expected = data.transpose(3, 2, 1, 0) if shape[0] > 1 else data[0].transpose(2, 1, 0)
         assert np.array_equal(np.asanyarray(seen.dataobj), expected)
-        assert seen.header.get_zooms() == pytest.approx((*spacing[:0:-1], spacing[0])[: expected.ndim], rel=1e-6)
+        assert seen.header.get_zooms() == pytest.approx(
+            (*spacing[:0:-1], spacing[0])[: expected.ndim], rel=1e-6
+        )
         assert seen.header.get_xyzt_units() == (SPACE[space], TIME[time])
         for affine, code in (seen.header.get_sform(coded=True), seen.header.get_qform(coded=True)):
             assert code == 1
@@ -80,7 +86,12 @@ def test_round_trip(shape: Any, dtype: str, spacing: Any, origin: Any, time: str
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.tuples(*[steps] * 3), st.tuples(*[places] * 3), st.tuples(*[st.floats(-3, 3)] * 3), st.sampled_from([-1, 1]))
+@given(
+    st.tuples(*[steps] * 3),
+    st.tuples(*[places] * 3),
+    st.tuples(*[st.floats(-3, 3)] * 3),
+    st.sampled_from([-1, 1]),
+)
 def test_orientation_round_trip(spacing: Any, origin: Any, angles: Any, mirror: int) -> None:
     """Oblique and mirrored files keep their affine, up to 32 bits."""
     turn = nib.eulerangles.euler2mat(*angles) @ np.diag([mirror, 1, 1])
@@ -98,7 +109,10 @@ def test_orientation_round_trip(spacing: Any, origin: Any, angles: Any, mirror: 
 def test_shear_survives_in_the_sform(tmp_path: Path) -> None:
     """A quaternion holds no shear, so only the sform is set."""
     direction = np.array([[1, 0.6, 0], [0, 0.8, 0], [0, 0, 1]])
-    path = write(Volume(np.zeros((1, 2, 3, 4), "u1"), (1, 3, 2, 1), orientation=direction), tmp_path / "a.nii")
+    path = write(
+        Volume(np.zeros((1, 2, 3, 4), "u1"), (1, 3, 2, 1), orientation=direction),
+        tmp_path / "a.nii",
+    )
     seen = nib.load(path)
     assert (int(seen.header["sform_code"]), int(seen.header["qform_code"])) == (1, 0)
     assert np.allclose(read(path).orientation, direction, atol=1e-6)
@@ -114,19 +128,25 @@ def test_shear_survives_in_the_sform(tmp_path: Path) -> None:
         (("fortnight", "furlong"), ("unknown", "unknown"), (1, 1)),
     ],
 )
-def test_units_nifti_lacks_are_converted(tmp_path: Path, units: Any, names: Any, factors: Any) -> None:
+def test_units_nifti_lacks_are_converted(
+    tmp_path: Path, units: Any, names: Any, factors: Any
+) -> None:
     """Nm become um, minutes and hours seconds; what is not known is not guessed."""
     volume = Volume(np.zeros((2, 2, 2, 2), "u1"), (2, 300, 200, 100), (1, 30, 20, 10), units)
     seen = nib.load(write(volume, tmp_path / "a.nii"))
     assert seen.header.get_xyzt_units() == names
     time, space = factors
-    assert seen.header.get_zooms() == pytest.approx((100 * space, 200 * space, 300 * space, 2 * time))
+    assert seen.header.get_zooms() == pytest.approx(
+        (100 * space, 200 * space, 300 * space, 2 * time)
+    )
     assert seen.affine[:3, 3] == pytest.approx([10 * space, 20 * space, 30 * space])
     assert float(seen.header["toffset"]) == pytest.approx(time)
 
 
 def test_uncompressed_files_stay_on_disk(tmp_path: Path) -> None:
-    """Plain .nii is read where it is indexed in (t, z, y, x), a scaled one computes what is indexed."""
+    """Plain .nii is read where it is indexed in (t, z, y, x), a scaled one computes what is
+    indexed.
+    """
     stored = noise((4, 3, 2, 5), "i2")
     nib.save(image(stored), tmp_path / "a.nii")
     plain = read(tmp_path / "a.nii")
@@ -158,7 +178,9 @@ def test_big_endian_nifti2_and_pairs(tmp_path: Path) -> None:
     nib.save(nib.Nifti1Image(data, np.diag([0.1, 0.2, 0.5, 1]), header), tmp_path / "big.nii")
     nib.save(nib.Nifti2Image(data, np.diag([0.1, 0.2, 0.5, 1])), tmp_path / "two.nii.gz")
     nib.save(nib.Nifti1Pair(data, np.diag([0.1, 0.2, 0.5, 1])), tmp_path / "pair.hdr")
-    nib.save(nib.AnalyzeImage(data.astype("i2"), np.diag([-0.1, 0.2, 0.5, 1])), tmp_path / "old.img")
+    nib.save(
+        nib.AnalyzeImage(data.astype("i2"), np.diag([-0.1, 0.2, 0.5, 1])), tmp_path / "old.img"
+    )
     for name in ("big.nii", "two.nii.gz", "pair.hdr", "pair.img", "old.hdr"):
         volume = read(tmp_path / name)
         assert np.array_equal(np.asarray(volume.data, dtype="u2"), data.transpose(3, 2, 1, 0)), name
@@ -180,7 +202,12 @@ def test_what_the_header_leaves_out_is_unknown(tmp_path: Path) -> None:
     assert (volume.spacing, volume.units) == ((1, 1, 1, 1), ("frame", "voxel"))
     assert (told["spacing"], told["units"]) == ([None] * 4, [None, None])
     assert told["calibrated_by"] == {"dt": None, "voxel": None}
-    assert (told["kind"], told["shape"], told["dtype"], told["channels"]) == ("recording", [5, 2, 3, 4], "uint8", 1)
+    assert (told["kind"], told["shape"], told["dtype"], told["channels"]) == (
+        "recording",
+        [5, 2, 3, 4],
+        "uint8",
+        1,
+    )
 
     header = nib.Nifti1Header()
     header.set_data_shape((4, 3, 2, 5))
@@ -241,7 +268,9 @@ def test_extra_axes(tmp_path: Path) -> None:
 def test_uneven_times_live_in_a_sidecar(tmp_path: Path) -> None:
     """They come back, and leave no stale ones behind."""
     (tmp_path / "a.json").write_text('{"mine": 1}')
-    volume = Volume(np.zeros((3, 2, 2, 2), "u1"), (2, 1, 1, 1), (1, 0, 0, 0), ("min", "um"), times=(1, 2, 9))
+    volume = Volume(
+        np.zeros((3, 2, 2, 2), "u1"), (2, 1, 1, 1), (1, 0, 0, 0), ("min", "um"), times=(1, 2, 9)
+    )
     path = write(volume, tmp_path / "a.nii.gz")
     assert json.loads((tmp_path / "a.json").read_text()) == {"mine": 1, "times": [60, 120, 540]}
     again = read(path)
@@ -288,11 +317,22 @@ def test_stored_types(tmp_path: Path) -> None:
     assert read(write(Volume(flags.astype("f2")), tmp_path / "a.nii")).dtype == np.float32
     source = read(write(Volume(noise((2, 2, 2, 2), "u2")), tmp_path / "a.nii"))
     rendered = source.like(
-        np.array([-3, 2.5, 3.5, 99999], "f4").reshape(1, 1, 2, 2), source.grid.refine().crop(((0, 1), (0, 1), (0, 2), (0, 2)))
+        np.array([-3, 2.5, 3.5, 99999], "f4").reshape(1, 1, 2, 2),
+        source.grid.refine().crop(((0, 1), (0, 1), (0, 2), (0, 2))),
     )
     assert read(write(rendered, tmp_path / "b.nii")).dtype == np.float32
-    assert read(write(rendered, tmp_path / "b.nii", dtype="source")).data.ravel().tolist() == [0, 2, 4, 65535]
-    assert read(write(rendered, tmp_path / "b.nii", dtype="uint8")).data.ravel().tolist() == [0, 2, 4, 255]
+    assert read(write(rendered, tmp_path / "b.nii", dtype="source")).data.ravel().tolist() == [
+        0,
+        2,
+        4,
+        65535,
+    ]
+    assert read(write(rendered, tmp_path / "b.nii", dtype="uint8")).data.ravel().tolist() == [
+        0,
+        2,
+        4,
+        255,
+    ]
     with pytest.raises(InputError, match="uint16"):
         write(rendered, tmp_path / "b.nii", dtype="int3")
 
@@ -308,11 +348,21 @@ def test_casts_round_and_clip_and_never_wrap(values: list[float], dtype: str) ->
     assert out.dtype == np.dtype(dtype)
     for value, got in zip(values, out.tolist(), strict=True):
         if np.dtype(dtype).kind == "f":
-            assert math.isnan(got) if math.isnan(value) else got == pytest.approx(value, rel=1e-3, abs=1e-3) or abs(value) > 6e4
+            assert (
+                math.isnan(got)
+                if math.isnan(value)
+                else got == pytest.approx(value, rel=1e-3, abs=1e-3) or abs(value) > 6e4
+            )
             assert not (math.isinf(got) and math.isfinite(value))
             continue
         low, high = (0, 1) if dtype == "?" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
-        whole = 0 if math.isnan(value) else (low if value < 0 else high) if math.isinf(value) else round(value)
+        whole = (
+            0
+            if math.isnan(value)
+            else (low if value < 0 else high)
+            if math.isinf(value)
+            else round(value)
+        )
         assert int(got) == min(max(whole, low), high)
 
 

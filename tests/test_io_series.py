@@ -1,4 +1,6 @@
-"""One NIfTI for each time point: round trips, what nibabel sees, what is refused; and how a file was made, in every format."""
+"""One NIfTI for each time point: round trips, what nibabel sees, what is refused; and how a file
+was made, in every format.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,15 @@ MADE = {"version": "1", "config": {"note": '<&> µ "quoted"\n'}}
 
 
 def recording(made: dict[str, Any] | None = None, times: tuple[float, ...] | None = None) -> Volume:
-    return Volume(DATA, (30.0, 2.0, 0.5, 0.5), (60.0, 0, 0, 0), ("s", "um"), None, {KEY: made} if made else {}, times)
+    return Volume(
+        DATA,
+        (30.0, 2.0, 0.5, 0.5),
+        (60.0, 0, 0, 0),
+        ("s", "um"),
+        None,
+        {KEY: made} if made else {},
+        times,
+    )
 
 
 # -- series --------------------------------------------------------------------------------
@@ -44,9 +54,15 @@ def recording(made: dict[str, Any] | None = None, times: tuple[float, ...] | Non
     st.sampled_from(["Emb1_{t:03}.nii.gz", "{t}.nii", "a 7 {t:02} b.nii.gz", "t{t}_ä.nii"]),
     st.booleans(),
 )
-def test_a_series_comes_back(shape: Any, dtype: str, spacing: Any, origin: float, unit: str, name: str, uneven: bool) -> None:
+def test_a_series_comes_back(
+    shape: Any, dtype: str, spacing: Any, origin: float, unit: str, name: str, uneven: bool
+) -> None:
     data = (np.arange(np.prod(shape)).reshape(shape) % 120).astype(dtype)
-    times = tuple(origin + spacing[0] * k * (1 + 0.125 * k) for k in range(shape[0])) if uneven and shape[0] > 2 else None
+    times = (
+        tuple(origin + spacing[0] * k * (1 + 0.125 * k) for k in range(shape[0]))
+        if uneven and shape[0] > 2
+        else None
+    )
     volume = Volume(data, spacing, (origin, 0, 0, 0), (unit, "um"), None, {KEY: MADE}, times)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
@@ -61,7 +77,9 @@ def test_a_series_comes_back(shape: Any, dtype: str, spacing: Any, origin: float
         again = read(folder)
         assert np.array_equal(again.data[:], data) and again.dtype == volume.dtype
         assert again.spacing == pytest.approx(spacing, rel=1e-5) and again.units == (unit, "um")
-        assert again.spacing[0] == spacing[0] and again.origin[0] == origin, "the interval is not rounded"
+        assert again.spacing[0] == spacing[0] and again.origin[0] == origin, (
+            "the interval is not rounded"
+        )
         assert again.grid.times == times
         assert again.metadata[KEY] == MADE
         assert describe(folder)["calibrated_by"]["voxel"] == "NIfTI header"
@@ -72,7 +90,11 @@ def test_what_the_user_says_goes_before_the_file_beside(tmp_path: Path) -> None:
     assert describe(tmp_path)["calibrated_by"]["dt"] == "e.json"
     assert read(tmp_path).grid.times == (60.0, 70.0, 120.0)
     again = read(tmp_path, spacing=(10.0, None, None, None), units=("min", None))
-    assert again.spacing == (10.0, 2.0, 0.5, 0.5) and again.units == ("min", "um") and again.grid.times is None
+    assert (
+        again.spacing == (10.0, 2.0, 0.5, 0.5)
+        and again.units == ("min", "um")
+        and again.grid.times is None
+    )
     assert again.metadata["calibrated_by"] == {"dt": "given", "voxel": "NIfTI header"}
     assert again.metadata["stated"]["spacing"][0] == 10.0
     assert read(tmp_path, units=("h", None)).units[0] == "h"
@@ -82,7 +104,9 @@ def test_what_the_user_says_goes_before_the_file_beside(tmp_path: Path) -> None:
                                     '{"series": {"dt": 1, "origin": 0, "frames": 4}}', '{"series": {"dt": "x", "origin": 0}}',
                                     '{"series": {"dt": 1, "origin": 0, "frames": 3, "times": [1, 1, 2]}}',
                                     '{"series": {"dt": 1e999, "origin": 0, "frames": 3}}', "[" * 10**5])  # fmt: skip
-def test_a_file_beside_that_is_about_something_else_is_left_out(tmp_path: Path, damage: str) -> None:
+def test_a_file_beside_that_is_about_something_else_is_left_out(
+    tmp_path: Path, damage: str
+) -> None:
     write(recording(), tmp_path / "e_{t:03}.nii")
     (tmp_path / "e.json").write_text(damage)
     again = read(tmp_path)
@@ -90,9 +114,14 @@ def test_a_file_beside_that_is_about_something_else_is_left_out(tmp_path: Path, 
     assert again.metadata["calibrated_by"]["dt"] is None
 
 
-@pytest.mark.parametrize("name", ["a_{t:03}.tif", "a_{z}.nii", "a_{t}_{t}.nii", "a_{t.nii", "a_t}.nii", "{t:0x}.nii", "{t}"])
+@pytest.mark.parametrize(
+    "name",
+    ["a_{t:03}.tif", "a_{z}.nii", "a_{t}_{t}.nii", "a_{t.nii", "a_t}.nii", "{t:0x}.nii", "{t}"],
+)
 def test_a_template_that_is_none(tmp_path: Path, name: str) -> None:
-    with pytest.raises(FormatError, match=r"one NIfTI for each time point is named like Emb1_\{t:03\}.nii.gz"):
+    with pytest.raises(
+        FormatError, match=r"one NIfTI for each time point is named like Emb1_\{t:03\}.nii.gz"
+    ):
         write(recording(), tmp_path / name)
     assert list(tmp_path.iterdir()) == []
 
@@ -101,10 +130,14 @@ def test_what_is_there_under_a_name(tmp_path: Path) -> None:
     for name in ("e_{t}.nii", "[e]_{t:03}.nii"):
         assert present(tmp_path / name) == [] and destination(tmp_path / name) == tmp_path
         write(recording(), tmp_path / name)
-        assert len(present(tmp_path / name)) == 3 == len(present(tmp_path / name.replace(":03", "")))
+        assert (
+            len(present(tmp_path / name)) == 3 == len(present(tmp_path / name.replace(":03", "")))
+        )
         for file in tmp_path.iterdir():
             file.unlink()
-    assert present(tmp_path / "a.nii") == [] and destination(tmp_path / "a.nii") == tmp_path / "a.nii"
+    assert (
+        present(tmp_path / "a.nii") == [] and destination(tmp_path / "a.nii") == tmp_path / "a.nii"
+    )
     write(recording(), tmp_path / "a.nii")
     assert present(tmp_path / "a.nii") == [tmp_path / "a.nii"]
 
@@ -129,7 +162,9 @@ def test_frames_of_two_recordings_are_not_mixed(tmp_path: Path) -> None:
     opened = read(tmp_path).data
     assert np.array_equal(opened[0], DATA[0])
     write(Volume(DATA + 1, recording().spacing), tmp_path / "e_{t}.nii")
-    with pytest.raises(FormatError, match=r"e_3.nii has changed since its folder was opened; open the folder again"):
+    with pytest.raises(
+        FormatError, match=r"e_3.nii has changed since its folder was opened; open the folder again"
+    ):
         opened[2]
     assert np.array_equal(read(tmp_path).data[:], DATA + 1)
 
@@ -152,9 +187,14 @@ def test_the_command_line_writes_a_series(tmp_path: Path) -> None:
     source, target = tmp_path / "a.ome.tif", tmp_path / "frames"
     target.mkdir()
     write(recording(), source)
-    done = CliRunner().invoke(app, ["convert", str(source), str(target / "Emb1_{t:03}.nii.gz"), "--quiet"])
+    done = CliRunner().invoke(
+        app, ["convert", str(source), str(target / "Emb1_{t:03}.nii.gz"), "--quiet"]
+    )
     assert done.exit_code == 0, done.output
-    assert sorted(f.name for f in target.iterdir()) == ["Emb1.json", *(f"Emb1_{k:03}.nii.gz" for k in (1, 2, 3))]
+    assert sorted(f.name for f in target.iterdir()) == [
+        "Emb1.json",
+        *(f"Emb1_{k:03}.nii.gz" for k in (1, 2, 3)),
+    ]
     assert read(target).spacing == (30.0, 2.0, 0.5, 0.5) and read(target).origin[0] == 60.0
     done = CliRunner().invoke(app, ["convert", str(target), str(target / "Emb1_{t:03}.nii.gz")])
     assert done.exit_code == 2 and "is read from" in done.stderr
@@ -178,17 +218,27 @@ def test_how_it_was_made_is_in_the_file_and_beside_it(tmp_path: Path, name: str)
     assert KEY not in read(path).metadata and not beside.exists()
 
 
-@pytest.mark.parametrize("name", ["a.nii", "b.nii.gz", "c.ome.tif", "d.tif", "e.ome.zarr", "f_{t}.nii.gz"])
+@pytest.mark.parametrize(
+    "name", ["a.nii", "b.nii.gz", "c.ome.tif", "d.tif", "e.ome.zarr", "f_{t}.nii.gz"]
+)
 def test_what_differs_between_equal_runs_is_not_in_the_file(tmp_path: Path, name: str) -> None:
-    """It would make equal results unequal; the file beside keeps it, and reading puts both together."""
+    """It would make equal results unequal; the file beside keeps it, and reading puts both
+    together.
+    """
     paths, found = [], []
     for k in (1, 2):
         (tmp_path / str(k)).mkdir()
         made = {**MADE, "seconds": 1.5 * k, "peak_memory_bytes": k}
         path = write(recording(made), tmp_path / str(k) / name)
-        files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file() and file.suffix != ".json"]
+        files = (
+            [path]
+            if path.is_file()
+            else [file for file in path.rglob("*") if file.is_file() and file.suffix != ".json"]
+        )
         paths.append(path)
-        found.append({str(file.relative_to(tmp_path / str(k))): file.read_bytes() for file in files})
+        found.append(
+            {str(file.relative_to(tmp_path / str(k))): file.read_bytes() for file in files}
+        )
         if not name.endswith("zarr"):  # which has no file beside it
             assert read(path).metadata[KEY] == made
     assert found[0] and found[0] == found[1]
@@ -212,7 +262,11 @@ def test_other_libraries_see_how_it_was_made(tmp_path: Path) -> None:
     (comment,) = header.extensions
     assert comment.get_code() == 6 and json.loads(comment.get_content().rstrip(b"\0"))[KEY] == MADE
     with tifffile.TiffFile(write(recording(MADE), tmp_path / "c.ome.tif")) as file:
-        texts = [element.text for element in ET.fromstring(file.ome_metadata).iter() if element.tag.endswith("Description")]
+        texts = [
+            element.text
+            for element in ET.fromstring(file.ome_metadata).iter()
+            if element.tag.endswith("Description")
+        ]
         assert [json.loads(text)[KEY]["made"] for text in texts if text] == [MADE]
         assert file.pages.first.compression.name == "ADOBE_DEFLATE"
     wide = np.random.default_rng(1).integers(0, 99, (2, 1, 9, 600)).astype(np.uint16)
@@ -232,7 +286,10 @@ def test_a_json_file_of_someone_else_keeps_its_own_keys(tmp_path: Path) -> None:
         KEY: {"file": "a.nii", **MADE},
     }
     write(recording(), tmp_path / "a.nii")
-    assert json.loads((tmp_path / "a.json").read_text()) == {"Manufacturer": "x", "RepetitionTime": 2}
+    assert json.loads((tmp_path / "a.json").read_text()) == {
+        "Manufacturer": "x",
+        "RepetitionTime": 2,
+    }
 
 
 def test_frame_times_of_another_file_are_not_changed(tmp_path: Path) -> None:
@@ -240,11 +297,17 @@ def test_frame_times_of_another_file_are_not_changed(tmp_path: Path) -> None:
     uneven = recording(times=(0.0, 1.0, 5.0))
     write(uneven, tmp_path / "a.nii")
     for volume in (recording(), recording(times=(0.0, 2.0, 5.0))):
-        with pytest.raises(SaveError, match=r"a.json holds the frame times of .*a.nii, .*choose another name"):
+        with pytest.raises(
+            SaveError, match=r"a.json holds the frame times of .*a.nii, .*choose another name"
+        ):
             write(volume, tmp_path / "a.nii.gz")
     write(uneven, tmp_path / "a.nii.gz")
     write(recording(MADE), tmp_path / "a.tif")
-    assert read(tmp_path / "a.nii").grid.times == (0.0, 1.0, 5.0) == read(tmp_path / "a.nii.gz").grid.times
+    assert (
+        read(tmp_path / "a.nii").grid.times
+        == (0.0, 1.0, 5.0)
+        == read(tmp_path / "a.nii.gz").grid.times
+    )
     (tmp_path / "a.nii").unlink()
     write(recording(), tmp_path / "a.nii.gz")
     assert read(tmp_path / "a.nii.gz").grid.times is None
@@ -274,7 +337,10 @@ def test_what_stands_beside_goes_back_when_the_file_cannot_follow(
 def test_a_json_file_of_someone_else_beside_a_series_keeps_its_keys(tmp_path: Path) -> None:
     (tmp_path / "e.json").write_text(json.dumps({"Manufacturer": "x"}))
     write(recording(MADE), tmp_path / "e_{t}.nii")
-    assert json.loads((tmp_path / "e.json").read_text())["Manufacturer"] == "x" and read(tmp_path).spacing[0] == 30
+    assert (
+        json.loads((tmp_path / "e.json").read_text())["Manufacturer"] == "x"
+        and read(tmp_path).spacing[0] == 30
+    )
     (tmp_path / "e.json").write_text("[1, 2]")
     with pytest.raises(SaveError, match="not a JSON object; move it away first"):
         write(recording(), tmp_path / "e_{t}.nii")

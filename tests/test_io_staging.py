@@ -1,4 +1,6 @@
-"""OME-Zarr as it is written: levels of resolution, going on after an interruption, and what a killed process leaves."""
+"""OME-Zarr as it is written: levels of resolution, going on after an interruption, and what a
+killed process leaves.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,8 @@ def test_levels_halve_planes_until_they_are_small(shape: Any, voxel: Any) -> Non
         assert max(n // f for n, f in zip(shape[2:], before[1:], strict=True)) > 256
         assert all(b in (a, 2 * a) for a, b in zip(before, after, strict=True))
         assert (
-            after[1:] == tuple(2 * f if n // f > 1 else f for f, n in zip(before[1:], shape[2:], strict=True))
+            after[1:]
+            == tuple(2 * f if n // f > 1 else f for f, n in zip(before[1:], shape[2:], strict=True))
             or min(shape[2:]) == 1
         )
         # z is halved only while its voxels are not the longer ones.
@@ -52,26 +55,38 @@ def test_levels_halve_planes_until_they_are_small(shape: Any, voxel: Any) -> Non
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.tuples(*[st.integers(1, 7)] * 3), st.tuples(*[st.sampled_from([1, 2])] * 3), st.sampled_from(["u1", "u2", "f4"]))
+@given(
+    st.tuples(*[st.integers(1, 7)] * 3),
+    st.tuples(*[st.sampled_from([1, 2])] * 3),
+    st.sampled_from(["u1", "u2", "f4"]),
+)
 def test_a_coarser_frame_holds_means_of_blocks(shape: Any, steps: Any, dtype: str) -> None:
     if any(n < s for n, s in zip(shape, steps, strict=True)):
         return
     frame = (np.random.default_rng(0).random(shape) * 200).astype(dtype)
     out = coarser(frame, steps)
-    assert out.dtype == frame.dtype and out.shape == tuple(n // s for n, s in zip(shape, steps, strict=True))
+    assert out.dtype == frame.dtype and out.shape == tuple(
+        n // s for n, s in zip(shape, steps, strict=True)
+    )
     for at in np.ndindex(*out.shape):
         block = frame[tuple(slice(i * s, (i + 1) * s) for i, s in zip(at, steps, strict=True))]
-        assert out[at] == pytest.approx(block.mean(dtype=np.float64), abs=0.5 if dtype[0] == "u" else 1e-4)
+        assert out[at] == pytest.approx(
+            block.mean(dtype=np.float64), abs=0.5 if dtype[0] == "u" else 1e-4
+        )
 
 
 @pytest.fixture(scope="module")
 def large() -> Volume:
     data = np.random.default_rng(1).integers(0, 255, (2, 6, 300, 520)).astype("u1")
-    return Volume(data, (10, 0.2, 0.2, 0.2), (5, 1, 2, 3), ("s", "um"), metadata={"channel": "GFP", **MADE})
+    return Volume(
+        data, (10, 0.2, 0.2, 0.2), (5, 1, 2, 3), ("s", "um"), metadata={"channel": "GFP", **MADE}
+    )
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_every_level_lies_where_the_recording_is(tmp_path: Path, large: Volume, version: str) -> None:
+def test_every_level_lies_where_the_recording_is(
+    tmp_path: Path, large: Volume, version: str
+) -> None:
     path = write(large, tmp_path / "a.ome.zarr", zarr_version=version)
     shapes = [[2, 6, 300, 520], [2, 3, 150, 260], [2, 1, 75, 130]]
     assert describe(path)["levels"] == shapes
@@ -81,7 +96,9 @@ def test_every_level_lies_where_the_recording_is(tmp_path: Path, large: Volume, 
         assert list(found.shape) == shape and found.units == ("s", "um")
         assert found.spacing == pytest.approx((10, 0.2 * f, 0.2 * f, 0.2 * f))
         # The first voxel covers the first f voxels: its centre is the mean of theirs.
-        assert found.origin == pytest.approx((5, 1 + 0.1 * (f - 1), 2 + 0.1 * (f - 1), 3 + 0.1 * (f - 1)))
+        assert found.origin == pytest.approx(
+            (5, 1 + 0.1 * (f - 1), 2 + 0.1 * (f - 1), 3 + 0.1 * (f - 1))
+        )
         block = np.asarray(large.data)[:, :f, :f, :f].mean((1, 2, 3))
         assert np.asarray(found.data)[:, 0, 0, 0] == pytest.approx(block, abs=level)
     told = refused(InputError, path, level=3)
@@ -97,7 +114,11 @@ def test_ome_zarr_reads_every_level(tmp_path: Path, large: Volume, version: str)
 
     path = write(large, tmp_path / "a.ome.zarr", zarr_version=version)
     (node,) = list(Reader(parse_url(str(path)))())
-    assert [tuple(level.shape) for level in node.data] == [(2, 6, 300, 520), (2, 3, 150, 260), (2, 1, 75, 130)]
+    assert [tuple(level.shape) for level in node.data] == [
+        (2, 6, 300, 520),
+        (2, 3, 150, 260),
+        (2, 1, 75, 130),
+    ]
     scales = [steps[0]["scale"] for steps in node.metadata["coordinateTransformations"]]
     assert scales[2] == pytest.approx([10, 0.8, 0.8, 0.8])
     assert np.array_equal(np.asarray(node.data[0]), large.data)
@@ -109,11 +130,16 @@ def test_other_formats_have_one_level(tmp_path: Path) -> None:
     assert "--level" in refused(InputError, path, level=1)
 
 
-def test_levels_and_versions_on_the_command_line(tmp_path: Path, large: Volume, capsys: pytest.CaptureFixture[str]) -> None:
+def test_levels_and_versions_on_the_command_line(
+    tmp_path: Path, large: Volume, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = write(large, tmp_path / "a.ome.zarr")
     for version, format_ in (("0.4", 2), ("0.5", 3)):
         out = tmp_path / f"{version}.ome.zarr"
-        assert not app(["convert", str(path), str(out), "--level", "1", "--zarr-version", version], standalone_mode=False)
+        assert not app(
+            ["convert", str(path), str(out), "--level", "1", "--zarr-version", version],
+            standalone_mode=False,
+        )
         assert zarr.open_group(str(out), mode="r").metadata.zarr_format == format_
         assert read(out).shape == (2, 3, 150, 260)
     capsys.readouterr()
@@ -141,7 +167,9 @@ class Frames:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {str(f.relative_to(folder)): f.read_bytes() for f in sorted(folder.rglob("*")) if f.is_file()}
+    return {
+        str(f.relative_to(folder)): f.read_bytes() for f in sorted(folder.rglob("*")) if f.is_file()
+    }
 
 
 @pytest.fixture
@@ -152,7 +180,9 @@ def marked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("stop", [KeyboardInterrupt(), OSError(28, "No space left on device")])
-def test_the_same_again_goes_on(tmp_path: Path, marked: None, stop: BaseException, version: str) -> None:
+def test_the_same_again_goes_on(
+    tmp_path: Path, marked: None, stop: BaseException, version: str
+) -> None:
     target = tmp_path / "a.zarr"
     write(Volume(SMALL + 1), target)
     kind = SaveError if isinstance(stop, OSError) else KeyboardInterrupt
@@ -194,7 +224,9 @@ def test_a_conversion_goes_on_unless_its_source_changed(tmp_path: Path, marked: 
     volume = read(tmp_path / "a.nii")
     for change in (False, True):
         with pytest.raises(KeyboardInterrupt):
-            write(Volume(Frames(KeyboardInterrupt()), metadata=volume.metadata), tmp_path / "b.zarr")
+            write(
+                Volume(Frames(KeyboardInterrupt()), metadata=volume.metadata), tmp_path / "b.zarr"
+            )
         if change:
             os.utime(tmp_path / "a.nii", (1, 1))
         frames = Frames()
@@ -211,15 +243,20 @@ def test_recovery_on_open(tmp_path: Path, marked: None) -> None:
     # Killed between the two renames: the new one is complete and takes its place.
     shutil.copytree(target, old)
     target.rename(partial)
-    (partial / staging.MARKER).write_text(json.dumps({"identity": None, "frames": 6, "complete": True}))
+    (partial / staging.MARKER).write_text(
+        json.dumps({"identity": None, "frames": 6, "complete": True})
+    )
     assert np.array_equal(read(target).data[:], SMALL) and target.is_dir() and not partial.exists()
     # What is left of the swap does not hinder the next one.
     write(Volume(SMALL + 1), target)
     assert [p.name for p in tmp_path.iterdir()] == ["a.zarr"]
-    # Killed while it was written: the earlier one comes back, and what is unfinished never opens under the name.
+    # Killed while it was written: the earlier one comes back, and what is unfinished never opens
+    # under the name.
     target.rename(old)
     shutil.copytree(old, partial)
-    (partial / staging.MARKER).write_text(json.dumps({"identity": None, "frames": 2, "complete": False}))
+    (partial / staging.MARKER).write_text(
+        json.dumps({"identity": None, "frames": 2, "complete": False})
+    )
     assert np.array_equal(read(target).data[:], SMALL + 1) and not old.exists() and partial.exists()
     shutil.rmtree(target)
     assert "does not exist" in refused(Exception, target)
@@ -236,7 +273,9 @@ def test_killed_before_anything_was_noted(tmp_path: Path) -> None:
         write(Volume(SMALL, metadata=MADE), tmp_path / "b.zarr")
 
 
-def test_recovery_where_nothing_may_be_renamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recovery_where_nothing_may_be_renamed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write(Volume(SMALL), tmp_path / "a.zarr").rename(tmp_path / "a.zarr.old")
 
     def refusing(*_: Any) -> None:
@@ -322,9 +361,14 @@ print("steps", step)
 
 @pytest.mark.slow
 def test_killed_at_every_step(tmp_path: Path) -> None:
-    """Killed before each change of the folder, twice, and tried again: nothing is in the way, and no image is lost."""
+    """Killed before each change of the folder, twice, and tried again: nothing is in the way, and
+    no image is lost.
+    """
     out = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", STEPS, str(tmp_path)], capture_output=True, text=True, timeout=250
+        [sys.executable, "-W", "ignore", "-c", STEPS, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=250,
     )
     assert out.returncode == 0, out.stdout + out.stderr
     assert int(out.stdout.split()[-1]) > 20
@@ -332,12 +376,16 @@ def test_killed_at_every_step(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_killed_at_any_time(tmp_path: Path) -> None:
-    """After each kill the name holds the whole old or the whole new image; trying again ends in the new one."""
+    """After each kill the name holds the whole old or the whole new image; trying again ends in the
+    new one.
+    """
     target = tmp_path / "a.zarr"
     rng = random.Random(0)
 
     def start(n: int) -> subprocess.Popen[str]:
-        made = subprocess.Popen([sys.executable, "-c", WRITER, str(target), str(n)], stdout=subprocess.PIPE, text=True)
+        made = subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(target), str(n)], stdout=subprocess.PIPE, text=True
+        )
         assert made.stdout is not None
         with made.stdout:
             assert made.stdout.readline() == "ready\n"
@@ -346,7 +394,9 @@ def test_killed_at_any_time(tmp_path: Path) -> None:
     def held() -> int:
         data = np.asarray(read(target).data)
         n = int(data[0, 0, 0, 0]) // 100
-        assert np.array_equal(data, np.broadcast_to((100 * n + np.arange(12))[:, None, None, None], data.shape))
+        assert np.array_equal(
+            data, np.broadcast_to((100 * n + np.arange(12))[:, None, None, None], data.shape)
+        )
         return n
 
     assert start(0).wait() == 0 and held() == 0

@@ -42,7 +42,9 @@ def stack() -> np.ndarray:
     st.sampled_from(sorted(SECONDS)),
     st.sampled_from(["nm", "um", "mm"]),
 )
-def test_imagej_round_trip(shape: Any, dtype: str, spacing: Any, origin: Any, time: str, space: str) -> None:
+def test_imagej_round_trip(
+    shape: Any, dtype: str, spacing: Any, origin: Any, time: str, space: str
+) -> None:
     """ImageJ keeps seconds and micrometres, and tifffile sees the hyperstack."""
     data = (np.arange(np.prod(shape)) % 250).astype(dtype).reshape(shape)
     with tempfile.TemporaryDirectory() as folder:
@@ -71,7 +73,9 @@ def test_imagej_round_trip(shape: Any, dtype: str, spacing: Any, origin: Any, ti
     st.sampled_from([*UNITS, "voxel"]),
     st.booleans(),
 )
-def test_ome_round_trip(shape: Any, dtype: str, spacing: Any, origin: Any, time: str, space: str, turned: bool) -> None:
+def test_ome_round_trip(
+    shape: Any, dtype: str, spacing: Any, origin: Any, time: str, space: str, turned: bool
+) -> None:
     """OME-TIFF keeps everything, units, origin and orientation included."""
     data = (np.arange(np.prod(shape)) % 120).astype(dtype).reshape(shape)
     turn = np.array([[0.6, 0.8, 0], [-0.8, 0.6, 0], [0, 0, 1]]) if turned else None
@@ -90,7 +94,9 @@ def test_ome_round_trip(shape: Any, dtype: str, spacing: Any, origin: Any, time:
         assert np.array_equal(tifffile.imread(path).reshape(shape), data)
         with tifffile.TiffFile(path) as file:
             assert file.is_ome
-            assert ("PhysicalSizeX=" in file.ome_metadata) == (space != "voxel" or spacing[1:] != (1, 1, 1))
+            assert ("PhysicalSizeX=" in file.ome_metadata) == (
+                space != "voxel" or spacing[1:] != (1, 1, 1)
+            )
 
 
 @pytest.mark.parametrize("unit", ["um", "µm", "μm", "\\u00B5m", "micron", "microns"])
@@ -99,7 +105,9 @@ def test_spellings_of_the_micrometre(tmp_path: Path, stack: np.ndarray, unit: st
     metadata = {"axes": "TZYX", "unit": "U" * len(unit.encode()), "spacing": 0.5, "finterval": 2.5}
     tifffile.imwrite(tmp_path / "a.tif", stack, imagej=True, resolution=(10, 5), metadata=metadata)
     raw = (tmp_path / "a.tif").read_bytes()
-    (tmp_path / "a.tif").write_bytes(raw.replace(b"unit=" + b"U" * len(unit.encode()), b"unit=" + unit.encode()))
+    (tmp_path / "a.tif").write_bytes(
+        raw.replace(b"unit=" + b"U" * len(unit.encode()), b"unit=" + unit.encode())
+    )
     volume = read(tmp_path / "a.tif")
     assert (volume.spacing, volume.units) == ((2.5, 0.5, 0.2, 0.1), ("s", "um"))
     assert volume.metadata["calibrated_by"] == {"dt": "ImageJ metadata", "voxel": "ImageJ metadata"}
@@ -109,7 +117,11 @@ def test_imagej_without_calibration(tmp_path: Path, stack: np.ndarray) -> None:
     """Nothing stated is nothing known."""
     tifffile.imwrite(tmp_path / "a.tif", stack, imagej=True, metadata={"axes": "TZYX"})
     told = describe(tmp_path / "a.tif")
-    assert (told["spacing"], told["units"], told["shape"]) == ([None] * 4, [None, None], [3, 4, 5, 6])
+    assert (told["spacing"], told["units"], told["shape"]) == (
+        [None] * 4,
+        [None, None],
+        [3, 4, 5, 6],
+    )
     tifffile.imwrite(
         tmp_path / "b.tif",
         stack,
@@ -121,20 +133,30 @@ def test_imagej_without_calibration(tmp_path: Path, stack: np.ndarray) -> None:
     assert "frame interval of 0" in warnings
     assert "1 um on every axis" in warnings
     tifffile.imwrite(
-        tmp_path / "c.tif", stack, imagej=True, resolution=(2, 2), metadata={"axes": "TZYX", "unit": "um", "spacing": 0.1}
+        tmp_path / "c.tif",
+        stack,
+        imagej=True,
+        resolution=(2, 2),
+        metadata={"axes": "TZYX", "unit": "um", "spacing": 0.1},
     )
     assert "smaller than the pixel" in " ".join(describe(tmp_path / "c.tif")["warnings"])
 
 
 @pytest.mark.parametrize("compression", [None, "zlib"])
 @pytest.mark.parametrize("kind", ["imagej", "ome", "shaped"])
-def test_channels_are_chosen(tmp_path: Path, stack: np.ndarray, kind: str, compression: str | None) -> None:
+def test_channels_are_chosen(
+    tmp_path: Path, stack: np.ndarray, kind: str, compression: str | None
+) -> None:
     """Several channels need a choice; one of them is then read lazily."""
     both = np.stack([stack, stack + 500], axis=2)
     path = tmp_path / ("a.ome.tif" if kind == "ome" else "a.tif")
     how = {"imagej": True} if kind == "imagej" else {}
-    metadata: dict[str, Any] = {"axes": "TZCYX"} | ({"Channel": {"Name": ["red", "green"]}} if kind == "ome" else {})
-    tifffile.imwrite(path, both, photometric="minisblack", compression=compression, metadata=metadata, **how)
+    metadata: dict[str, Any] = {"axes": "TZCYX"} | (
+        {"Channel": {"Name": ["red", "green"]}} if kind == "ome" else {}
+    )
+    tifffile.imwrite(
+        path, both, photometric="minisblack", compression=compression, metadata=metadata, **how
+    )
     with pytest.raises(InputError, match=r"2 channels.*--channel"):
         read(path)
     volume = read(path, channel=1)
@@ -186,9 +208,17 @@ def test_unnamed_axes_are_guessed_aloud(tmp_path: Path, stack: np.ndarray) -> No
             read(tmp_path / "pages.tif", axes=axes)
 
 
-def test_paged_arrays_index_like_arrays_from_many_threads(tmp_path: Path, stack: np.ndarray) -> None:
+def test_paged_arrays_index_like_arrays_from_many_threads(
+    tmp_path: Path, stack: np.ndarray
+) -> None:
     """Compressed pages are read when asked for."""
-    tifffile.imwrite(tmp_path / "a.tif", stack, photometric="minisblack", compression="zlib", metadata={"axes": "TZYX"})
+    tifffile.imwrite(
+        tmp_path / "a.tif",
+        stack,
+        photometric="minisblack",
+        compression="zlib",
+        metadata={"axes": "TZYX"},
+    )
     data = read(tmp_path / "a.tif").data
     assert isinstance(data, PagedArray)
     keys: list[Any] = [
@@ -216,15 +246,27 @@ def test_ome_units_and_plane_times(tmp_path: Path, stack: np.ndarray) -> None:
 
     def save(times: list[float], **more: Any) -> Path:
         plane = {"DeltaT": [t for t in times for _ in range(4)], "DeltaTUnit": ["s"] * 12}
-        metadata = {"axes": "TZYX", "PhysicalSizeX": 100, "PhysicalSizeXUnit": "nm", "PhysicalSizeY": 0.1, "PhysicalSizeZ": 5e-4}
-        tifffile.imwrite(tmp_path / "a.ome.tif", stack, metadata=metadata | {"PhysicalSizeZUnit": "mm", "Plane": plane} | more)
+        metadata = {
+            "axes": "TZYX",
+            "PhysicalSizeX": 100,
+            "PhysicalSizeXUnit": "nm",
+            "PhysicalSizeY": 0.1,
+            "PhysicalSizeZ": 5e-4,
+        }
+        tifffile.imwrite(
+            tmp_path / "a.ome.tif",
+            stack,
+            metadata=metadata | {"PhysicalSizeZUnit": "mm", "Plane": plane} | more,
+        )
         return tmp_path / "a.ome.tif"
 
     volume = read(save([0, 10, 20]))
     assert (volume.spacing, volume.units) == ((10, 500, 100, 100), ("s", "nm"))
     assert volume.metadata["calibrated_by"]["dt"] == "OME-XML"
     assert read(save([0, 10, 20.3])).metadata["warnings"]
-    assert "which is right" in " ".join(read(save([0, 10, 20], TimeIncrement=1000, TimeIncrementUnit="ms")).metadata["warnings"])
+    assert "which is right" in " ".join(
+        read(save([0, 10, 20], TimeIncrement=1000, TimeIncrementUnit="ms")).metadata["warnings"]
+    )
     path = save([0, 10, 40])
     with pytest.raises(InputError, match=r"irregular times.*--spacing"):
         read(path)
@@ -237,12 +279,22 @@ def test_ome_units_and_plane_times(tmp_path: Path, stack: np.ndarray) -> None:
 
 def test_ome_sizes_in_part(tmp_path: Path, stack: np.ndarray) -> None:
     """Each size meets its own unit, whichever are stated."""
-    metadata = {"axes": "TZYX", "PhysicalSizeX": 0.1, "PhysicalSizeZ": 500, "PhysicalSizeZUnit": "nm"}
+    metadata = {
+        "axes": "TZYX",
+        "PhysicalSizeX": 0.1,
+        "PhysicalSizeZ": 500,
+        "PhysicalSizeZUnit": "nm",
+    }
     tifffile.imwrite(tmp_path / "a.ome.tif", stack, metadata=metadata)
     volume = read(tmp_path / "a.ome.tif")
     assert (volume.spacing, volume.units) == ((1, 0.5, 0.1, 0.1), ("frame", "um"))
     assert describe(tmp_path / "a.ome.tif")["spacing"] == [None, 0.5, None, 0.1]
-    metadata = {"axes": "TZYX", "PhysicalSizeX": 0.1, "PhysicalSizeXUnit": "pixel", "PhysicalSizeY": 0.1}
+    metadata = {
+        "axes": "TZYX",
+        "PhysicalSizeX": 0.1,
+        "PhysicalSizeXUnit": "pixel",
+        "PhysicalSizeY": 0.1,
+    }
     tifffile.imwrite(tmp_path / "a.ome.tif", stack, metadata=metadata)
     assert read(tmp_path / "a.ome.tif").units == ("frame", "voxel")
 
@@ -250,25 +302,38 @@ def test_ome_sizes_in_part(tmp_path: Path, stack: np.ndarray) -> None:
 def test_imagej_stacks_without_dimensions(tmp_path: Path, stack: np.ndarray) -> None:
     """Old ImageJ counts images only; axes may be named with or without those of size 1."""
     tifffile.imwrite(
-        tmp_path / "a.tif", stack[0], photometric="minisblack", description="ImageJ=1.53c\nimages=4\nunit=um\n", metadata=None
+        tmp_path / "a.tif",
+        stack[0],
+        photometric="minisblack",
+        description="ImageJ=1.53c\nimages=4\nunit=um\n",
+        metadata=None,
     )
     volume = read(tmp_path / "a.tif")
     assert volume.shape == (1, 4, 5, 6)
     assert "ZYX was assumed" in volume.metadata["warnings"][0]
     tifffile.imwrite(tmp_path / "b.tif", stack[:1], imagej=True, metadata={"axes": "TZYX"})
-    for axes, shape in (("TZYX", (1, 4, 5, 6)), ("ZYX", (1, 4, 5, 6)), ("TYX", (4, 1, 5, 6)), ("TZCYX", (1, 4, 5, 6))):
+    for axes, shape in (
+        ("TZYX", (1, 4, 5, 6)),
+        ("ZYX", (1, 4, 5, 6)),
+        ("TYX", (4, 1, 5, 6)),
+        ("TZCYX", (1, 4, 5, 6)),
+    ):
         assert read(tmp_path / "b.tif", axes=axes).shape == shape
 
 
 def test_resolution_tags_fine_enough_are_pixels(tmp_path: Path, stack: np.ndarray) -> None:
     """A print resolution is not a pixel size."""
     how: dict[str, Any] = {"photometric": "minisblack", "metadata": {"axes": "ZYX"}}
-    tifffile.imwrite(tmp_path / "a.tif", stack[0], resolution=(1e5, 1e5), resolutionunit="CENTIMETER", **how)
+    tifffile.imwrite(
+        tmp_path / "a.tif", stack[0], resolution=(1e5, 1e5), resolutionunit="CENTIMETER", **how
+    )
     volume = read(tmp_path / "a.tif")
     assert (volume.spacing, volume.units) == ((1, 1, 0.1, 0.1), ("frame", "um"))
     assert describe(tmp_path / "a.tif")["spacing"] == [None, None, 0.1, 0.1]
     assert "z step" in volume.metadata["warnings"][0]
-    tifffile.imwrite(tmp_path / "b.tif", stack[0], resolution=(300, 300), resolutionunit="INCH", **how)
+    tifffile.imwrite(
+        tmp_path / "b.tif", stack[0], resolution=(300, 300), resolutionunit="INCH", **how
+    )
     assert read(tmp_path / "b.tif").units == ("frame", "voxel")
 
 
@@ -285,10 +350,15 @@ def test_what_a_tiff_cannot_hold(tmp_path: Path) -> None:
         write(Volume(np.zeros((1, 1, 2, 2), "u1"), (1, 1, 1e-12, 1e-12)), tmp_path / "a.tif")
     assert list(tmp_path.iterdir()) == []
     assert read(write(Volume(np.ones((1, 1, 2, 2), bool)), tmp_path / "a.tif")).dtype == np.uint8
-    assert read(write(Volume(np.ones((1, 1, 2, 2), "f8")), tmp_path / "a.tif", dtype="float32")).dtype == np.float32
+    assert (
+        read(write(Volume(np.ones((1, 1, 2, 2), "f8")), tmp_path / "a.tif", dtype="float32")).dtype
+        == np.float32
+    )
 
 
-def test_beyond_four_gigabytes(tmp_path: Path, stack: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_beyond_four_gigabytes(
+    tmp_path: Path, stack: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """OME becomes a BigTIFF, ImageJ one page header before all planes; shown with a lower limit."""
     monkeypatch.setattr(tiff_write, "CLASSIC_BYTES", 100)
     for name in ("a.tif", "a.ome.tif"):

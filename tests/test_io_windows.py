@@ -1,4 +1,6 @@
-"""What Windows refuses, simulated here: syncing what is open for reading, replacing what is open, names of devices, case."""
+"""What Windows refuses, simulated here: syncing what is open for reading, replacing what is open,
+names of devices, case.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ def content(path: Path) -> dict[str, bytes]:
 
 @pytest.fixture
 def no_sync_of_readers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on Windows: a folder cannot be opened, and what is open for reading alone cannot be synced."""
+    """As on Windows: a folder cannot be opened, and what is open for reading alone cannot be
+    synced.
+    """
     fsync, opened = os.fsync, os.open
 
     def sync(descriptor: int) -> None:
@@ -55,7 +59,9 @@ def no_sync_of_readers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("no_sync_of_readers")
 @pytest.mark.parametrize("name", NAMES)
-def test_every_format_is_saved_where_readers_cannot_be_synced(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_format_is_saved_where_readers_cannot_be_synced(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("napari_spatimeinr.io.staging.MARK_EVERY", 0.0)
     for add in (0, 1):
         path = write(Volume(SMALL + add, metadata=MADE), tmp_path / name)
@@ -65,7 +71,9 @@ def test_every_format_is_saved_where_readers_cannot_be_synced(tmp_path: Path, na
 @pytest.mark.usefixtures("no_sync_of_readers")
 def test_a_model_is_saved_where_readers_cannot_be_synced(tmp_path: Path) -> None:
     for seed in (1, 2):
-        path = checkpoint.write(tmp_path / "m.spatimeinr", {"seed": seed}, {"w": np.ones(3, "f4")}, SMALL)
+        path = checkpoint.write(
+            tmp_path / "m.spatimeinr", {"seed": seed}, {"w": np.ones(3, "f4")}, SMALL
+        )
         assert checkpoint.read_header(path)["seed"] == seed
 
 
@@ -94,11 +102,15 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if "{" not in name])
-def test_a_target_held_open_is_told_apart_from_a_read_only_folder(tmp_path: Path, name: str, held: Callable[[int], None]) -> None:
+def test_a_target_held_open_is_told_apart_from_a_read_only_folder(
+    tmp_path: Path, name: str, held: Callable[[int], None]
+) -> None:
     path = write(Volume(SMALL), tmp_path / name)
     before = content(tmp_path)
     held(100)
-    with pytest.raises(SaveError, match=r"another program, .*holds it open; close that and save again") as told:
+    with pytest.raises(
+        SaveError, match=r"another program, .*holds it open; close that and save again"
+    ) as told:
         write(Volume(SMALL + 1), tmp_path / name)
     assert "read-only" not in str(told.value) and "\n" not in str(told.value)
     assert {file: content(tmp_path)[file] for file in before} == before
@@ -113,7 +125,9 @@ def test_a_target_held_open_is_told_apart_from_a_read_only_folder(tmp_path: Path
     assert np.array_equal(read(path).data[:], SMALL + 1)
 
 
-def test_an_image_that_could_not_be_put_in_place_is_there_when_saved_again(tmp_path: Path, held: Callable[[int], None]) -> None:
+def test_an_image_that_could_not_be_put_in_place_is_there_when_saved_again(
+    tmp_path: Path, held: Callable[[int], None]
+) -> None:
 
     class Frames:
         shape, dtype, ndim = SMALL.shape, SMALL.dtype, 4
@@ -135,23 +149,35 @@ def test_an_image_that_could_not_be_put_in_place_is_there_when_saved_again(tmp_p
     assert np.array_equal(read(tmp_path / "a.zarr").data[:], SMALL)
 
 
-def test_a_series_with_a_file_held_open_is_finished_when_it_is_free(tmp_path: Path, held: Callable[[int], None]) -> None:
+def test_a_series_with_a_file_held_open_is_finished_when_it_is_free(
+    tmp_path: Path, held: Callable[[int], None]
+) -> None:
     write(Volume(SMALL), tmp_path / "e_{t}.nii")
     held(100)
     with pytest.raises(SaveError, match="holds it open"):
         write(Volume(SMALL + 1), tmp_path / "e_{t}.nii")
     held(0)
     assert np.array_equal(read(tmp_path).data[:], SMALL + 1)
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["e.json", "e_1.nii", "e_2.nii", "e_3.nii"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == [
+        "e.json",
+        "e_1.nii",
+        "e_2.nii",
+        "e_3.nii",
+    ]
 
 
-def test_a_model_held_open_stays_and_the_new_one_too(tmp_path: Path, held: Callable[[int], None]) -> None:
+def test_a_model_held_open_stays_and_the_new_one_too(
+    tmp_path: Path, held: Callable[[int], None]
+) -> None:
     path = checkpoint.write(tmp_path / "m.spatimeinr", {"seed": 1}, {}, SMALL)
     held(100)
     for seed, name in ((2, "m.new.spatimeinr"), (3, "m.new2.spatimeinr")):
         with pytest.raises(SaveError, match=f"holds it open.* What was written is in {name}"):
             checkpoint.write(path, {"seed": seed}, {}, SMALL)
-        assert checkpoint.read_header(tmp_path / name)["seed"] == seed and checkpoint.read_header(path)["seed"] == 1
+        assert (
+            checkpoint.read_header(tmp_path / name)["seed"] == seed
+            and checkpoint.read_header(path)["seed"] == 1
+        )
 
 
 # -- names ------------------------------------------------------------------------------------
@@ -159,9 +185,21 @@ def test_a_model_held_open_stays_and_the_new_one_too(tmp_path: Path, held: Calla
 
 @pytest.mark.parametrize(
     "name",
-    ["nul.nii.gz", "CON.tif", "lpt1.ome.zarr", "com\u00b9.nii", "Aux .nii", "a:b.nii", "what?.tif", "a|b.ome.tif", "a<{t}>.nii"],
+    [
+        "nul.nii.gz",
+        "CON.tif",
+        "lpt1.ome.zarr",
+        "com\u00b9.nii",
+        "Aux .nii",
+        "a:b.nii",
+        "what?.tif",
+        "a|b.ome.tif",
+        "a<{t}>.nii",
+    ],
 )
-def test_names_that_windows_refuses_are_refused_there_alone(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_that_windows_refuses_are_refused_there_alone(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(names, "os", type("Windows", (), {"name": "nt"}))
         with pytest.raises(SaveError, match=r"Windows allows no file name .*; choose another name"):
@@ -171,7 +209,17 @@ def test_names_that_windows_refuses_are_refused_there_alone(tmp_path: Path, name
 
 
 @pytest.mark.parametrize(
-    "name", ["console.nii", "null.nii", "com10.tif", "a.nul", "nulls", "lpt.nii", "a b.nii", "日本 ü.nii.gz"]
+    "name",
+    [
+        "console.nii",
+        "null.nii",
+        "com10.tif",
+        "a.nul",
+        "nulls",
+        "lpt.nii",
+        "a b.nii",
+        "日本 ü.nii.gz",
+    ],
 )
 def test_names_that_only_look_like_devices_are_fine(name: str) -> None:
     assert names._refused_by_windows(name) is None
@@ -182,26 +230,46 @@ def test_names_without_an_ending_that_windows_refuses(name: str) -> None:
     assert names._refused_by_windows(name) is not None
 
 
-def test_names_that_differ_in_case_are_one_where_the_file_system_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_that_differ_in_case_are_one_where_the_file_system_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert not names.same(tmp_path / "A.nii", tmp_path / "a.nii")
     assert names.same(tmp_path / "x" / ".." / "a.nii", tmp_path / "a.nii")
     monkeypatch.setattr(names, "_ignores_case", lambda folder: True)
-    assert names.same(tmp_path / "A.nii", tmp_path / "a.nii") and not names.same(tmp_path / "A.nii", tmp_path / "b.nii")
+    assert names.same(tmp_path / "A.nii", tmp_path / "a.nii") and not names.same(
+        tmp_path / "A.nii", tmp_path / "b.nii"
+    )
     (tmp_path / "a.nii").touch()
     (tmp_path / "link.nii").symlink_to(tmp_path / "a.nii")
     assert names.same(tmp_path / "link.nii", tmp_path / "a.nii")
 
 
-def test_confidence_and_output_may_not_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_confidence_and_output_may_not_meet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "model.spatimeinr").touch()
     (tmp_path / "link").symlink_to(tmp_path)
     monkeypatch.setattr(names, "_ignores_case", lambda folder: True)
-    for one, other in (("a.nii", "A.nii"), ("a.nii", "link/a.nii"), ("a.nii", "a.ome.tif"), ("e_{t}.nii", "link/f_{t}.nii")):
+    for one, other in (
+        ("a.nii", "A.nii"),
+        ("a.nii", "link/a.nii"),
+        ("a.nii", "a.ome.tif"),
+        ("e_{t}.nii", "link/f_{t}.nii"),
+    ):
         done = CliRunner().invoke(
             app,
-            ["render", str(tmp_path / "model.spatimeinr"), "-o", str(tmp_path / one), "--confidence", str(tmp_path / other)],
+            [
+                "render",
+                str(tmp_path / "model.spatimeinr"),
+                "-o",
+                str(tmp_path / one),
+                "--confidence",
+                str(tmp_path / other),
+            ],
         )
-        assert done.exit_code == 1 and "--confidence needs a file of its own" in done.stderr, done.stderr
+        assert done.exit_code == 1 and "--confidence needs a file of its own" in done.stderr, (
+            done.stderr
+        )
         assert present(tmp_path / one) == []
 
 
@@ -237,5 +305,7 @@ assert os.listdir(sys.argv[1]) == []
 
 def test_the_lock_is_taken_as_windows_takes_it(tmp_path: Path) -> None:
     """A byte far behind the note, which others must be able to read."""
-    done = subprocess.run([sys.executable, "-c", WINDOWS, str(tmp_path)], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", WINDOWS, str(tmp_path)], capture_output=True, text=True, timeout=60
+    )
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,6 @@
-"""OME-Zarr 0.4 and 0.5: round trips, what others write, laziness, and stores that are damaged or no recording."""
+"""OME-Zarr 0.4 and 0.5: round trips, what others write, laziness, and stores that are damaged or no
+recording.
+"""
 
 from __future__ import annotations
 
@@ -34,19 +36,33 @@ def ours(path: Path, version: str = "0.4", data: Any = DATA, **how: Any) -> Path
     return zarr_write.write(Volume(data, **calibration), path, version=version)
 
 
-def store(path: Path, axes: Any = "tzyx", data: Any = DATA, version: str = "0.4", **more: Any) -> Path:
-    """A store made by hand: ``axes`` (letters, or the metadata), ``steps`` of the level and what ``more`` says of the image."""
+def store(
+    path: Path, axes: Any = "tzyx", data: Any = DATA, version: str = "0.4", **more: Any
+) -> Path:
+    """A store made by hand: ``axes`` (letters, or the metadata), ``steps`` of the level and what
+    ``more`` says of the image.
+    """
     kinds = {"t": "time", "c": "channel"}
     if isinstance(axes, str):
         axes = [{"name": letter, "type": kinds.get(letter, "space")} for letter in axes]
     steps = more.pop("steps", [{"type": "scale", "scale": [1.0] * data.ndim}])
-    group = zarr.create_group(store=str(path), zarr_format=2 if version == "0.4" else 3, overwrite=True)
-    array = group.create_array("0", shape=data.shape, dtype=data.dtype, chunks=(1,) * (data.ndim - 2) + data.shape[-2:])
+    group = zarr.create_group(
+        store=str(path), zarr_format=2 if version == "0.4" else 3, overwrite=True
+    )
+    array = group.create_array(
+        "0", shape=data.shape, dtype=data.dtype, chunks=(1,) * (data.ndim - 2) + data.shape[-2:]
+    )
     array[...] = data
-    image = {"axes": axes, "datasets": [{"path": "0", "coordinateTransformations": steps}], **more.pop("image", {})}
+    image = {
+        "axes": axes,
+        "datasets": [{"path": "0", "coordinateTransformations": steps}],
+        **more.pop("image", {}),
+    }
     meta = {"multiscales": [image], **more}
     group.attrs.update(
-        {"multiscales": [{"version": "0.4", **image}], **more} if version == "0.4" else {"ome": {"version": version, **meta}}
+        {"multiscales": [{"version": "0.4", **image}], **more}
+        if version == "0.4"
+        else {"ome": {"version": version, **meta}}
     )
     return path
 
@@ -77,16 +93,36 @@ def touched(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     st.booleans(),
     st.sampled_from(VERSIONS),
 )
-def test_round_trip(shape: Any, dtype: str, spacing: Any, origin: Any, time: str, space: str, turned: bool, version: str) -> None:
+def test_round_trip(
+    shape: Any,
+    dtype: str,
+    spacing: Any,
+    origin: Any,
+    time: str,
+    space: str,
+    turned: bool,
+    version: str,
+) -> None:
     """Both versions keep everything, to the last bit."""
     data = (np.arange(np.prod(shape)) % 120).astype(dtype).reshape(shape)
     turn = np.array([[0.6, 0.8, 0], [-0.8, 0.6, 0], [0, 0, 1]]) if turned else None
     with tempfile.TemporaryDirectory() as folder:
-        volume = Volume(data, spacing, origin, (time, space), turn, {"channel": "GFP <&> µ", "spatimeinr": {"seed": 3}})
+        volume = Volume(
+            data,
+            spacing,
+            origin,
+            (time, space),
+            turn,
+            {"channel": "GFP <&> µ", "spatimeinr": {"seed": 3}},
+        )
         path = zarr_write.write(volume, Path(folder) / "a.ome.zarr", version=version)
         again = read(path)
         assert np.array_equal(again.data[:], data)
-        assert (again.dtype, again.spacing, again.origin) == (np.dtype(dtype).newbyteorder("="), spacing, origin)
+        assert (again.dtype, again.spacing, again.origin) == (
+            np.dtype(dtype).newbyteorder("="),
+            spacing,
+            origin,
+        )
         assert again.units == (time, space)
         assert again.metadata["channel"] == "GFP <&> µ"
         assert again.metadata["header"]["spatimeinr"]["seed"] == 3
@@ -112,7 +148,10 @@ def test_number_types(tmp_path: Path) -> None:
         assert read(write(volume, tmp_path / "a.zarr", dtype=dtype)).dtype == expected
     assert read(tmp_path / "a.zarr").data[:].max() == 255
     assert read(write(Volume(DATA > 5), tmp_path / "a.zarr")).dtype == np.uint8
-    assert read(write(Volume(np.full((1, 1, 2, 2), 0.5, "f2")), tmp_path / "a.zarr")).data[0, 0, 0, 0] == 0.5
+    assert (
+        read(write(Volume(np.full((1, 1, 2, 2), 0.5, "f2")), tmp_path / "a.zarr")).data[0, 0, 0, 0]
+        == 0.5
+    )
     with pytest.raises(InputError, match="uint8"):
         write(volume, tmp_path / "a.zarr", dtype="uint7")
 
@@ -161,7 +200,11 @@ def test_we_read_what_ome_zarr_writes(tmp_path: Path, version: str, axes: str) -
             scale_factors=[2],
             coordinate_transformations=None,
             scale={letter: {"t": 2.5, "z": 0.5, "c": 1.0}.get(letter, 0.25) for letter in axes},
-            axes_units={letter: "second" if letter == "t" else "micrometer" for letter in axes if letter != "c"},
+            axes_units={
+                letter: "second" if letter == "t" else "micrometer"
+                for letter in axes
+                if letter != "c"
+            },
             metadata=None,
         )
     volume = read(tmp_path / "a.zarr", channel=1 if "c" in axes else None)
@@ -183,14 +226,29 @@ def test_axes_in_any_order(tmp_path: Path, axes: str) -> None:
     moved = np.moveaxis(data, axes.index("c"), 0)[1] if "c" in axes else data
     left = axes.replace("c", "")
     expected = moved.transpose([left.index(letter) for letter in "tzyx" if letter in left])
-    expected = expected.reshape([dict(zip(axes, shape, strict=True)).get(letter, 1) for letter in "tzyx"])
-    for key in np.s_[:, 0, ::-1, 1:4:2, (..., 2), (-1, 0), (slice(2, 0, -1), slice(None, None, -2), 1), slice(2, 2)]:
+    expected = expected.reshape(
+        [dict(zip(axes, shape, strict=True)).get(letter, 1) for letter in "tzyx"]
+    )
+    for key in np.s_[
+        :,
+        0,
+        ::-1,
+        1:4:2,
+        (..., 2),
+        (-1, 0),
+        (slice(2, 0, -1), slice(None, None, -2), 1),
+        slice(2, 2),
+    ]:
         assert np.array_equal(volume.data[key], expected[key])
-    assert np.array_equal(read(tmp_path / "a.zarr", axes=axes, channel=1 if "c" in axes else None).data[:], expected)
+    assert np.array_equal(
+        read(tmp_path / "a.zarr", axes=axes, channel=1 if "c" in axes else None).data[:], expected
+    )
 
 
 def test_calibration_of_both_levels(tmp_path: Path) -> None:
-    """The level's transformations come first, then those of the image; axes may have units of their own."""
+    """The level's transformations come first, then those of the image; axes may have units of their
+    own.
+    """
     units = ["millisecond", None, "micrometer", "nanometer", "nanometer"]
     axes = [
         {"name": n, "type": k} | ({"unit": u} if u else {})
@@ -200,8 +258,16 @@ def test_calibration_of_both_levels(tmp_path: Path) -> None:
         tmp_path / "a.zarr",
         axes,
         DATA[:, None],
-        steps=[{"type": "scale", "scale": [1, 1, 0.5, 100, 100]}, {"type": "translation", "translation": [0, 0, 1, 10, 20]}],
-        image={"coordinateTransformations": [{"type": "identity"}, {"type": "scale", "scale": [100, 1, 2, 2, 2]}]},
+        steps=[
+            {"type": "scale", "scale": [1, 1, 0.5, 100, 100]},
+            {"type": "translation", "translation": [0, 0, 1, 10, 20]},
+        ],
+        image={
+            "coordinateTransformations": [
+                {"type": "identity"},
+                {"type": "scale", "scale": [100, 1, 2, 2, 2]},
+            ]
+        },
         omero={"channels": [{"label": "GFP"}]},
     )
     volume = read(path)
@@ -216,7 +282,13 @@ def test_calibration_of_both_levels(tmp_path: Path) -> None:
 def test_channels_are_asked_for(tmp_path: Path, version: str) -> None:
     """Two channels and no choice is a question; names come from the omero metadata."""
     both = np.stack([DATA, DATA + 1], axis=1)
-    path = store(tmp_path / "a.zarr", "tczyx", both, version, omero={"channels": [{"label": "red"}, {"label": "green"}]})
+    path = store(
+        tmp_path / "a.zarr",
+        "tczyx",
+        both,
+        version,
+        omero={"channels": [{"label": "red"}, {"label": "green"}]},
+    )
     with pytest.raises(InputError, match="2 channels"):
         read(path)
     assert describe(path)["channels"] == 2
@@ -250,7 +322,13 @@ def test_lazy_in_the_plane(tmp_path: Path, touched: list[str]) -> None:
     touched.clear()
     assert volume.data[0, 0, :200, :256].shape == (200, 256)
     assert touched == ["0/0/0/0/0"]
-    assert sum(file.is_file() and file.name.isdigit() for file in (tmp_path / "a.zarr" / "0").rglob("*")) == 8
+    assert (
+        sum(
+            file.is_file() and file.name.isdigit()
+            for file in (tmp_path / "a.zarr" / "0").rglob("*")
+        )
+        == 8
+    )
 
 
 class Frames:
@@ -280,7 +358,16 @@ def test_frame_by_frame(tmp_path: Path) -> None:
     assert volume.data[3].max() == 3
 
 
-@pytest.mark.parametrize("stop", [Cancelled(), KeyboardInterrupt(), ValueError("x"), MemoryError(), OSError(28, "No space left")])
+@pytest.mark.parametrize(
+    "stop",
+    [
+        Cancelled(),
+        KeyboardInterrupt(),
+        ValueError("x"),
+        MemoryError(),
+        OSError(28, "No space left"),
+    ],
+)
 @pytest.mark.parametrize("earlier", [True, False])
 def test_stopped_in_the_middle(tmp_path: Path, stop: BaseException, earlier: bool) -> None:
     """The earlier store stays, and nothing else is left."""
@@ -350,9 +437,13 @@ def test_what_is_not_replaced(tmp_path: Path) -> None:
 
 
 def test_replaced_while_open(tmp_path: Path) -> None:
-    """A volume does not read from a store that took the place of its own, nor zeros from one that is gone."""
+    """A volume does not read from a store that took the place of its own, nor zeros from one that
+    is gone.
+    """
     volume = read(ours(tmp_path / "a.zarr"))
-    write(volume, tmp_path / "a.zarr", dtype="float32")  # onto itself: read while the new one is made
+    write(
+        volume, tmp_path / "a.zarr", dtype="float32"
+    )  # onto itself: read while the new one is made
     assert np.array_equal(read(tmp_path / "a.zarr").data[:], DATA)
     with pytest.raises(FormatError, match="replaced"):
         volume.data[0]
@@ -392,7 +483,12 @@ def test_a_shard_that_states_absurd_lengths(tmp_path: Path) -> None:
     """The library takes its word and asks for the memory."""
     path = store(tmp_path / "a.zarr", version="0.5")
     array = zarr.create_array(
-        str(path / "0"), shape=DATA.shape, dtype="u2", chunks=(1, 2, 5, 6), shards=(1, 4, 5, 6), overwrite=True
+        str(path / "0"),
+        shape=DATA.shape,
+        dtype="u2",
+        chunks=(1, 2, 5, 6),
+        shards=(1, 4, 5, 6),
+        overwrite=True,
     )
     array[...] = DATA
     assert np.array_equal(read(path).data[1], DATA[1])
@@ -407,7 +503,11 @@ def test_a_shard_that_states_absurd_lengths(tmp_path: Path) -> None:
     volume = read(path)
     assert np.array_equal(volume.data[0], DATA[0])
     with pytest.raises(
-        FormatError, match="a shard of frames 1 to 1 states more bytes than there is memory for; copy or export it again"
+        FormatError,
+        match=(
+            "a shard of frames 1 to 1 states more bytes than there is memory for; copy or export it"
+            " again"
+        ),
     ):
         volume.data[1, :2]
 
@@ -430,7 +530,12 @@ def test_no_recording(tmp_path: Path) -> None:
     (tmp_path / "file.zarr").write_bytes(b"PK")
     assert "is a file" in refused(FormatError, tmp_path / "file.zarr")
     for number in (2, 3):
-        zarr.create_array(store=str(tmp_path / f"plain{number}.zarr"), shape=(4, 4), dtype="u1", zarr_format=number)
+        zarr.create_array(
+            store=str(tmp_path / f"plain{number}.zarr"),
+            shape=(4, 4),
+            dtype="u1",
+            zarr_format=number,
+        )
         assert "plain Zarr array" in refused(FormatError, tmp_path / f"plain{number}.zarr")
         zarr.create_group(store=str(tmp_path / f"group{number}.zarr"), zarr_format=number)
         assert "without an OME-Zarr image" in refused(FormatError, tmp_path / f"group{number}.zarr")
@@ -441,13 +546,19 @@ def test_plates_and_labels(tmp_path: Path, version: str) -> None:
     """Refused by name; an image inside a plate is read although its folder has no ending."""
 
     def group(name: str, attributes: dict[str, Any]) -> Path:
-        made = zarr.create_group(store=str(tmp_path / name), zarr_format=2 if version == "0.4" else 3)
-        made.attrs.update(attributes if version == "0.4" else {"ome": {"version": version, **attributes}})
+        made = zarr.create_group(
+            store=str(tmp_path / name), zarr_format=2 if version == "0.4" else 3
+        )
+        made.attrs.update(
+            attributes if version == "0.4" else {"ome": {"version": version, **attributes}}
+        )
         return tmp_path / name
 
     plate = group("plate.zarr", {"plate": {"wells": [{"path": "A/1"}]}})
     assert "plate" in refused(InputError, plate)
-    assert "well" in refused(InputError, group("plate.zarr/A/1", {"well": {"images": [{"path": "0"}]}}))
+    assert "well" in refused(
+        InputError, group("plate.zarr/A/1", {"well": {"images": [{"path": "0"}]}})
+    )
     assert read(ours(plate / "A" / "1" / "0", version)).shape == DATA.shape
     assert "labels" in refused(InputError, group("labels.zarr", {"labels": ["cells"]}))
     label = store(tmp_path / "label.zarr", version=version, **{"image-label": {"version": version}})
@@ -495,7 +606,9 @@ def test_impossible_calibration(tmp_path: Path) -> None:
     assert volume.spacing == (1, 1, 0.5, 0.5)
     assert "frame interval of 0" in volume.metadata["warnings"][0]
     strange = [{"name": n, "type": "space", "unit": "parsec"} for n in "zyx"]
-    volume = read(store(tmp_path / "a.zarr", strange, DATA[0], steps=[{"type": "scale", "scale": [3, 2, 2]}]))
+    volume = read(
+        store(tmp_path / "a.zarr", strange, DATA[0], steps=[{"type": "scale", "scale": [3, 2, 2]}])
+    )
     assert (volume.spacing, volume.units) == ((1, 3, 2, 2), ("frame", "voxel"))
     assert [("parsec" in warning) for warning in volume.metadata["warnings"]] == [True]
     steps = [{"type": "translation", "translation": [0, 0, 0, float("nan")]}]
@@ -522,10 +635,16 @@ def test_damaged_transformations(tmp_path: Path, steps: Any) -> None:
     refused(FormatError, store(tmp_path / "a.zarr", steps=steps))
 
 
-@pytest.mark.parametrize("axes", [[], ["t", "z"], "none", [None] * 4, [5] * 4, [{"name": "q", "type": "space"}] * 4])
+@pytest.mark.parametrize(
+    "axes", [[], ["t", "z"], "none", [None] * 4, [5] * 4, [{"name": "q", "type": "space"}] * 4]
+)
 def test_damaged_axes(tmp_path: Path, axes: Any) -> None:
     """They are refused, and the user may name them."""
-    path = store(tmp_path / "a.zarr", image={"axes": None}) if axes == "none" else store(tmp_path / "a.zarr", axes)
+    path = (
+        store(tmp_path / "a.zarr", image={"axes": None})
+        if axes == "none"
+        else store(tmp_path / "a.zarr", axes)
+    )
     refused(SpatimeINRError, path)
     assert np.array_equal(read(path, axes="TZYX").data[:], DATA)
     with pytest.raises(InputError, match="TCZYX are 5, and the file has 4"):
@@ -533,7 +652,16 @@ def test_damaged_axes(tmp_path: Path, axes: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "meta", [{}, [], [{}], "x", [{"datasets": []}], [{"datasets": [{"path": "../../etc"}]}], [{"datasets": [{"path": 3}]}]]
+    "meta",
+    [
+        {},
+        [],
+        [{}],
+        "x",
+        [{"datasets": []}],
+        [{"datasets": [{"path": "../../etc"}]}],
+        [{"datasets": [{"path": 3}]}],
+    ],
 )
 def test_damaged_multiscales(tmp_path: Path, meta: Any) -> None:
     """Whatever the metadata are, one sentence; paths that lead out of the store are not followed."""

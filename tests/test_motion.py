@@ -1,4 +1,6 @@
-"""Motion: blobs are found between frames, brightness is kept, gates never leave less than interpolation."""
+"""Motion: blobs are found between frames, brightness is kept, gates never leave less than
+interpolation.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ SMALL = {
 }
 
 
-def blob(centre: np.ndarray, shape=SHAPE, height: float = 100.0, background: float = 20.0) -> np.ndarray:
+def blob(
+    centre: np.ndarray, shape=SHAPE, height: float = 100.0, background: float = 20.0
+) -> np.ndarray:
     axes = np.meshgrid(*map(np.arange, shape), indexing="ij")
     r2 = sum(((a - c) / s) ** 2 for a, c, s in zip(axes, centre, SIGMA, strict=True))
     return (background + height * np.exp(-0.5 * r2)).astype(np.float32)
@@ -38,7 +42,9 @@ def uniform(t: float) -> np.ndarray:
 
 
 def accelerating(t: float) -> np.ndarray:
-    return np.array([8.0, 16.0, 5.0]) + np.array([-0.2 * t, 1.0 * t - 0.2 * t**2, 1.6 * t + 0.32 * t**2])
+    return np.array([8.0, 16.0, 5.0]) + np.array(
+        [-0.2 * t, 1.0 * t - 0.2 * t**2, 1.6 * t + 0.32 * t**2]
+    )
 
 
 def centroid(frame: np.ndarray, background: float = 20.0) -> np.ndarray:
@@ -51,7 +57,11 @@ def centroid(frame: np.ndarray, background: float = 20.0) -> np.ndarray:
 def moving(path, count: int, noise: float = 0.0, spacing=(10.0, 1.0, 1.0, 1.0)) -> Volume:
     rng = np.random.default_rng(0)
     data = np.stack([blob(path(k)) for k in range(count)])
-    return Volume(data + noise * rng.standard_normal(data.shape).astype(np.float32), spacing, (5.0, 1.0, 2.0, 3.0))
+    return Volume(
+        data + noise * rng.standard_normal(data.shape).astype(np.float32),
+        spacing,
+        (5.0, 1.0, 2.0, 3.0),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +70,9 @@ def steady() -> Field:
 
 
 def found(field: Field, path, shares=(0.25, 0.5, 0.75)) -> None:
-    """The blob lies within 0.3 voxel of its path at unseen times, and is one blob of nearly full height."""
+    """The blob lies within 0.3 voxel of its path at unseen times, and is one blob of nearly full
+    height.
+    """
     count, dt, t0 = field.grid.shape[0], field.grid.spacing[0], field.grid.origin[0]
     times = [k + u for k in range(count - 1) for u in shares]
     frames = field.render(times=[t0 + dt * t for t in times]).data
@@ -90,18 +102,24 @@ def test_motion_is_told_in_physical_units():
     moved = field.motion(uniform(1) * spacing + origin, 15.0, 35.0)
     assert moved.shape == (3,)
     np.testing.assert_allclose(moved / spacing, 2 * np.array([0.5, 1.5, 3.0]), atol=0.5)
-    np.testing.assert_allclose(field.motion((uniform(1) * spacing + origin)[None, None], 15.0, 15.0), 0, atol=1e-6)
+    np.testing.assert_allclose(
+        field.motion((uniform(1) * spacing + origin)[None, None], 15.0, 15.0), 0, atol=1e-6
+    )
     back = field.motion(uniform(3) * spacing + origin, 35.0, 15.0)
     np.testing.assert_allclose(back, -moved, atol=0.5 * spacing.max())
 
 
 def test_motion_is_zero_where_it_was_switched_off():
-    field = fit(moving(uniform, 3), config={**NO_LATENTS, "motion": {"enabled": False}}, device="cpu")
+    field = fit(
+        moving(uniform, 3), config={**NO_LATENTS, "motion": {"enabled": False}}, device="cpu"
+    )
     assert not field.motion(np.zeros((4, 3)), 5.0, 25.0).any()
 
 
 def test_integrated_intensity_does_not_drift():
-    volume, truth = phantom((5, 16, 40, 40), kind="nuclei", motion=3.0, seed=1, photons=0, read=0.0, background=0)
+    volume, truth = phantom(
+        (5, 16, 40, 40), kind="nuclei", motion=3.0, seed=1, photons=0, read=0.0, background=0
+    )
     field = fit(volume, config=NO_LATENTS, device="cpu")
     times = [30.0, 90.0, 150.0, 210.0]
     frames = field.render(times=times).data
@@ -113,10 +131,17 @@ def test_bleaching_is_found():
     volume, _ = phantom((5, 12, 40, 40), motion=2.0, bleach=0.1, seed=2)
     gains = np.array(
         fit(
-            volume, config={"motion": {"steps": 5}, "latents": {"enabled": False}, "axial": {"enabled": False}}, device="cpu"
+            volume,
+            config={
+                "motion": {"steps": 5},
+                "latents": {"enabled": False},
+                "axial": {"enabled": False},
+            },
+            device="cpu",
         ).levels.gains
     )
-    # The background is not known exactly, so the last frames are off by a little more than each step.
+    # The background is not known exactly, so the last frames are off by a little more than each
+    # step.
     np.testing.assert_allclose(gains[1:] / gains[:-1], 0.9, rtol=0.05)
     np.testing.assert_allclose(gains / gains[0], 0.9 ** np.arange(5), rtol=0.08)
 
@@ -126,11 +151,16 @@ def test_brightness_without_bleaching_is_left_alone():
     off = {"motion": {"steps": 2}, "latents": {"enabled": False}, "axial": {"enabled": False}}
     np.testing.assert_allclose(fit(volume, config=off, device="cpu").levels.gains, 1.0, rtol=0.02)
     bleached, _ = phantom((4, 8, 32, 32), motion=2.0, bleach=0.2, seed=3)
-    assert fit(bleached, config={**off, "normalise_frames": False}, device="cpu").levels.gains == (1.0,) * 4
+    assert (
+        fit(bleached, config={**off, "normalise_frames": False}, device="cpu").levels.gains
+        == (1.0,) * 4
+    )
 
 
 def test_rendered_brightness_follows_the_bleaching():
-    volume, truth = phantom((5, 12, 40, 40), motion=1.0, bleach=0.15, seed=2, photons=0, read=0.0, background=0)
+    volume, truth = phantom(
+        (5, 12, 40, 40), motion=1.0, bleach=0.15, seed=2, photons=0, read=0.0, background=0
+    )
     field = fit(volume, config=NO_LATENTS, device="cpu")
     between = field.render(times=[90.0]).data[0]
     expected = truth.frame(90.0, volume.grid).sum() * 0.85**1.5
@@ -157,7 +187,11 @@ def test_smooth_changes_of_a_still_scene_are_better_than_linear():
     def scene(t: float) -> np.ndarray:
         return still + other * np.float32(1 + np.sin(0.5 * t))
 
-    field = fit(Volume(np.stack([scene(k) for k in range(12)])), config={**NO_LATENTS, "normalise_frames": False}, device="cpu")
+    field = fit(
+        Volume(np.stack([scene(k) for k in range(12)])),
+        config={**NO_LATENTS, "normalise_frames": False},
+        device="cpu",
+    )
     assert field.provenance["chosen"]["interpolation"] == "cubic" or any(
         field.provenance["chosen"][k] is True for k in ("motion", "latents")
     )
@@ -192,8 +226,14 @@ def errors_of(**values) -> gate.Errors:
 def test_the_gate_keeps_the_simpler_of_equals():
     equal = {"linear": (1.0, 1.0), "cubic": (1.0, 1.0)}
     names = ["motion", "latents"]
-    assert gate.choose(errors_of(**equal, motion=(1.0, 1.0), latents=(0.995, 0.995)), names) == "linear"
-    assert gate.choose(errors_of(**equal, motion=(0.9, 0.9), latents=(0.895, 0.895)), names) == "motion"
+    assert (
+        gate.choose(errors_of(**equal, motion=(1.0, 1.0), latents=(0.995, 0.995)), names)
+        == "linear"
+    )
+    assert (
+        gate.choose(errors_of(**equal, motion=(0.9, 0.9), latents=(0.895, 0.895)), names)
+        == "motion"
+    )
 
 
 def test_the_gate_refuses_what_harms_the_moving_foreground():
@@ -236,20 +276,29 @@ def test_trajectories_of_a_steady_rotation_come_back():
     end = field.trajectory(start, torch.tensor([0.0]), torch.tensor([2.0])).detach()
     angle = 0.4
     for a, b in zip(start[0] - 16, end[0] - 16, strict=True):
-        expected = (a[1] * np.cos(angle) - a[2] * np.sin(angle), a[2] * np.cos(angle) + a[1] * np.sin(angle))
+        expected = (
+            a[1] * np.cos(angle) - a[2] * np.sin(angle),
+            a[2] * np.cos(angle) + a[1] * np.sin(angle),
+        )
         assert torch.allclose(b[1:], torch.stack(expected), atol=0.02)
     back = field.trajectory(end, torch.tensor([2.0]), torch.tensor([0.0])).detach()
     assert torch.allclose(back, start, atol=0.02)
     # Interpolated displacement nodes are the same trajectories.
     nodes = field.displacement_nodes(0.0, 2.0)
-    at = field.displacement(nodes, tuple(torch.tensor([float(v)]) for v in start[0, 0]))[0, :, 0, 0, 0]
+    at = field.displacement(nodes, tuple(torch.tensor([float(v)]) for v in start[0, 0]))[
+        0, :, 0, 0, 0
+    ]
     assert torch.allclose(start[0, 0] + at, end[0, 0], atol=0.05)
     # Only the nodes that some planes need give the same there.
     for low, high in ((0.0, 0.0), (1.3, 1.3), (0.5, 2.0), (float(field.shape[0] - 1),) * 2):
         some = field.displacement_nodes(0.0, 2.0, (low, high))
         assert some.nodes.shape[2] <= nodes.nodes.shape[2]
-        positions = tuple(torch.linspace(a, b, 5) for a, b in ((low, high), (3.0, 20.0), (5.0, 30.0)))
-        assert torch.allclose(field.displacement(some, positions), field.displacement(nodes, positions), atol=1e-4)
+        positions = tuple(
+            torch.linspace(a, b, 5) for a, b in ((low, high), (3.0, 20.0), (5.0, 30.0))
+        )
+        assert torch.allclose(
+            field.displacement(some, positions), field.displacement(nodes, positions), atol=1e-4
+        )
 
 
 def test_displacement_nodes_of_flat_recordings():
@@ -260,7 +309,9 @@ def test_displacement_nodes_of_flat_recordings():
 
 def test_straight_paths_change_velocity_at_the_frames_only():
     shape = (1, 41, 41)
-    field = VelocityField(torch.tensor([0.0, 1.0, 3.0]), shape, node_counts(shape, (1, 1, 1), 4.0), curved=False)
+    field = VelocityField(
+        torch.tensor([0.0, 1.0, 3.0]), shape, node_counts(shape, (1, 1, 1), 4.0), curved=False
+    )
     with torch.no_grad():
         field.nodes[0, 1], field.nodes[1, 2] = 4.0, 2.0
     start = torch.tensor([[[0.0, 10.0, 10.0]]])

@@ -18,7 +18,17 @@ import napari_spatimeinr
 from napari_spatimeinr._napari.samples import moving_membranes
 
 ROOT = Path(__file__).parents[1]
-WINDOWS = ("napari", "qtpy", "magicgui", "superqt", "pyqtgraph", "PyQt5", "PyQt6", "PySide6", "vispy")
+WINDOWS = (
+    "napari",
+    "qtpy",
+    "magicgui",
+    "superqt",
+    "pyqtgraph",
+    "PyQt5",
+    "PyQt6",
+    "PySide6",
+    "vispy",
+)
 DOUBLE = ("fit", "evaluate", "phantom")
 """Names that are a function and the module it lives in."""
 
@@ -32,7 +42,10 @@ def python(code: str) -> str:
 
 def test_importing_the_package_is_light() -> None:
     heavy = ("torch", "scipy", "skimage", "nibabel", "pydantic", "typer", "matplotlib", *WINDOWS)
-    assert python(f"import sys, napari_spatimeinr; print([m for m in {heavy} if m in sys.modules])") == "[]"
+    assert (
+        python(f"import sys, napari_spatimeinr; print([m for m in {heavy} if m in sys.modules])")
+        == "[]"
+    )
 
 
 def test_every_module_imports_where_neither_napari_nor_qt_is() -> None:
@@ -53,8 +66,15 @@ print(len(names))
 
 
 def test_a_bare_install_brings_all_that_is_imported() -> None:
-    """The plugin manager installs no extras; napari, a Qt binding and the demo's picture are left to the user."""
-    options = {"napari", "pint", "matplotlib", "dask"}  # napari stands on pint; dask is used where it is the caller
+    """The plugin manager installs no extras; napari, a Qt binding and the demo's picture are left
+    to the user.
+    """
+    options = {
+        "napari",
+        "pint",
+        "matplotlib",
+        "dask",
+    }  # napari stands on pint; dask is used where it is the caller
     needed = set()
     for file in (ROOT / "src").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
@@ -65,7 +85,11 @@ def test_a_bare_install_brings_all_that_is_imported() -> None:
     needed -= {*sys.stdlib_module_names, "napari_spatimeinr", *options}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     listed = {re.split(r"[<>=\[ ]", line)[0].lower() for line in project["dependencies"]}
-    names = {"skimage": "scikit-image", "yaml": "pyyaml", "numcodecs": "zarr"}  # zarr stands on numcodecs
+    names = {
+        "skimage": "scikit-image",
+        "yaml": "pyyaml",
+        "numcodecs": "zarr",
+    }  # zarr stands on numcodecs
     assert {names.get(name, name.lower()) for name in needed} <= listed
     assert not listed & {*options, "pyqt5", "pyqt6", "pyside2", "pyside6"}
 
@@ -107,7 +131,9 @@ assert function is napari_spatimeinr.{name} is again is {name}
 @pytest.mark.parametrize("order", [DOUBLE, DOUBLE[::-1]])
 def test_functions_keep_their_names_when_imported_in_any_order(order: tuple[str, ...]) -> None:
     imports = "\n".join(f"import napari_spatimeinr.{name}" for name in order)
-    shown = python(f"{imports}\nprint(*(type(getattr(napari_spatimeinr, n)).__name__ for n in {DOUBLE}))")
+    shown = python(
+        f"{imports}\nprint(*(type(getattr(napari_spatimeinr, n)).__name__ for n in {DOUBLE}))"
+    )
     assert shown == "function function function"
 
 
@@ -125,7 +151,9 @@ def test_the_manifest_is_valid() -> None:
     manifest = PluginManifest.from_file(resources.files(napari_spatimeinr) / "napari.yaml")
     assert manifest.name == "napari-spatimeinr"
     assert manifest.display_name == "SpatimeINR"
-    assert [sample.display_name for sample in manifest.contributions.sample_data or []] == ["Moving membranes"]
+    assert [sample.display_name for sample in manifest.contributions.sample_data or []] == [
+        "Moving membranes"
+    ]
 
 
 def test_the_manifest_at_the_top_is_the_one_in_the_package() -> None:

@@ -49,7 +49,9 @@ def test_motion_is_the_percentile_it_says():
         speeds = []
         for k in range(3):
             on = truth.labels(60.0 * k, z, y, x) > 0
-            moved = truth.displacement(60.0 * k, 60.0 * (k + 1), z, y, x)[on] / np.array(SPACING[1:])
+            moved = truth.displacement(60.0 * k, 60.0 * (k + 1), z, y, x)[on] / np.array(
+                SPACING[1:]
+            )
             speeds.append(np.linalg.norm(moved, axis=-1))
         assert np.percentile(np.concatenate(speeds), 95) == pytest.approx(motion, rel=0.25)
 
@@ -63,7 +65,10 @@ def test_without_motion_nothing_moves():
 def test_accelerating_cells_move_farther_later():
     def path(accelerate: float) -> float:
         _, truth = phantom((6, 8, 24, 24), motion=3, accelerate=accelerate, **CLEAN)
-        first, last = (np.linalg.norm(truth.centres(b) - truth.centres(a)) for a, b in ((0.0, 60.0), (240.0, 300.0)))
+        first, last = (
+            np.linalg.norm(truth.centres(b) - truth.centres(a))
+            for a, b in ((0.0, 60.0), (240.0, 300.0))
+        )
         return last / first
 
     assert path(0.5) != pytest.approx(path(0.0), rel=0.05)
@@ -73,8 +78,13 @@ def test_dividing_cells_add_cells():
     volume, truth = phantom((6, 12, 32, 32), kind="nuclei", divide=2, motion=1, **CLEAN)
     _, plain = phantom((6, 12, 32, 32), kind="nuclei", divide=0, motion=1, **CLEAN)
     assert len(truth.centres(0.0)) == len(plain.centres(0.0)) + 2
-    mothers = [truth.partner[i] for i in np.flatnonzero(truth.partner != np.arange(len(truth.partner)))]
-    apart = [np.linalg.norm(truth.centres(300.0)[-2 + n] - truth.centres(300.0)[m]) for n, m in enumerate(mothers)]
+    mothers = [
+        truth.partner[i] for i in np.flatnonzero(truth.partner != np.arange(len(truth.partner)))
+    ]
+    apart = [
+        np.linalg.norm(truth.centres(300.0)[-2 + n] - truth.centres(300.0)[m])
+        for n, m in enumerate(mothers)
+    ]
     assert min(apart) > 1.0
     assert np.isfinite(volume.data).all()
 
@@ -109,7 +119,15 @@ def test_any_size_is_legal(shape, kind):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"kind": "cubes"}, {"bleach": 1.0}, {"bleach": -0.1}, {"photons": -1}, {"motion": -2}, {"psf": (-1, 0, 0)}, {"read": -0.1}],
+    [
+        {"kind": "cubes"},
+        {"bleach": 1.0},
+        {"bleach": -0.1},
+        {"photons": -1},
+        {"motion": -2},
+        {"psf": (-1, 0, 0)},
+        {"read": -0.1},
+    ],
 )
 def test_impossible_phantoms_are_refused(wrong):
     with pytest.raises(InputError):

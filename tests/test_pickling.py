@@ -1,4 +1,6 @@
-"""Fields and lazy renderings in other processes: by reference to the model's file, else by value; tokens for dask."""
+"""Fields and lazy renderings in other processes: by reference to the model's file, else by value;
+tokens for dask.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,13 @@ HOW = {"time_scale": 2, "scale_z": 1.5, "dtype": "source"}
 def field() -> Field:
     data = (phantom((3, 6, 9, 10), motion=1.0)[0].data * 90 + 20).clip(0, 127).astype("u2")
     return fit(
-        Volume(data, (3.0, 1.0, 0.5, 0.5), (1.0, 2.0, 3.0, 4.0), ("s", "um"), metadata={"a": (1, np.eye(2))}),
+        Volume(
+            data,
+            (3.0, 1.0, 0.5, 0.5),
+            (1.0, 2.0, 3.0, 4.0),
+            ("s", "um"),
+            metadata={"a": (1, np.eye(2))},
+        ),
         config=CONFIG,
         device="cpu",
     )
@@ -42,7 +50,15 @@ def whole(field) -> np.ndarray:
 
 @pytest.fixture
 def loaded(field, tmp_path) -> Field:
-    unsaved = Field(field.volume, field.network, field.levels, field.config, field.device, "linear", field.provenance)
+    unsaved = Field(
+        field.volume,
+        field.network,
+        field.levels,
+        field.config,
+        field.device,
+        "linear",
+        field.provenance,
+    )
     return load(unsaved.save(tmp_path / "a.spatimeinr"), device="cpu")
 
 
@@ -55,7 +71,15 @@ def test_a_saved_model_is_pickled_as_a_reference_and_any_other_by_value(field, l
 
 
 def test_saving_makes_a_field_a_reference(field, whole, tmp_path):
-    other = Field(field.volume, field.network, field.levels, field.config, field.device, "linear", field.provenance)
+    other = Field(
+        field.volume,
+        field.network,
+        field.levels,
+        field.config,
+        field.device,
+        "linear",
+        field.provenance,
+    )
     other.save(tmp_path / "b.spatimeinr")
     text = pickle.dumps(other.lazy(**HOW))
     assert len(text) < 2000 and np.array_equal(np.asarray(pickle.loads(text)), whole)
@@ -65,14 +89,19 @@ def test_a_changed_model_file_is_no_reference(loaded, whole, tmp_path):
     text = pickle.dumps(loaded)
     (tmp_path / "other").write_bytes(b"x" * 10)
     (tmp_path / "other").replace(tmp_path / "a.spatimeinr")
-    assert np.array_equal(np.asarray(pickle.loads(pickle.dumps(loaded)).lazy(**HOW)), whole)  # what was opened is still there
+    assert np.array_equal(
+        np.asarray(pickle.loads(pickle.dumps(loaded)).lazy(**HOW)), whole
+    )  # what was opened is still there
     with pytest.raises(FormatError, match="gone or was changed"):
         pickle.loads(text)
 
 
 def test_copies_and_unpickled_fields_are_fields_of_their_own(field, loaded, whole):
     text = pickle.dumps(loaded)
-    for one, other in ((copy.deepcopy(loaded), copy.deepcopy(loaded)), (pickle.loads(text), pickle.loads(text))):
+    for one, other in (
+        (copy.deepcopy(loaded), copy.deepcopy(loaded)),
+        (pickle.loads(text), pickle.loads(text)),
+    ):
         assert one is not other
         one.provenance["chosen"]["motion"] = "changed"
         one.volume.metadata["name"] = "changed"
@@ -98,13 +127,20 @@ def test_what_is_changed_after_a_model_was_saved_or_loaded_is_pickled(field, loa
         assert len(pickle.dumps(model)) < 1000
         model.network.decoder.layers[-1].bias.data[0] += 1
         again = pickle.loads(pickle.dumps(model))
-        assert torch.equal(again.network.decoder.layers[-1].bias, model.network.decoder.layers[-1].bias)
+        assert torch.equal(
+            again.network.decoder.layers[-1].bias, model.network.decoder.layers[-1].bias
+        )
 
 
 def test_equal_fits_have_one_token_however_long_they_took(field):
     provenance = field.provenance | {"seconds": 99.0, "peak_memory_bytes": 1, "threads": [7]}
-    other = Field(field.volume, field.network, field.levels, field.config, field.device, "linear", provenance)
-    assert other.describe() != field.describe() and other.__dask_tokenize__() == field.__dask_tokenize__()
+    other = Field(
+        field.volume, field.network, field.levels, field.config, field.device, "linear", provenance
+    )
+    assert (
+        other.describe() != field.describe()
+        and other.__dask_tokenize__() == field.__dask_tokenize__()
+    )
 
 
 @pytest.mark.parametrize("what", ["intensity", "disagreement"])
@@ -137,10 +173,14 @@ def test_dask_tells_renderings_apart_by_model_grid_and_type(field, loaded):
     assert {tokenize(array) for array in same} == {tokenize(lazy)}
     network = field.network.copy()
     network.decoder.layers[-1].bias.data[0] += 1e-3
-    other_model = Field(field.volume, network, field.levels, field.config, field.device, "linear", field.provenance)
+    other_model = Field(
+        field.volume, network, field.levels, field.config, field.device, "linear", field.provenance
+    )
     data = field.volume.data.copy()
     data[1, 2, 3, 4] += 1
-    other_data = Field(field.volume.like(data, field.grid), field.network, field.levels, field.config, field.device)
+    other_data = Field(
+        field.volume.like(data, field.grid), field.network, field.levels, field.config, field.device
+    )
     others = [
         field.lazy(time_scale=2, scale_z=1.5),
         field.lazy(**HOW, roi=(None, (0, 5), None, None)),

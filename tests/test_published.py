@@ -1,4 +1,6 @@
-"""The published method, repaired: what it computes, its configuration, its commands, and its place beside the default model."""
+"""The published method, repaired: what it computes, its configuration, its commands, and its place
+beside the default model.
+"""
 
 from __future__ import annotations
 
@@ -71,14 +73,22 @@ def test_jitter_is_stratified_covers_the_box_and_has_mean_zero(samples: int, see
     assert points.shape == (400, samples, 4) and float(points.abs().max()) <= 1
     inside = ((points + 1) / 2 * samples).sort(1).values - torch.arange(samples)[None, :, None]
     assert float(inside.min()) > -1e-4 and float(inside.max()) < 1 + 1e-4
-    assert float(points.mean((0, 1)).abs().max()) < 5 / (samples * np.sqrt(3 * 400 * samples)) + 1e-6
-    assert float(points.amax((0, 1)).min()) > 1 - 0.1 and float(points.amin((0, 1)).max()) < -1 + 0.1
+    assert (
+        float(points.mean((0, 1)).abs().max()) < 5 / (samples * np.sqrt(3 * 400 * samples)) + 1e-6
+    )
+    assert (
+        float(points.amax((0, 1)).min()) > 1 - 0.1 and float(points.amin((0, 1)).max()) < -1 + 0.1
+    )
 
 
 @pytest.mark.parametrize("samples", [1, 3, 5, 16, 33])
 def test_outputs_are_sampled_at_distinct_radii_around_the_centre(samples: int) -> None:
     points = fixed(samples)
-    assert points.shape == (samples, 4) and torch.equal(points, fixed(samples)) and float(points.abs().max()) <= 1
+    assert (
+        points.shape == (samples, 4)
+        and torch.equal(points, fixed(samples))
+        and float(points.abs().max()) <= 1
+    )
     assert torch.allclose(points.mean(0), torch.zeros(4), atol=1e-6)
     radii = points.norm(dim=1).sort().values
     assert samples == 1 or float(radii.diff().min()) > 0
@@ -99,7 +109,11 @@ def test_added_samples_lie_where_the_weights_are() -> None:
     density = torch.where(points.norm(dim=-1) < 0.9, 80.0, 0.0)
     order, weight = weights(points, density)
     added = important(points, order, weight, torch.linspace(0.05, 0.9, 5).expand(50, -1))
-    assert added.shape == (50, 5, 4) and float(added.abs().max()) <= 1 and bool(torch.isfinite(added).all())
+    assert (
+        added.shape == (50, 5, 4)
+        and float(added.abs().max()) <= 1
+        and bool(torch.isfinite(added).all())
+    )
     inner = points.norm(dim=-1).sort(1).values[:, 0]
     assert float((added.norm(dim=-1) <= inner[:, None] + 0.7).float().mean()) > 0.9
 
@@ -109,7 +123,9 @@ def test_the_encoding_is_that_of_the_paper() -> None:
     x = torch.rand(3, 4)
     out = encoded(x, options)
     assert out.shape == (3, 92) and torch.equal(out[:, :4], x)
-    assert torch.allclose(out[:, 4:8], torch.sin(np.pi * x)) and torch.allclose(out[:, 48:52], torch.cos(np.pi * x), atol=1e-6)
+    assert torch.allclose(out[:, 4:8], torch.sin(np.pi * x)) and torch.allclose(
+        out[:, 48:52], torch.cos(np.pi * x), atol=1e-6
+    )
 
 
 # -- the model --------------------------------------------------------------------------------
@@ -132,8 +148,12 @@ def test_a_constant_value_comes_out_exactly() -> None:
         model.mlp.last.weight[0].zero_()
         model.mlp.last.bias[0] = 0.37
     points = torch.rand(40, 4) * torch.tensor([2.0, 5, 7, 7])
-    coarse, fine = model.cells(points, torch.full((4,), 0.5), fixed(4).expand(40, -1, -1), torch.rand(40, 2))
-    assert torch.allclose(coarse, torch.tensor(0.37), atol=1e-6) and torch.allclose(fine, torch.tensor(0.37), atol=1e-6)
+    coarse, fine = model.cells(
+        points, torch.full((4,), 0.5), fixed(4).expand(40, -1, -1), torch.rand(40, 2)
+    )
+    assert torch.allclose(coarse, torch.tensor(0.37), atol=1e-6) and torch.allclose(
+        fine, torch.tensor(0.37), atol=1e-6
+    )
 
 
 def test_gradients_are_those_of_differences() -> None:
@@ -198,14 +218,20 @@ def test_any_size_is_degraded_and_restored_to_itself(z: int, y: int, x: int, fac
 def test_every_voxel_is_a_target_once_in_a_round(recording: Volume) -> None:
     from napari_spatimeinr.model.frames import Frames, Levels
 
-    frames = Frames(np.asarray(recording.data), Levels(0.0, 1.0, (1.0,) * recording.shape[0]), torch.device("cpu"))
+    frames = Frames(
+        np.asarray(recording.data),
+        Levels(0.0, 1.0, (1.0,) * recording.shape[0]),
+        torch.device("cpu"),
+    )
     total = int(np.prod(recording.shape))
     for shuffle in (True, False):
         seen, batches = [], cells(frames, 1000, shuffle, torch.Generator().manual_seed(0))
         while sum(map(len, seen)) < total:
             points, values = next(batches)
             t, z, y, x = points.long().T
-            assert torch.allclose(values, torch.from_numpy(np.asarray(recording.data)[t, z, y, x]).float())
+            assert torch.allclose(
+                values, torch.from_numpy(np.asarray(recording.data)[t, z, y, x]).float()
+            )
             seen.append(points)
         assert len(torch.cat(seen).unique(dim=0)) == total == len(torch.cat(seen))
 
@@ -213,8 +239,12 @@ def test_every_voxel_is_a_target_once_in_a_round(recording: Volume) -> None:
 def test_the_learning_rate_warms_up_and_decays() -> None:
     options = PublishedOptions()
     rates = [learning_rate(options, s / 20_000) for s in range(0, 20_001, 100)]
-    assert rates[0] == pytest.approx(0.01 * 5e-4) and max(rates) == rates[10] == pytest.approx(5e-4 * 0.01 ** (1 / 50))
-    assert rates[-1] == pytest.approx(5e-4 * 0.01 ** (20 / 50)) and rates[10:] == sorted(rates[10:], reverse=True)
+    assert rates[0] == pytest.approx(0.01 * 5e-4) and max(rates) == rates[10] == pytest.approx(
+        5e-4 * 0.01 ** (1 / 50)
+    )
+    assert rates[-1] == pytest.approx(5e-4 * 0.01 ** (20 / 50)) and rates[10:] == sorted(
+        rates[10:], reverse=True
+    )
 
 
 # -- the preset -------------------------------------------------------------------------------
@@ -222,8 +252,16 @@ def test_the_learning_rate_warms_up_and_decays() -> None:
 
 def test_the_preset_works_like_any_other(field: Any, recording: Volume, tmp_path: Path) -> None:
     facts = field.provenance
-    assert facts["chosen"]["published"] and not facts["chosen"]["motion"] and "published" in facts["method"]
-    assert facts["rcan"]["steps"] == 6 and facts["rcan"]["ended"] == "max_iter" and facts["mlp"]["steps"] == 12
+    assert (
+        facts["chosen"]["published"]
+        and not facts["chosen"]["motion"]
+        and "published" in facts["method"]
+    )
+    assert (
+        facts["rcan"]["steps"] == 6
+        and facts["rcan"]["ended"] == "max_iter"
+        and facts["mlp"]["steps"] == 12
+    )
     again = load(field.save(tmp_path / "m.spatimeinr"), "cpu")
     for how in ({}, {"time_scale": 2.5, "scale_z": 1.5}, {"scale": 0.5}):
         rendered = field.render(**how)
@@ -231,7 +269,9 @@ def test_the_preset_works_like_any_other(field: Any, recording: Volume, tmp_path
         np.testing.assert_array_equal(again.render(**how).data, rendered.data)
     whole, lazy = field.render(time_scale=2).data, field.lazy(time_scale=2)
     np.testing.assert_allclose(lazy[3, 2, 4:9], whole[3, 2, 4:9], atol=1e-5)
-    np.testing.assert_array_equal(field.lazy(time_scale=2, keep_acquired=True)[2], recording.data[1])
+    np.testing.assert_array_equal(
+        field.lazy(time_scale=2, keep_acquired=True)[2], recording.data[1]
+    )
 
 
 def test_the_same_seed_gives_the_same_model(field: Any, recording: Volume) -> None:
@@ -249,49 +289,81 @@ def test_frames_are_reproduced_at_their_own_time_whatever_the_scale() -> None:
         lazy = field.lazy(time_scale=scale)
         for k, acquired in enumerate(lazy.acquired):
             if acquired is not None:
-                assert psnr((np.asarray(lazy[k]) - data.min()) / np.ptp(data), scaled[acquired]) > 28
-                others = [psnr((np.asarray(lazy[k]) - data.min()) / np.ptp(data), scaled[i]) for i in range(4) if i != acquired]
+                assert (
+                    psnr((np.asarray(lazy[k]) - data.min()) / np.ptp(data), scaled[acquired]) > 28
+                )
+                others = [
+                    psnr((np.asarray(lazy[k]) - data.min()) / np.ptp(data), scaled[i])
+                    for i in range(4)
+                    if i != acquired
+                ]
                 assert max(others) < 26
 
 
 def test_noise_and_odd_sizes_reach_the_second_stage() -> None:
     noise = np.random.default_rng(0).standard_normal((3, 5, 7, 9)).astype("f4")
-    field = fit(Volume(noise), "published", changed(SMALL, rcan_max_iter=2000, threshold=99), device="cpu", time_budget=6)
-    assert field.provenance["rcan"]["ended"] in ("plateau", "budget") and field.provenance["mlp"]["steps"] > 0
+    field = fit(
+        Volume(noise),
+        "published",
+        changed(SMALL, rcan_max_iter=2000, threshold=99),
+        device="cpu",
+        time_budget=6,
+    )
+    assert (
+        field.provenance["rcan"]["ended"] in ("plateau", "budget")
+        and field.provenance["mlp"]["steps"] > 0
+    )
     assert field.render(scale=2).shape == (3, 10, 14, 18)
 
 
 @pytest.mark.parametrize("shape", [(1, 5, 8, 9), (3, 1, 9, 8), (2, 3, 4, 5)])
 def test_single_frames_and_planes(shape: tuple[int, ...]) -> None:
     data = np.random.default_rng(0).random(shape).astype("f4")
-    assert np.isfinite(fit(Volume(data), "published", SMALL, device="cpu").render(time_scale=2, scale_yx=1.5).data).all()
+    assert np.isfinite(
+        fit(Volume(data), "published", SMALL, device="cpu").render(time_scale=2, scale_yx=1.5).data
+    ).all()
 
 
 def test_a_threshold_that_is_reached_ends_the_latents(recording: Volume) -> None:
     field = fit(recording, "published", changed(SMALL, threshold=3.0), device="cpu")
-    assert field.provenance["rcan"] == {"steps": 1, "psnr": field.provenance["rcan"]["psnr"], "ended": "threshold"}
+    assert field.provenance["rcan"] == {
+        "steps": 1,
+        "psnr": field.provenance["rcan"]["psnr"],
+        "ended": "threshold",
+    }
     assert field.provenance["rcan"]["psnr"] >= 3
 
 
 def test_parts_can_be_switched_off_and_evaluated(recording: Volume) -> None:
-    report = evaluate(recording, "time", 2, "published", SMALL, "cpu", baselines=("linear",), ablate=True)
+    report = evaluate(
+        recording, "time", 2, "published", SMALL, "cpu", baselines=("linear",), ablate=True
+    )
     wanted = {"spatimeinr", "linear", "without latents", "without cycle", "without 4D rendering"}
     assert wanted <= set(report.methods) and "without motion" not in report.methods
     assert all(np.isfinite(report.methods[name]["psnr"]) for name in wanted)
 
 
-def test_it_can_be_stopped_at_any_time_and_resumed(recording: Volume, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_can_be_stopped_at_any_time_and_resumed(
+    recording: Volume, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("napari_spatimeinr.training.job.SNAPSHOT_EVERY", 0.0)
     latest = None
     for state in fit_steps(recording, "published", SMALL, device="cpu"):
         if state.field is not None:
             latest = state.field
             assert np.isfinite(latest.lazy(time_scale=2)[1, 2]).all()
-        if state.stage == "rendering cells" and latest is not None and latest.provenance["mlp"]["steps"] == 5:
+        if (
+            state.stage == "rendering cells"
+            and latest is not None
+            and latest.provenance["mlp"]["steps"] == 5
+        ):
             break
     assert latest is not None
     done = fit(recording, "published", SMALL, device="cpu", resume=latest)
-    assert done.provenance["mlp"]["steps"] == 12 and done.provenance["rcan"] == latest.provenance["rcan"]
+    assert (
+        done.provenance["mlp"]["steps"] == 12
+        and done.provenance["rcan"] == latest.provenance["rcan"]
+    )
 
 
 # -- configuration ----------------------------------------------------------------------------
@@ -331,8 +403,18 @@ def test_what_does_not_fit_is_refused(change: dict[str, Any], words: str) -> Non
 def test_channels_that_are_not_those_of_the_data_are_refused(recording: Volume, name: str) -> None:
     count = recording.shape[0]
     with pytest.raises(ConfigError, match=f"{name} is {count + 1}.*{count} time points"):
-        fit(recording, "published", changed(SMALL, rcan={**SMALL["rcan"], name: count + 1}), device="cpu")
-    fit(recording, "published", changed(SMALL, max_iter=1, rcan={**SMALL["rcan"], name: count}), device="cpu")
+        fit(
+            recording,
+            "published",
+            changed(SMALL, rcan={**SMALL["rcan"], name: count + 1}),
+            device="cpu",
+        )
+    fit(
+        recording,
+        "published",
+        changed(SMALL, max_iter=1, rcan={**SMALL["rcan"], name: count}),
+        device="cpu",
+    )
 
 
 # -- commands ---------------------------------------------------------------------------------
@@ -349,15 +431,29 @@ def folder(tmp_path: Path, recording: Volume) -> Path:
     return tmp_path
 
 
-def test_train_and_infer_leave_the_published_files(folder: Path, recording: Volume, capsys: pytest.CaptureFixture[str]) -> None:
-    options = ("--config", folder / "c.yaml", "--save_path", folder / "run", "--file", folder / "data.nii.gz", "--device", "cpu")
+def test_train_and_infer_leave_the_published_files(
+    folder: Path, recording: Volume, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = (
+        "--config",
+        folder / "c.yaml",
+        "--save_path",
+        folder / "run",
+        "--file",
+        folder / "data.nii.gz",
+        "--device",
+        "cpu",
+    )
     assert app([str(a) for a in ("train", *options, "--json")], standalone_mode=False) in (None, 0)
     facts = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert facts["steps"] == 12 and facts["rcan"]["steps"] == 6
     current = torch.load(folder / "run" / "current.pth", weights_only=True)
     latents = torch.load(folder / "run" / "latent_code.pt", weights_only=True)
     assert current["weights"] and set(latents) == {"published.features", "published.heads"}
-    app([str(a) for a in ("infer", *options, "--scale", 1.5, "--scale_z", 2.5, "--scaleT", 2)], standalone_mode=False)
+    app(
+        [str(a) for a in ("infer", *options, "--scale", 1.5, "--scale_z", 2.5, "--scaleT", 2)],
+        standalone_mode=False,
+    )
     image = nibabel.load(folder / "run" / "output.nii.gz")
     t, z, y, x = recording.shape
     assert image.shape == (int(1.5 * x + 0.5), int(1.5 * y + 0.5), int(2.5 * z + 0.5), 2 * t - 1)
@@ -384,21 +480,34 @@ def test_train_goes_on_where_it_was_and_refuses_what_does_not_belong(
     assert "other options" in capsys.readouterr().err
     Volume(np.asarray(recording.data) + 1, recording.spacing).save(folder / "b.nii")
     for command in ("train", "infer"):
-        arguments = (command, *base[1:], "--config", folder / "short.yaml", "--file", folder / "b.nii")
+        arguments = (
+            command,
+            *base[1:],
+            "--config",
+            folder / "short.yaml",
+            "--file",
+            folder / "b.nii",
+        )
         assert run(*arguments) == 1
         assert "another recording" in capsys.readouterr().err
 
 
-def test_what_is_missing_or_damaged_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_missing_or_damaged_is_told(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     config = ("--config", folder / "c.yaml", "--device", "cpu")
     assert run("train", *config, "--file", folder / "data.nii.gz") == 2
     assert "--save_path" in capsys.readouterr().err
-    assert run("infer", *config, "--file", folder / "data.nii.gz", "--save_path", folder / "none") == 1
+    assert (
+        run("infer", *config, "--file", folder / "data.nii.gz", "--save_path", folder / "none") == 1
+    )
     assert "spatimeinr train" in capsys.readouterr().err
     (folder / "bad").mkdir()
     for name in ("current.pth", "latent_code.pt"):
         (folder / "bad" / name).write_bytes(b"rubbish")
-    assert run("infer", *config, "--file", folder / "data.nii.gz", "--save_path", folder / "bad") == 1
+    assert (
+        run("infer", *config, "--file", folder / "data.nii.gz", "--save_path", folder / "bad") == 1
+    )
     told = capsys.readouterr().err
     assert "damaged" in told and len(told.strip().splitlines()) == 1
 
@@ -438,28 +547,38 @@ def test_the_latents_are_trained_where_they_are_used(shape: tuple[int, int, int,
         before = model.heads.clone()
         model.keep_features(coarse)
         scale = float((model.heads / before).mean())
-        grid = torch.stack(torch.meshgrid(*(torch.arange(n) for n in shape), indexing="ij"), -1).reshape(-1, 4)
+        grid = torch.stack(
+            torch.meshgrid(*(torch.arange(n) for n in shape), indexing="ij"), -1
+        ).reshape(-1, 4)
         latents = model.latents(grid.float()) / scale
         place = [grid[:, 1 + axis] % f for axis, f in enumerate(model.factors)]
         number = (place[0] * model.factors[1] + place[1]) * model.factors[2] + place[2]
         value = (latents * model.up.weight[number]).sum(1) + model.up.bias[number]
-        spread = torch.stack([torch.einsum("lf,nfzyx->nlzyx", head, model.features).std() for head in model.heads]).mean()
+        spread = torch.stack(
+            [torch.einsum("lf,nfzyx->nlzyx", head, model.features).std() for head in model.heads]
+        ).mean()
     assert made.shape == shape and torch.allclose(value.view(shape), made, atol=1e-4)
     assert float(spread) == pytest.approx(SPREAD, rel=1e-3)
 
 
-def test_cells_in_parts_are_the_cells_as_a_whole(field: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cells_in_parts_are_the_cells_as_a_whole(
+    field: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole = np.asarray(field.lazy(time_scale=2)[1])
     monkeypatch.setattr(implicit, "CACHED", 40)
     assert field.network.published.at_once() == 40 // 6
-    assert np.allclose(np.asarray(field.lazy(time_scale=2)[1]), whole, atol=1e-4 * float(np.ptp(whole)))
+    assert np.allclose(
+        np.asarray(field.lazy(time_scale=2)[1]), whole, atol=1e-4 * float(np.ptp(whole))
+    )
 
 
 def test_a_short_budget_makes_small_steps_and_says_so(recording: Volume) -> None:
     many = changed(SMALL, max_iter=1_000_000, dataset={"train": {"bsize": 4096}})
     facts = fit(recording, "published", many, device="cpu", time_budget=3).provenance["mlp"]
     assert facts["cells"] == 256 and facts["ended"] == "budget" and facts["steps"] > 0
-    facts = fit(recording, "published", changed(SMALL, max_iter=4), device="cpu", time_budget=100).provenance["mlp"]
+    facts = fit(
+        recording, "published", changed(SMALL, max_iter=4), device="cpu", time_budget=100
+    ).provenance["mlp"]
     assert facts == {"steps": 4, "cells": 64, "ended": "max_iter"}
 
 
@@ -481,12 +600,23 @@ def test_hypercubes_open_late_and_a_fit_stopped_before_renders_as_it_was_trained
     assert early is not None
     early.save(tmp_path / "early.spatimeinr")
     again = load(tmp_path / "early.spatimeinr")
-    assert again.network.published.is_point() and again.network.published.at_once() == implicit.CACHED
-    assert np.allclose(np.asarray(again.lazy()[0]), np.asarray(early.lazy()[0]), rtol=1e-3, atol=1e-3)
+    assert (
+        again.network.published.is_point() and again.network.published.at_once() == implicit.CACHED
+    )
+    assert np.allclose(
+        np.asarray(again.lazy()[0]), np.asarray(early.lazy()[0]), rtol=1e-3, atol=1e-3
+    )
     late = fit(recording, "published", SMALL, device="cpu", seed=1, resume=again)
     assert late.provenance["mlp"]["steps"] == 12 and not late.network.published.is_point()
-    always = fit(recording, "published", changed(SMALL, closed_share=0.0, max_iter=2), device="cpu").network.published
-    never = fit(recording, "published", changed(SMALL, max_iter=2, render={"hypercube": False}), device="cpu").network.published
+    always = fit(
+        recording, "published", changed(SMALL, closed_share=0.0, max_iter=2), device="cpu"
+    ).network.published
+    never = fit(
+        recording,
+        "published",
+        changed(SMALL, max_iter=2, render={"hypercube": False}),
+        device="cpu",
+    ).network.published
     assert not always.is_point() and never.is_point()
 
 
@@ -494,7 +624,11 @@ def test_samples_stand_for_shells_of_which_none_outweighs_the_others() -> None:
     offsets = fixed(16)[None]
     radius = offsets.norm(dim=-1).sort(1).values
     edges = shells(radius)
-    assert edges.shape == (1, 17) and bool((edges[:, :-1] <= radius).all()) and bool((edges[:, 1:] >= radius).all())
+    assert (
+        edges.shape == (1, 17)
+        and bool((edges[:, :-1] <= radius).all())
+        and bool((edges[:, 1:] >= radius).all())
+    )
     _, weight = weights(offsets, torch.full((1, 16), 0.7))
     assert float(weight.max()) < 0.25 and float(weight.sum()) == pytest.approx(1, abs=1e-5)
     assert shells(torch.tensor([[0.0]])).diff().item() == 1.0

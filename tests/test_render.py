@@ -30,7 +30,12 @@ SHAPE = (4, 9, 17, 20)
 @pytest.fixture(scope="module")
 def volume() -> Volume:
     data, _ = phantom(SHAPE, motion=2.0, seed=5)
-    return Volume(np.clip(np.rint(data.data * 400 + 100), 0, 65535).astype(np.uint16), SPACING, ORIGIN, metadata={"name": "x"})
+    return Volume(
+        np.clip(np.rint(data.data * 400 + 100), 0, 65535).astype(np.uint16),
+        SPACING,
+        ORIGIN,
+        metadata={"name": "x"},
+    )
 
 
 @pytest.fixture(scope="module")
@@ -48,20 +53,34 @@ def plain(volume) -> Field:
 
 def fresh(field: Field) -> Field:
     """The same model with empty caches."""
-    return Field(field.volume, field.network, field.levels, field.config, field.device, field.interpolation, field.provenance)
+    return Field(
+        field.volume,
+        field.network,
+        field.levels,
+        field.config,
+        field.device,
+        field.interpolation,
+        field.provenance,
+    )
 
 
 # -- grids ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("scale", "frames"), [(1, 4), (2, 7), (2.5, 8), (0.5, 2), (0.4, 2), (1 / 3, 2), (0.1, 1), (10, 31)])
+@pytest.mark.parametrize(
+    ("scale", "frames"),
+    [(1, 4), (2, 7), (2.5, 8), (0.5, 2), (0.4, 2), (1 / 3, 2), (0.1, 1), (10, 31)],
+)
 def test_time_scales(field, scale, frames):
     rendered = field.lazy(time_scale=scale)
     assert rendered.shape == (frames, *SHAPE[1:])
     np.testing.assert_allclose(rendered.grid.coordinates(0), 100 + 30 / scale * np.arange(frames))
     assert rendered.grid.spacing == pytest.approx((30 / scale, *SPACING[1:]))
     assert rendered.acquired[0] == 0
-    assert rendered.acquired == [round(i / scale) if abs(i / scale - round(i / scale)) < 1e-9 else None for i in range(frames)]
+    assert rendered.acquired == [
+        round(i / scale) if abs(i / scale - round(i / scale)) < 1e-9 else None
+        for i in range(frames)
+    ]
 
 
 def test_space_scales_keep_the_extent(field):
@@ -141,7 +160,15 @@ def test_impossible_grids(field, wrong):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"time_scale": 1e12}, {"scale": 1e12}, {"scale_z": 1e12}, {"voxel": 1e-12}, {"dt": 1e-12}, {"scale": 20_000}]
+    "wrong",
+    [
+        {"time_scale": 1e12},
+        {"scale": 1e12},
+        {"scale_z": 1e12},
+        {"voxel": 1e-12},
+        {"dt": 1e-12},
+        {"scale": 20_000},
+    ],
 )
 def test_absurd_sizes_are_named(field, wrong):
     with pytest.raises(GridError, match=r"would (make|have) \d"):
@@ -185,7 +212,11 @@ def test_larger_cells_are_averages_unless_switched_off(volume):
     contrast = np.ptp(raw)
     out = fit(small, config=off, device="cpu").render(scale_yx=0.5).data
     np.testing.assert_allclose(out, mean, atol=2e-3 * contrast)
-    sampled = fit(small, config={**off, "render": {"hypercube": False}}, device="cpu").render(scale_yx=0.5).data
+    sampled = (
+        fit(small, config={**off, "render": {"hypercube": False}}, device="cpu")
+        .render(scale_yx=0.5)
+        .data
+    )
     assert np.abs(sampled - mean).max() > 0.02 * contrast
 
 
@@ -201,11 +232,15 @@ def test_a_cell_larger_than_the_recording_is_the_mean_of_what_exists(volume, axe
     assert out.shape == expected.shape
     np.testing.assert_allclose(out, expected, atol=2e-3 * np.ptp(volume.data))
     flat = Volume(np.full(SHAPE, 100, np.uint16), SPACING, ORIGIN)
-    np.testing.assert_allclose(fit(flat, config=PLAIN, device="cpu").render(voxel=voxel).data, 100, rtol=1e-6)
+    np.testing.assert_allclose(
+        fit(flat, config=PLAIN, device="cpu").render(voxel=voxel).data, 100, rtol=1e-6
+    )
 
 
 @pytest.mark.parametrize("factor", [1.5, 40, 1e9])
-def test_a_cell_larger_than_the_recording_takes_no_more_samples_than_it_has_voxels(field, monkeypatch, factor):
+def test_a_cell_larger_than_the_recording_takes_no_more_samples_than_it_has_voxels(
+    field, monkeypatch, factor
+):
     counted: list[int] = []
     whole = rendering.Renderer._value
 
@@ -241,15 +276,29 @@ def test_acquired_frames_are_kept_bit_for_bit(field, volume):
     assert out.dtype == np.uint16
     assert rendered.acquired == [0, None, None, None, None, 2, None, None]
     assert np.array_equal(out[0], volume.data[0]) and np.array_equal(out[5], volume.data[2])
-    assert not np.array_equal(np.asarray(field.lazy(time_scale=2.5, dtype="source"))[5], volume.data[2])
-    part = field.lazy(time_scale=2, keep_acquired=True, dtype="source", roi=((1, 4), (2, 8), (3, 9), None))
+    assert not np.array_equal(
+        np.asarray(field.lazy(time_scale=2.5, dtype="source"))[5], volume.data[2]
+    )
+    part = field.lazy(
+        time_scale=2, keep_acquired=True, dtype="source", roi=((1, 4), (2, 8), (3, 9), None)
+    )
     assert np.array_equal(part[2, ::-1, 1:4, 5], volume.data[2, 2:8, 3:9][::-1, 1:4, 5])
-    assert np.array_equal(field.render(times=[130.0 + 1e-6], keep_acquired=True, dtype="source").data[0], volume.data[1])
+    assert np.array_equal(
+        field.render(times=[130.0 + 1e-6], keep_acquired=True, dtype="source").data[0],
+        volume.data[1],
+    )
     assert np.array_equal(field.render(keep_acquired=True).data, volume.data.astype(np.float32))
 
 
 @pytest.mark.parametrize(
-    "other", [{"scale": 2}, {"scale_z": 0.5}, {"isotropic": True}, {"voxel": (1.0, 0.4, 0.4)}, {"voxel": (1.0, 0.4, 0.499999)}]
+    "other",
+    [
+        {"scale": 2},
+        {"scale_z": 0.5},
+        {"isotropic": True},
+        {"voxel": (1.0, 0.4, 0.4)},
+        {"voxel": (1.0, 0.4, 0.499999)},
+    ],
 )
 def test_acquired_frames_cannot_be_kept_on_another_grid(field, other):
     with pytest.raises(GridError, match="bit for bit"):
@@ -257,7 +306,9 @@ def test_acquired_frames_cannot_be_kept_on_another_grid(field, other):
 
 
 def test_the_sources_own_voxel_is_the_same_grid(field, volume):
-    assert np.array_equal(field.render(keep_acquired=True, voxel=(1.0, 0.4, 0.5), dtype="source").data, volume.data)
+    assert np.array_equal(
+        field.render(keep_acquired=True, voxel=(1.0, 0.4, 0.5), dtype="source").data, volume.data
+    )
 
 
 def test_integers_are_rounded_and_clipped(field):
@@ -270,13 +321,17 @@ def test_integers_are_rounded_and_clipped(field):
         field.render(dtype="complex64")
 
 
-@pytest.mark.parametrize(("dtype", "low", "high"), [(np.uint8, 0, 255), (np.uint16, 0, 65535), (np.int16, -32768, 32767)])
+@pytest.mark.parametrize(
+    ("dtype", "low", "high"), [(np.uint8, 0, 255), (np.uint16, 0, 65535), (np.int16, -32768, 32767)]
+)
 def test_extremes_do_not_wrap(dtype, low, high):
     # A checkerboard at both ends of the type: the spline would overshoot between voxels.
     z, y, x = np.meshgrid(*map(np.arange, (4, 8, 8)), indexing="ij")
     data = np.where((z // 2 + y // 2 + x // 2) % 2, high, low).astype(dtype)
     volume = Volume(np.stack([data, data]))
-    field = fit(volume, config={"motion": {"enabled": False}, "latents": {"enabled": False}}, device="cpu")
+    field = fit(
+        volume, config={"motion": {"enabled": False}, "latents": {"enabled": False}}, device="cpu"
+    )
     exact = field.render(scale=3).data.astype(np.float64)
     assert exact.max() == high and exact.min() == low
     out = field.render(scale=3, dtype="source").data
@@ -331,7 +386,10 @@ def test_lazy_indexing_is_numpys(field, materialised, key):
 
 
 slices = st.builds(
-    slice, st.none() | st.integers(-25, 25), st.none() | st.integers(-25, 25), st.none() | st.integers(-4, -1) | st.integers(1, 4)
+    slice,
+    st.none() | st.integers(-25, 25),
+    st.none() | st.integers(-25, 25),
+    st.none() | st.integers(-4, -1) | st.integers(1, 4),
 )
 
 
@@ -345,7 +403,10 @@ def test_any_key_is_numpys(field, materialised, key):
     assert np.array_equal(out, expected)
 
 
-@pytest.mark.parametrize("key", [7, -8, (0, 9), np.s_[..., ...], (0, 0, 0, 0, 0), [0, 1], None, 1.5, "a", np.array([True])])
+@pytest.mark.parametrize(
+    "key",
+    [7, -8, (0, 9), np.s_[..., ...], (0, 0, 0, 0, 0), [0, 1], None, 1.5, "a", np.array([True])],
+)
 def test_keys_it_does_not_take(field, key):
     with pytest.raises(IndexError):
         field.lazy(time_scale=2)[key]
@@ -353,7 +414,12 @@ def test_keys_it_does_not_take(field, key):
 
 def test_it_looks_like_an_array(field):
     rendered = field.lazy(time_scale=2, dtype="uint16")
-    assert (rendered.shape, rendered.ndim, len(rendered), rendered.dtype) == ((7, *SHAPE[1:]), 4, 7, np.uint16)
+    assert (rendered.shape, rendered.ndim, len(rendered), rendered.dtype) == (
+        (7, *SHAPE[1:]),
+        4,
+        7,
+        np.uint16,
+    )
     assert rendered.size == 7 * 9 * 17 * 20 and rendered.nbytes == 2 * rendered.size
     assert np.asarray(rendered, dtype=np.float64).dtype == np.float64
     with pytest.raises(ValueError, match="copy"):
@@ -372,7 +438,13 @@ def test_what_is_returned_may_be_changed(field):
 def test_a_row_in_reverse_is_not_taken_for_the_row_itself(field, materialised):
     rendered = field.lazy(time_scale=2)
     # The cache keeps rows by their ends and number.
-    for key in (np.s_[1, 0:9:2], np.s_[1, 0:9:1], np.s_[1, 8::-2], np.s_[1, 0:9:8], np.s_[1, 0:9:4]):
+    for key in (
+        np.s_[1, 0:9:2],
+        np.s_[1, 0:9:1],
+        np.s_[1, 8::-2],
+        np.s_[1, 0:9:8],
+        np.s_[1, 0:9:4],
+    ):
         assert np.array_equal(rendered[key], materialised[key])
 
 
@@ -386,7 +458,9 @@ def test_threads_get_the_same_values(field, materialised):
 
 
 def test_a_tiny_cache_changes_nothing(field, materialised):
-    config = field.config.model_copy(update={"render": field.config.render.model_copy(update={"cache_bytes": 1})})
+    config = field.config.model_copy(
+        update={"render": field.config.render.model_copy(update={"cache_bytes": 1})}
+    )
     small = Field(field.volume, field.network, field.levels, config, field.device)
     assert np.array_equal(small.render(time_scale=2).data, materialised)
 
@@ -402,7 +476,9 @@ def test_a_rendering_says_where_it_comes_from(field):
     out = field.render(time_scale=2)
     said = out.metadata["spatimeinr"]
     assert said["interpolated"] == [False, True] * 3 + [False]
-    assert said["seed"] == 0 and said["chosen"]["motion"] is True and said["config"]["gate"] is False
+    assert (
+        said["seed"] == 0 and said["chosen"]["motion"] is True and said["config"]["gate"] is False
+    )
     assert out.metadata["name"] == "x" and out.metadata["source_dtype"] == "uint16"
 
 

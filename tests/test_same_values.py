@@ -1,4 +1,6 @@
-"""A voxel has the same bits whatever it is asked for with: other voxels, in any order, by any thread, with any cache."""
+"""A voxel has the same bits whatever it is asked for with: other voxels, in any order, by any
+thread, with any cache.
+"""
 
 from __future__ import annotations
 
@@ -32,11 +34,21 @@ MODELS = {
     "all parts": ("float32", {}),
     "all parts, bfloat16": ("bfloat16", {}),
     "motion": ("float32", {"latents": OFF, "axial": OFF}),
-    "latents": ("float32", {"motion": OFF, "axial": OFF, "render": {"exposure": 1.0, "samples": 2}}),
+    "latents": (
+        "float32",
+        {"motion": OFF, "axial": OFF, "render": {"exposure": 1.0, "samples": 2}},
+    ),
     "cubic": ("float32", {"motion": OFF, "latents": OFF, "axial": OFF}),
 }
-TABLE = {"edges": [[0.02, 0.05], [0.1, 0.3]], "widths": [[0.1, 0.2, 0.3], [0.2, 0.3, 0.4], [0.3, 0.4, 0.5]]}
-TIME, FINER, COARSER = {"time_scale": 2}, {"time_scale": 1.5, "scale_z": 1.6, "scale_yx": 1.3}, {"time_scale": 2, "scale": 0.6}
+TABLE = {
+    "edges": [[0.02, 0.05], [0.1, 0.3]],
+    "widths": [[0.1, 0.2, 0.3], [0.2, 0.3, 0.4], [0.3, 0.4, 0.5]],
+}
+TIME, FINER, COARSER = (
+    {"time_scale": 2},
+    {"time_scale": 1.5, "scale_z": 1.6, "scale_yx": 1.3},
+    {"time_scale": 2, "scale": 0.6},
+)
 ASKED = {
     "all parts": [("intensity", FINER), ("confidence", COARSER)],
     "all parts, bfloat16": [("intensity", TIME), ("disagreement", FINER)],
@@ -63,7 +75,15 @@ def models(volume) -> Callable[[str], Field]:
             made.network.in_plane = InPlane(2, 4, 2).requires_grad_(False)
             torch.nn.init.normal_(made.network.in_plane.lines.convolutions[-1].weight, std=0.1)
         kind = "cubic" if name == "cubic" else "linear"
-        return Field(volume, made.network, made.levels, made.config, made.device, kind, made.provenance | {"confidence": TABLE})
+        return Field(
+            volume,
+            made.network,
+            made.levels,
+            made.config,
+            made.device,
+            kind,
+            made.provenance | {"confidence": TABLE},
+        )
 
     return make
 
@@ -72,7 +92,15 @@ def fresh(field: Field, size: int = 0) -> Field:
     """The same model with empty caches of a size."""
     render = field.config.render.model_copy(update={"cache_bytes": size})
     config = field.config.model_copy(update={"render": render})
-    return Field(field.volume, field.network, field.levels, config, field.device, field.interpolation, field.provenance)
+    return Field(
+        field.volume,
+        field.network,
+        field.levels,
+        config,
+        field.device,
+        field.interpolation,
+        field.provenance,
+    )
 
 
 def check(array, whole, keys, threads: int, torch_threads: int) -> None:
@@ -87,7 +115,9 @@ def check(array, whole, keys, threads: int, torch_threads: int) -> None:
 
 
 steps = st.sampled_from([None, 1, 2, 3, 7, -1, -4])
-slices = st.builds(slice, st.none() | st.integers(-40, 40), st.none() | st.integers(-20, 150), steps)
+slices = st.builds(
+    slice, st.none() | st.integers(-40, 40), st.none() | st.integers(-20, 150), steps
+)
 axes = [st.one_of(st.integers(-n, n - 1), slices) for n in (2, 8, 4, 80)]
 keys = st.lists(st.tuples(*axes), min_size=1, max_size=3)
 
@@ -107,7 +137,14 @@ def test_any_index_gives_the_bits_of_the_whole(models, name, what, grid):
 
 
 def test_the_published_model_gives_the_same_bits_too(volume):
-    small = {"max_iter": 6, "n_samples": 4, "n_imps": 2, "len_lz": 28, "rcan_max_iter": 4, "dataset": {"train": {"bsize": 64}}}
+    small = {
+        "max_iter": 6,
+        "n_samples": 4,
+        "n_imps": 2,
+        "len_lz": 28,
+        "rcan_max_iter": 4,
+        "dataset": {"train": {"bsize": 64}},
+    }
     small |= {"rcan": {"n_resgroups": 1, "n_resblocks": 1, "n_feats": 8, "reduction": 4}}
     small |= {"model": {"netD": 3, "netW": 24, "skips": [1], "max_freq": 3}, "precision": "float32"}
     data = Volume(np.ascontiguousarray(volume.data[:, :6, :, :24]), volume.spacing)
@@ -126,7 +163,9 @@ def test_samples_do_not_depend_on_the_box_and_are_those_of_the_kernels(seed):
     box = tuple((-1, n + 2) for n in shape)
     padded = torch.nn.functional.pad(volume, (1, 2, 1, 2, 1, 2), mode="replicate")
     points = torch.rand(1, 15, 3, generator=generator) * (torch.tensor(shape) - 1)
-    points = torch.cat([points, points.round(), points.new_tensor([[[n - 1 for n in shape], [0, 0, 0]]])], 1)
+    points = torch.cat(
+        [points, points.round(), points.new_tensor([[[n - 1 for n in shape], [0, 0, 0]]])], 1
+    )
 
     def of_box(sampled):
         def sampler(some, box):
@@ -139,24 +178,37 @@ def test_samples_do_not_depend_on_the_box_and_are_those_of_the_kernels(seed):
         return cubic_in(values[:, :1], some, box)
 
     whole = in_boxes(points, shape, lambda some, _: linear_in(padded, some, box))
-    alone = torch.cat([in_boxes(points[:, i : i + 1], shape, of_box(linear_in)) for i in range(points.shape[1])], -1)
+    alone = torch.cat(
+        [in_boxes(points[:, i : i + 1], shape, of_box(linear_in)) for i in range(points.shape[1])],
+        -1,
+    )
     assert torch.equal(whole, alone)
     torch.testing.assert_close(whole, linear(volume, points)[0], atol=2e-4, rtol=0)
     whole = in_boxes(points, shape, lambda some, _: cubic_in(padded[:, :1], some, box))
-    alone = torch.cat([in_boxes(points[:, i : i + 1], shape, of_box(cubic_first)) for i in range(points.shape[1])], -1)
+    alone = torch.cat(
+        [
+            in_boxes(points[:, i : i + 1], shape, of_box(cubic_first))
+            for i in range(points.shape[1])
+        ],
+        -1,
+    )
     assert torch.equal(whole, alone)
     torch.testing.assert_close(whole, cubic(padded[:, :1], points + 1)[0], atol=2e-4, rtol=0)
 
 
 def test_points_further_apart_than_a_box_are_sampled_in_parts():
-    volume = torch.arange(1000, dtype=torch.float32)[None, None, None, None].expand(1, 1, 3, 3, 1000)
+    volume = torch.arange(1000, dtype=torch.float32)[None, None, None, None].expand(
+        1, 1, 3, 3, 1000
+    )
     points = torch.zeros(1, 200, 3)
     points[0, :, 2] = torch.linspace(0, 999, 200).flip(0)
 
     def sampled(some, box):
         assert max(b - a for a, b in box) <= 256
         index = torch.arange(*box[2]).clamp(0, 999)
-        return linear_in(volume[..., index].expand(1, 1, 3, 3, -1), some, ((0, 3), (0, 3), box[2]))[0]
+        return linear_in(volume[..., index].expand(1, 1, 3, 3, -1), some, ((0, 3), (0, 3), box[2]))[
+            0
+        ]
 
     got = in_boxes(points, (1, 1, 1000), sampled)
     torch.testing.assert_close(got, points[0, :, 2], atol=1e-2, rtol=0)

@@ -1,4 +1,6 @@
-"""Kernels: constants stay constants, voxels stay voxels, straight lines stay straight, scipy agrees."""
+"""Kernels: constants stay constants, voxels stay voxels, straight lines stay straight, scipy
+agrees.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,9 @@ def spline(volume: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def straight(volume: np.ndarray, points: np.ndarray) -> np.ndarray:
-    return linear(torch.from_numpy(volume)[None, None], torch.from_numpy(points.astype(np.float32))[None])[0, 0].numpy()
+    return linear(
+        torch.from_numpy(volume)[None, None], torch.from_numpy(points.astype(np.float32))[None]
+    )[0, 0].numpy()
 
 
 def inside(rng: np.random.Generator, shape: tuple[int, ...], n: int = 200) -> np.ndarray:
@@ -86,7 +90,9 @@ def test_scipy_agrees(shape):
     rng = np.random.default_rng(3)
     volume = rng.random(shape, dtype=np.float32)
     points = inside(rng, shape, 500)
-    np.testing.assert_allclose(straight(volume, points), ndimage.map_coordinates(volume, points.T, order=1), atol=2e-6)
+    np.testing.assert_allclose(
+        straight(volume, points), ndimage.map_coordinates(volume, points.T, order=1), atol=2e-6
+    )
     by_scipy = ndimage.map_coordinates(volume.astype(float), points.T, order=3, mode="mirror")
     np.testing.assert_allclose(spline(volume, points), by_scipy, atol=3e-3)
 
@@ -128,7 +134,9 @@ def test_resample_is_separable_linear_interpolation():
     rng = np.random.default_rng(2)
     volume = rng.random((4, 5, 6))
     axes = [rng.uniform(0, n - 1, m) for n, m in zip(volume.shape, (3, 7, 2), strict=True)]
-    out = resample(torch.from_numpy(volume)[None, None], [torch.from_numpy(a) for a in axes])[0, 0].numpy()
+    out = resample(torch.from_numpy(volume)[None, None], [torch.from_numpy(a) for a in axes])[
+        0, 0
+    ].numpy()
     grid = np.meshgrid(*axes, indexing="ij")
     np.testing.assert_allclose(out, ndimage.map_coordinates(volume, grid, order=1), atol=1e-12)
 
@@ -136,7 +144,11 @@ def test_resample_is_separable_linear_interpolation():
 def test_gaussian_is_scipys():
     volume = np.random.default_rng(4).random((12, 13, 14))
     out = gaussian(torch.from_numpy(volume)[None, None], (1.0, 0.0, 1.5))[0, 0].numpy()
-    np.testing.assert_allclose(out, ndimage.gaussian_filter(volume, (1.0, 0, 1.5), mode="mirror", radius=(3, 0, 5)), atol=1e-9)
+    np.testing.assert_allclose(
+        out,
+        ndimage.gaussian_filter(volume, (1.0, 0, 1.5), mode="mirror", radius=(3, 0, 5)),
+        atol=1e-9,
+    )
 
 
 @quick
@@ -155,13 +167,20 @@ def test_frames_beyond_their_border_are_mirrored():
 
 
 @quick
-@given(st.floats(-3, 40), st.floats(0.01, 60) | st.floats(1, 1e15), st.integers(1, 30), st.integers(1, 5))
+@given(
+    st.floats(-3, 40),
+    st.floats(0.01, 60) | st.floats(1, 1e15),
+    st.integers(1, 30),
+    st.integers(1, 5),
+)
 def test_cells_are_integrated_over_the_part_of_them_that_exists(centre, extent, n, least):
     samples = quadrature(np.array([centre, (n - 1) / 2]), extent, n, least)
     assert samples.shape[1] <= max(n, least)  # bounded by the recording, however large the cell
     middles, lengths = existing(np.array([centre, (n - 1) / 2]), extent, n)
     assert (lengths / samples.shape[1]).max() <= 1 + 1e-5
-    for at, middle, length, where in zip((centre, (n - 1) / 2), middles, lengths, samples, strict=True):
+    for at, middle, length, where in zip(
+        (centre, (n - 1) / 2), middles, lengths, samples, strict=True
+    ):
         if samples.shape[1] == 1:
             assert where == at
             continue
@@ -185,7 +204,9 @@ def test_temporal_weights_sum_to_one_and_hit_the_frames(count, share, kind):
     if kind == "cubic" and count > 3:
         assert weights @ times**3 == pytest.approx(t**3, abs=1e-6)
     k = round(t)
-    np.testing.assert_allclose(temporal_weights(float(k), times, kind), np.eye(count)[k], atol=1e-12)
+    np.testing.assert_allclose(
+        temporal_weights(float(k), times, kind), np.eye(count)[k], atol=1e-12
+    )
 
 
 @quick

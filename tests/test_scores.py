@@ -42,7 +42,9 @@ def test_ssim_is_scikit_images_in_three_dimensions():
     rng = np.random.default_rng(1)
     a = rng.random((12, 16, 16), dtype=np.float32)
     b = a + 0.1 * rng.random((12, 16, 16), dtype=np.float32)
-    expected = structural_similarity(a, b, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=1.0)
+    expected = structural_similarity(
+        a, b, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=1.0
+    )
     assert scores.ssim(a, b) == pytest.approx(expected)
     assert scores.ssim(a, a) == pytest.approx(1)
     # Too thin for 3-D: plane by plane; too small for either: not a number.
@@ -62,7 +64,9 @@ def test_baselines_are_exact_where_they_should_be():
             np.testing.assert_allclose(frame, k, atol=1e-5)
     cubes = (given / 4) ** 3
     assert scores.baseline("cubic", cubes, 2)[3][0, 0, 0] == pytest.approx((3 / 4) ** 3, abs=1e-5)
-    assert scores.baseline("linear", cubes, 2)[3][0, 0, 0] == pytest.approx((cubes[1, 0, 0, 0] + cubes[2, 0, 0, 0]) / 2)
+    assert scores.baseline("linear", cubes, 2)[3][0, 0, 0] == pytest.approx(
+        (cubes[1, 0, 0, 0] + cubes[2, 0, 0, 0]) / 2
+    )
     assert sorted(scores.baseline("linear", given, 3)) == [1, 2, 4, 5, 7, 8, 10, 11]
 
 
@@ -70,7 +74,10 @@ def test_flow_beats_linear_on_a_shifted_scene():
     scene = ndimage.gaussian_filter(np.random.default_rng(0).random((12, 40, 46)), 2)
     scene = ((scene - scene.min()) / np.ptp(scene)).astype(np.float32)
     frames = np.stack([scene[:, :, s : s + 40] for s in (0, 1, 2)])
-    errors = {n: np.mean((scores.baseline(n, frames[::2], 2)[1] - frames[1])[2:-2, 4:-4, 4:-4] ** 2) for n in scores.BASELINES}
+    errors = {
+        n: np.mean((scores.baseline(n, frames[::2], 2)[1] - frames[1])[2:-2, 4:-4, 4:-4] ** 2)
+        for n in scores.BASELINES
+    }
     assert errors["flow"] < 0.5 * errors["linear"] and errors["tvl1"] < 0.5 * errors["linear"]
 
 
@@ -83,7 +90,10 @@ def test_scores_of_perfect_and_blurred_frames():
         and perfect["nrmse"] == 0
         and perfect["psnr_foreground"] == 120
     )
-    noisy = {1: truth[1] + 0.1 * np.random.default_rng(0).standard_normal(truth[1].shape).astype(np.float32)}
+    noisy = {
+        1: truth[1]
+        + 0.1 * np.random.default_rng(0).standard_normal(truth[1].shape).astype(np.float32)
+    }
     row = scores.score(noisy, truth, truth[::2], 2)
     assert row["psnr"] == pytest.approx(20, abs=0.2) and row["psnr_smoothed"] > row["psnr"] + 3
     assert row["nrmse"] == pytest.approx(0.1 / np.sqrt(np.mean(truth[1] ** 2)), rel=0.05)
@@ -93,18 +103,34 @@ def test_scores_of_perfect_and_blurred_frames():
 
 def test_evaluate_agrees_with_the_definition(capsys):
     volume, _ = phantom((7, 11, 20, 22), motion=2.0)
-    report = evaluate(volume, preset="fast", config=TINY, device="cpu", baselines=("linear", "cubic"))
+    report = evaluate(
+        volume, preset="fast", config=TINY, device="cpu", baselines=("linear", "cubic")
+    )
     low, high = np.percentile(volume.data, [0.5, 99.8])
     truth = (volume.data - low) / (high - low)
-    line = [10 * np.log10(1 / np.mean(((truth[k - 1] + truth[k + 1]) / 2 - truth[k]) ** 2)) for k in (1, 3, 5)]
+    line = [
+        10 * np.log10(1 / np.mean(((truth[k - 1] + truth[k + 1]) / 2 - truth[k]) ** 2))
+        for k in (1, 3, 5)
+    ]
     assert report.methods["linear"]["psnr"] == pytest.approx(np.mean(line), abs=1e-3)
     assert sorted(report.frames["spatimeinr"]) == [1, 3, 5]
-    ours = np.mean([10 * np.log10(1 / np.mean((report.frames["spatimeinr"][k] - truth[k]) ** 2)) for k in (1, 3, 5)])
+    ours = np.mean(
+        [
+            10 * np.log10(1 / np.mean((report.frames["spatimeinr"][k] - truth[k]) ** 2))
+            for k in (1, 3, 5)
+        ]
+    )
     assert report.methods["spatimeinr"]["psnr"] == pytest.approx(ours, abs=1e-3)
     plain = report.to_json()
     assert plain["peak_bytes"] > 1e7 and plain["seconds"] > 0
     assert set(plain["methods"]) == {"spatimeinr", "linear", "cubic", "linear + best blur"}
-    assert set(plain["methods"]["linear"]) == {"psnr", "psnr_smoothed", "ssim", "nrmse", "psnr_foreground"}
+    assert set(plain["methods"]["linear"]) == {
+        "psnr",
+        "psnr_smoothed",
+        "ssim",
+        "nrmse",
+        "psnr_foreground",
+    }
     json.dumps(plain, allow_nan=False)
     assert "spatimeinr" in report.table() and capsys.readouterr().out == ""
 
@@ -112,12 +138,17 @@ def test_evaluate_agrees_with_the_definition(capsys):
 def test_evaluate_along_z():
     volume, _ = phantom((2, 9, 14, 14), motion=1.0, photons=0, read=0.0)
     off = {"motion": {"enabled": False}, "latents": {"enabled": False}}
-    report = evaluate(volume, hold_out="z", config=off, device="cpu", baselines=("linear", "cubic", "flow"))
+    report = evaluate(
+        volume, hold_out="z", config=off, device="cpu", baselines=("linear", "cubic", "flow")
+    )
     assert sorted(report.frames["spatimeinr"]) == [1, 3, 5, 7]
     assert "flow" not in report.methods
     truth, *_ = scores.scaled(volume.data)
     line = np.mean(
-        [10 * np.log10(1 / np.mean(((truth[:, z - 1] + truth[:, z + 1]) / 2 - truth[:, z]) ** 2)) for z in (1, 3, 5, 7)]
+        [
+            10 * np.log10(1 / np.mean(((truth[:, z - 1] + truth[:, z + 1]) / 2 - truth[:, z]) ** 2))
+            for z in (1, 3, 5, 7)
+        ]
     )
     assert report.methods["linear"]["psnr"] == pytest.approx(line, abs=1e-2)
     # Nothing but splines is left, and they are not worse than straight lines on a smooth scene.
@@ -130,7 +161,9 @@ def test_evaluate_with_missing_voxels():
     data[1, 2, 3, 4] = np.nan
     off = {"motion": {"enabled": False}, "latents": {"enabled": False}}
     report = evaluate(Volume(data), config=off, device="cpu", baselines=("linear",))
-    assert np.isfinite(report.methods["spatimeinr"]["psnr"]) and np.isfinite(report.methods["linear"]["psnr"])
+    assert np.isfinite(report.methods["spatimeinr"]["psnr"]) and np.isfinite(
+        report.methods["linear"]["psnr"]
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,6 @@
-"""Threads: briefly waiting, as many as are fastest, nobody else's changed, and always as many where that was chosen."""
+"""Threads: briefly waiting, as many as are fastest, nobody else's changed, and always as many where
+that was chosen.
+"""
 
 from __future__ import annotations
 
@@ -53,11 +55,20 @@ def in_thread(what: Callable[[], object]) -> object:
 def program(text: str, **variables: str) -> object:
     """What a fresh process prints, without this one's choices about threads."""
     kept = {k: v for k, v in os.environ.items() if k not in (*threads.WAITING, *threads.COUNTS)}
-    done = subprocess.run([sys.executable, "-c", text], env=kept | variables, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", text],
+        env=kept | variables,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return json.loads(done.stdout)
 
 
-SHOW = "import os, json; print(json.dumps([os.environ.get('GOMP_SPINCOUNT'), 'torch' in __import__('sys').modules]))"
+SHOW = (
+    "import os, json; print(json.dumps([os.environ.get('GOMP_SPINCOUNT'), 'torch' in"
+    " __import__('sys').modules]))"
+)
 
 
 def test_importing_the_package_makes_threads_wait_briefly_and_loads_no_torch() -> None:
@@ -69,8 +80,13 @@ def test_a_users_own_choice_of_waiting_stands() -> None:
     assert program(f"import napari_spatimeinr; {SHOW}", GOMP_SPINCOUNT="7") == ["7", False]
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the team is for GNU's OpenMP, and threads are counted in /proc")
-def test_where_torch_was_loaded_first_a_sleeping_team_comes_with_a_computation_and_goes_after_it() -> None:
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux"),
+    reason="the team is for GNU's OpenMP, and threads are counted in /proc",
+)
+def test_where_torch_was_loaded_first_a_sleeping_team_comes_with_a_computation_and_goes_after_it() -> (
+    None
+):
     text = """
 import json, os, time, torch
 from napari_spatimeinr import threads
@@ -128,7 +144,9 @@ def test_only_the_thread_that_computes_is_changed(one_is_best: None) -> None:
     assert in_thread(torch.get_num_threads) == 2
     with chosen():
         assert torch.get_num_threads() == 1
-        assert in_thread(torch.get_num_threads) == 2, "a thread that begins later has the user's number"
+        assert in_thread(torch.get_num_threads) == 2, (
+            "a thread that begins later has the user's number"
+        )
         with chosen():
             assert torch.get_num_threads() == 1
         assert torch.get_num_threads() == 1
@@ -196,7 +214,9 @@ def test_the_number_comes_back_when_a_step_fails(one_is_best: None) -> None:
 
 
 @pytest.mark.parametrize("chosen_by", ["OMP_NUM_THREADS", "MKL_NUM_THREADS"])
-def test_a_number_the_user_chose_is_not_measured(chosen_by: str, monkeypatch: pytest.MonkeyPatch, two: None) -> None:
+def test_a_number_the_user_chose_is_not_measured(
+    chosen_by: str, monkeypatch: pytest.MonkeyPatch, two: None
+) -> None:
     def never(n: int, most: int) -> float:
         raise AssertionError("measured")
 
@@ -216,7 +236,9 @@ def test_with_threads_in_the_configuration_equal_seeds_give_equal_results_whatev
     results = []
     for best in (1.0, -1.0):
         monkeypatch.setattr(threads, "_MEASURED", Measured(lambda n, most, best=best: best * n))
-        field = fit(recording, config=TINY | {"threads": 2, "precision": "float32", "gate": False}, seed=3)
+        field = fit(
+            recording, config=TINY | {"threads": 2, "precision": "float32", "gate": False}, seed=3
+        )
         assert field.provenance["threads"] == [2]
         results.append({k: v.numpy() for k, v in field.network.encoder.state_dict().items()})
     assert all(np.array_equal(results[0][name], results[1][name]) for name in results[0])

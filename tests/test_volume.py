@@ -23,7 +23,9 @@ def test_defaults_and_repr() -> None:
     assert Volume([[[[1, 2]]]]).shape == (1, 1, 1, 2)
 
 
-@pytest.mark.parametrize("bad", [np.zeros((2, 3, 4)), np.zeros((1, 1, 1, 1), complex), np.zeros((1, 1, 1, 1), "U3")])
+@pytest.mark.parametrize(
+    "bad", [np.zeros((2, 3, 4)), np.zeros((1, 1, 1, 1), complex), np.zeros((1, 1, 1, 1), "U3")]
+)
 def test_wrong_data_is_an_input_error(bad: np.ndarray) -> None:
     """Three axes, complex numbers and text are refused."""
     with pytest.raises(InputError):
@@ -41,7 +43,9 @@ def test_wrong_calibration_is_a_grid_error() -> None:
 def test_crop_is_a_view_with_its_place() -> None:
     """A crop knows where it lies, in time as well."""
     data = np.arange(2 * 3 * 4 * 5).reshape(2, 3, 4, 5)
-    volume = Volume(data, (5, 0.5, 0.1, 0.1), (1, 2, 3, 4), metadata={"channel": "GFP"}, times=(1, 7))
+    volume = Volume(
+        data, (5, 0.5, 0.1, 0.1), (1, 2, 3, 4), metadata={"channel": "GFP"}, times=(1, 7)
+    )
     part = volume.crop(((1, 2), None, (1, 3), (2, 5)))
     assert part.data.base is data.base
     assert np.array_equal(part.data, data[1:2, :, 1:3, 2:5])
@@ -54,9 +58,18 @@ def test_crop_is_a_view_with_its_place() -> None:
 
 def test_like_keeps_units_orientation_and_metadata() -> None:
     """A rendering inherits all but the grid."""
-    volume = Volume(np.zeros((1, 1, 2, 2)), units=("min", "nm"), orientation=np.diag([-1.0, 1, 1]), metadata={"a": 1})
+    volume = Volume(
+        np.zeros((1, 1, 2, 2)),
+        units=("min", "nm"),
+        orientation=np.diag([-1.0, 1, 1]),
+        metadata={"a": 1},
+    )
     new = volume.like(np.zeros((1, 1, 4, 4)), Grid((1, 1, 4, 4), (1, 1, 0.5, 0.5)), {"b": 2})
-    assert (new.units, new.metadata, new.spacing) == (("min", "nm"), {"a": 1, "b": 2}, (1, 1, 0.5, 0.5))
+    assert (new.units, new.metadata, new.spacing) == (
+        ("min", "nm"),
+        {"a": 1, "b": 2},
+        (1, 1, 0.5, 0.5),
+    )
     assert np.array_equal(new.orientation, np.diag([-1.0, 1, 1]))
     assert volume.metadata == {"a": 1}
 
@@ -71,7 +84,9 @@ def test_open_and_save(tmp_path: Path) -> None:
         assert again.units == volume.units
 
 
-@pytest.mark.parametrize("units", ["um", ("s",), ("s", "um", "um"), ("s", ""), (1, 2), ("s", "u\nm")])
+@pytest.mark.parametrize(
+    "units", ["um", ("s",), ("s", "um", "um"), ("s", ""), (1, 2), ("s", "u\nm")]
+)
 def test_units_are_a_pair_of_words(units: Any) -> None:
     with pytest.raises(InputError, match="pair, of time and of space"):
         Volume(np.zeros((2, 2, 2, 2)), units=units)

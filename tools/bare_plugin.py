@@ -73,7 +73,9 @@ def main() -> int:
             print("There is no display and no Xvfb: see tools/system_packages.py.")
             return 1 if os.environ.get("CI") else 0
         options = "-screen 0 1600x1000x24 +extension GLX +render -noreset"
-        return subprocess.run([screen, "-a", "-s", options, sys.executable, *sys.argv], check=False).returncode
+        return subprocess.run(
+            [screen, "-a", "-s", options, sys.executable, *sys.argv], check=False
+        ).returncode
     print(f"imported: {', '.join(commands())}", flush=True)
     window()
     return 0

@@ -57,7 +57,9 @@ def before_the_fit(viewer: Any, dock: Any, volume: Volume) -> Iterator[State]:
     viewer.add_image(np.zeros((8, 8)), name=LONG)
     yield "a layer that cannot be fitted", [dock]
     viewer.layers.clear()
-    viewer.add_image(data, name="membranes", **from_volume(volume) | {"scale": (0.222, 0.15, 0.09, 0.09)})
+    viewer.add_image(
+        data, name="membranes", **from_volume(volume) | {"scale": (0.222, 0.15, 0.09, 0.09)}
+    )
     yield "odd voxels, edit open", [dock]
     viewer.layers["membranes"].scale = volume.spacing
     dock.source_panel.edit.setChecked(False)
@@ -126,7 +128,9 @@ def quality(viewer: Any, dock: Any, spin: Spin) -> Iterator[State]:
     yield "measuring stopped", [other]
     # One frame: finer planes alone are measured, in a second or two.
     source = viewer.layers["membranes"]
-    viewer.add_image(np.asarray(source.data)[:1], name="one frame", scale=source.scale, units=source.units)
+    viewer.add_image(
+        np.asarray(source.data)[:1], name="one frame", scale=source.scale, units=source.units
+    )
     other.recording.setCurrentText("one frame")
     other.hold_out.setCurrentText("z")
     other.measure.click()

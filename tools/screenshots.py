@@ -1,7 +1,7 @@
 """Make the pictures of docs/tour.md from the running program: ``tox -e screenshots``.
 
-``python tools/screenshots.py --states DIR`` makes a picture of every state of the docks, on a small laptop's
-screen, in napari's dark and its light theme, to be looked at.
+``python tools/screenshots.py --states DIR`` makes a picture of every state of the docks, on a small
+laptop's screen, in napari's dark and its light theme, to be looked at.
 """
 
 from __future__ import annotations
@@ -108,8 +108,15 @@ def states(folder: Path) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Pictures of the running program.")
-    parser.add_argument("folder", nargs="?", type=Path, default=Path("docs"), help="where those of the tour go")
-    parser.add_argument("--states", type=Path, metavar="DIR", help="where those of every state go, instead of the tour's")
+    parser.add_argument(
+        "folder", nargs="?", type=Path, default=Path("docs"), help="where those of the tour go"
+    )
+    parser.add_argument(
+        "--states",
+        type=Path,
+        metavar="DIR",
+        help="where those of every state go, instead of the tour's",
+    )
     wanted = parser.parse_args()
 
     def make() -> None:

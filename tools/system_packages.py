@@ -1,4 +1,5 @@
-"""Look for the Debian packages that windows under Xvfb need, and install them where that is allowed.
+"""Look for the Debian packages that windows under Xvfb need, and install them where that is
+allowed.
 
 Run by tox before the tests. Missing packages are installed (announced) by root where there is
 apt; otherwise the one line to run is printed and the tests go on, because only tests that open
@@ -29,9 +30,11 @@ PACKAGES = (
 
 
 def installed(package: str) -> bool:
-    """Whether dpkg has a package, also under the name it carries since the 64-bit time transition."""
+    """Whether dpkg has a package, also by the name it has since the 64-bit time transition."""
     for name in (package, f"{package}t64"):
-        query = subprocess.run(["dpkg-query", "-W", "-f=${db:Status-Status}", name], capture_output=True, text=True)
+        query = subprocess.run(
+            ["dpkg-query", "-W", "-f=${db:Status-Status}", name], capture_output=True, text=True
+        )
         if query.returncode == 0 and query.stdout.strip() == "installed":
             return True
     return False
@@ -39,20 +42,34 @@ def installed(package: str) -> bool:
 
 def install(packages: list[str]) -> None:
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for command in (["apt-get", "update"], ["apt-get", "install", "-y", "--no-install-recommends", *packages]):
-        done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    for command in (
+        ["apt-get", "update"],
+        ["apt-get", "install", "-y", "--no-install-recommends", *packages],
+    ):
+        done = subprocess.run(
+            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
+        )
         if done.returncode:
             said = (done.stderr or done.stdout).strip().splitlines()
-            print(f"{' '.join(command[:2])} failed: {said[-1] if said else 'no reason given'}", flush=True)
+            print(
+                f"{' '.join(command[:2])} failed: {said[-1] if said else 'no reason given'}",
+                flush=True,
+            )
 
 
 def main() -> int:
     if not shutil.which("dpkg-query"):
-        print("Not a Debian system: tests that open a window need Xvfb, OpenGL and the xcb libraries of Qt.")
+        print(
+            "Not a Debian system: tests that open a window need Xvfb, OpenGL and the xcb libraries"
+            " of Qt."
+        )
         return 0
     missing = [package for package in PACKAGES if not installed(package)]
     if missing and os.geteuid() == 0 and shutil.which("apt-get"):
-        print(f"Installing Debian packages for the tests that open a window: {' '.join(missing)}", flush=True)
+        print(
+            f"Installing Debian packages for the tests that open a window: {' '.join(missing)}",
+            flush=True,
+        )
         install(missing)
         missing = [package for package in missing if not installed(package)]
     if not missing:
@@ -60,7 +77,8 @@ def main() -> int:
         return 0
     sudo = "" if os.geteuid() == 0 else "sudo "
     print(
-        f"Tests that open a window need more Debian packages; to install them run\n    {sudo}apt-get install -y {' '.join(missing)}"
+        "Tests that open a window need more Debian packages; to install them run\n   "
+        f" {sudo}apt-get install -y {' '.join(missing)}"
     )
     return 1 if os.environ.get("CI") else 0
 

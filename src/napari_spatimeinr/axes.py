@@ -60,7 +60,9 @@ class Grid:
         if len(shape) != 4:
             raise GridError(f"A grid needs 4 sizes (t, z, y, x), got {len(shape)}.")
         if min(shape) < 1:
-            raise GridError(f"Every axis needs at least one sample, got shape {shape} (t, z, y, x).")
+            raise GridError(
+                f"Every axis needs at least one sample, got shape {shape} (t, z, y, x)."
+            )
         spacing = _floats(self.spacing, 4, "spacing")
         if not all(math.isfinite(s) and s > 0 for s in spacing):
             raise GridError(
@@ -77,7 +79,9 @@ class Grid:
             times = tuple(float(t) for t in self.times)
             if len(times) != shape[0]:
                 raise GridError(f"{len(times)} times were given for {shape[0]} frames.")
-            if not all(map(math.isfinite, times)) or any(b <= a for a, b in zip(times, times[1:], strict=False)):
+            if not all(map(math.isfinite, times)) or any(
+                b <= a for a, b in zip(times, times[1:], strict=False)
+            ):
                 raise GridError("Times must be finite and increasing.")
             object.__setattr__(self, "times", times)
 
@@ -90,7 +94,9 @@ class Grid:
         """Physical coordinates of the samples along one axis, shape ``(N,)``."""
         if axis == 0 and self.times is not None:
             return np.asarray(self.times, dtype=np.float64)
-        return self.origin[axis] + self.spacing[axis] * np.arange(self.shape[axis], dtype=np.float64)
+        return self.origin[axis] + self.spacing[axis] * np.arange(
+            self.shape[axis], dtype=np.float64
+        )
 
     def to_index(self, physical: Floats, axis: int | None = None) -> Floats:
         """Physical coordinates to (fractional) indices.
@@ -99,12 +105,16 @@ class Grid:
         ----------
         physical : ``(..., 4)`` points in ``(t, z, y, x)``, or any shape with ``axis`` given.
         """
-        origin, spacing = (self.origin, self.spacing) if axis is None else (self.origin[axis], self.spacing[axis])
+        origin, spacing = (
+            (self.origin, self.spacing) if axis is None else (self.origin[axis], self.spacing[axis])
+        )
         return (np.asarray(physical, dtype=np.float64) - np.asarray(origin)) / np.asarray(spacing)
 
     def to_physical(self, index: Floats, axis: int | None = None) -> Floats:
         """Inverse of :meth:`to_index`."""
-        origin, spacing = (self.origin, self.spacing) if axis is None else (self.origin[axis], self.spacing[axis])
+        origin, spacing = (
+            (self.origin, self.spacing) if axis is None else (self.origin[axis], self.spacing[axis])
+        )
         return np.asarray(index, dtype=np.float64) * np.asarray(spacing) + np.asarray(origin)
 
     # -- derived grids ------------------------------------------------------------------
@@ -140,8 +150,11 @@ class Grid:
             recording, or a grid of more than ``MAX_VOXELS``.
         """
         t = self._refine_time(time_scale, dt, times)
-        if sum((voxel is not None, bool(isotropic), scale is not None or scale_z is not None or scale_yx is not None)) > 1:
-            raise GridError("Give one of scale (or scale_z, scale_yx), voxel and isotropic, not several.")
+        scaled = scale is not None or scale_z is not None or scale_yx is not None
+        if sum((voxel is not None, bool(isotropic), scaled)) > 1:
+            raise GridError(
+                "Give one of scale (or scale_z, scale_yx), voxel and isotropic, not several."
+            )
         if scale is not None and (scale_z is not None or scale_yx is not None):
             raise GridError("Give either scale or scale_z and scale_yx, not both.")
         if isotropic:
@@ -150,7 +163,10 @@ class Grid:
             sizes = _floats(voxel, 3, "voxel") if np.ndim(voxel) else (float(voxel),) * 3  # type: ignore[arg-type]
             space = [self._exact(axis + 1, v) for axis, v in enumerate(sizes)]
         else:
-            z, yx = (1.0 if f is None else f for f in ((scale, scale) if scale is not None else (scale_z, scale_yx)))
+            z, yx = (
+                1.0 if f is None else f
+                for f in ((scale, scale) if scale is not None else (scale_z, scale_yx))
+            )
             space = [self._scaled(axis + 1, f) for axis, f in enumerate((z, yx, yx))]
         shape = (t[0], *(n for n, _, _ in space))
         if math.prod(shape) > MAX_VOXELS:
@@ -158,9 +174,13 @@ class Grid:
                 f"This rendering would have {' x '.join(map(str, shape))} voxels (t, z, y, x), "
                 f"{math.prod(shape) * 4 / 1e12:.3g} TB as float32; choose smaller scales."
             )
-        return Grid(shape, (t[1], *(s for _, s, _ in space)), (t[2], *(o for _, _, o in space)), t[3])  # type: ignore[arg-type]
+        spacing = t[1], *(s for _, s, _ in space)
+        origin = t[2], *(o for _, _, o in space)
+        return Grid(shape, spacing, origin, t[3])  # type: ignore[arg-type]
 
-    def _refine_time(self, factor: float, dt: float | None, times: Any) -> tuple[int, float, float, tuple[float, ...] | None]:
+    def _refine_time(
+        self, factor: float, dt: float | None, times: Any
+    ) -> tuple[int, float, float, tuple[float, ...] | None]:
         if sum((times is not None, dt is not None, factor != 1.0)) > 1:
             raise GridError("Give one of time_scale, dt and times, not several.")
         frames = self.shape[0]
@@ -172,8 +192,8 @@ class Grid:
                 raise GridError("Times must be finite and increasing, and at least one.")
             if wanted[0] < start - 1e-6 * step or wanted[-1] > last + 1e-6 * step:
                 raise GridError(
-                    f"Times must lie within the recording, {start:g} to {last:g}; nothing is extrapolated. "
-                    f"Got {wanted[0]:g} to {wanted[-1]:g}."
+                    f"Times must lie within the recording, {start:g} to {last:g}; nothing is"
+                    f" extrapolated. Got {wanted[0]:g} to {wanted[-1]:g}."
                 )
             steps = np.diff(wanted)
             if steps.size == 0 or np.allclose(steps, steps[0], rtol=1e-6, atol=0):
@@ -184,14 +204,19 @@ class Grid:
         _positive(factor, "time_scale")
         number = (frames - 1) * factor + 1e-6
         if number > MAX_VOXELS:
-            raise GridError(f"A time scale of {factor:g} would make {number:.3g} frames; choose a smaller one.")
+            raise GridError(
+                f"A time scale of {factor:g} would make {number:.3g} frames; choose a smaller one."
+            )
         return math.floor(number) + 1, step / factor, start, None
 
     def _scaled(self, axis: int, factor: float) -> tuple[int, float, float]:
         n, spacing, origin = self.shape[axis], self.spacing[axis], self.origin[axis]
         number = n * _positive(factor, "scale") + 0.5
         if number > MAX_VOXELS:
-            raise GridError(f"A scale of {factor:g} would make {number:.3g} voxels along {AXES[axis]}; choose a smaller one.")
+            raise GridError(
+                f"A scale of {factor:g} would make {number:.3g} voxels along {AXES[axis]}; choose a"
+                " smaller one."
+            )
         new = max(1, math.floor(number))
         if new == n:
             return n, spacing, origin  # to the last bit: frames are copied where grids are equal
@@ -202,7 +227,10 @@ class Grid:
         n, spacing, origin = self.shape[axis], self.spacing[axis], self.origin[axis]
         number = n * spacing / _positive(voxel, "voxel")
         if number > MAX_VOXELS:
-            raise GridError(f"A voxel of {voxel:g} would make {number:.3g} voxels along {AXES[axis]}; choose a larger one.")
+            raise GridError(
+                f"A voxel of {voxel:g} would make {number:.3g} voxels along {AXES[axis]}; choose a"
+                " larger one."
+            )
         # As many voxels as fit into the extent: covered to within half a voxel on each side.
         new = max(1, math.floor(number + 1e-6))
         if new == n and float(voxel) == spacing:

@@ -18,7 +18,10 @@ SLAB = 1_000_000
 
 
 def carry_labels(
-    field: Field, labels: Any, times: Sequence[float] | NDArray[Any], annotated: Sequence[int] | None = None
+    field: Field,
+    labels: Any,
+    times: Sequence[float] | NDArray[Any],
+    annotated: Sequence[int] | None = None,
 ) -> NDArray[Any]:
     """Labels of acquired frames at other times: each voxel takes the label its trajectory meets.
 
@@ -27,12 +30,13 @@ def carry_labels(
     field : of the recording the labels belong to; where motion was rejected, nothing moves.
     labels : ``(T, Z, Y, X)`` whole numbers on the recording's own voxels.
     times : physical times within the recording.
-    annotated : frames that carry labels; None for those with any label that is not 0. The one nearest
-        in time is taken, of two equally near ones the earlier.
+    annotated : frames that carry labels; None for those with any label that is not 0. The one
+        nearest in time is taken, of two equally near ones the earlier.
 
     Returns
     -------
-    ``(len(times), Z, Y, X)``, of the type of ``labels``; at an annotated frame's own time they are unchanged.
+    ``(len(times), Z, Y, X)``, of the type of ``labels``; at an annotated frame's own time they are
+    unchanged.
 
     Raises
     ------
@@ -44,18 +48,29 @@ def carry_labels(
     shape = field.grid.shape
     if tuple(labels.shape) != shape or np.dtype(labels.dtype).kind not in "biu":
         raise InputError(
-            f"Labels need whole numbers on the voxels of the recording, {' x '.join(map(str, shape))} (t, z, y, x), "
-            f"got {np.dtype(labels.dtype)} of shape {tuple(labels.shape)}."
+            "Labels need whole numbers on the voxels of the recording,"
+            f" {' x '.join(map(str, shape))} (t, z, y, x), got {np.dtype(labels.dtype)} of shape"
+            f" {tuple(labels.shape)}."
         )
-    frames = [k for k in range(shape[0]) if np.any(labels[k])] if annotated is None else sorted({int(k) for k in annotated})
+    frames = (
+        [k for k in range(shape[0]) if np.any(labels[k])]
+        if annotated is None
+        else sorted({int(k) for k in annotated})
+    )
     if not frames or not 0 <= frames[0] <= frames[-1] < shape[0]:
-        raise InputError("No frame carries labels; annotate at least one acquired frame of the recording.")
+        raise InputError(
+            "No frame carries labels; annotate at least one acquired frame of the recording."
+        )
     at = _frames(field, times)
     out = np.empty((len(at), *shape[1:]), labels.dtype)
     for n, t in enumerate(at):
         k = min(frames, key=lambda frame, t=t: (abs(frame - t), frame))  # type: ignore[misc]
         frame = np.asarray(labels[k])
-        out[n] = frame if abs(t - k) < SAME or field.network.velocity is None else _followed(field, frame, float(t), k)
+        out[n] = (
+            frame
+            if abs(t - k) < SAME or field.network.velocity is None
+            else _followed(field, frame, float(t), k)
+        )
     return out
 
 
@@ -94,7 +109,8 @@ def carry_nearest_points(
     Parameters
     ----------
     points : ``(N, 4)`` physical (t, z, y, x).
-    times : physical times within the recording. Of two annotated times equally near the earlier is taken.
+    times : physical times within the recording. Of two annotated times equally near the earlier is
+        taken.
 
     Returns
     -------
@@ -116,7 +132,9 @@ def carry_nearest_points(
     return np.concatenate(out), np.concatenate(rows)
 
 
-def carry_tracks(field: Field, tracks: Any, times: Sequence[float] | NDArray[Any]) -> NDArray[np.float64]:
+def carry_tracks(
+    field: Field, tracks: Any, times: Sequence[float] | NDArray[Any]
+) -> NDArray[np.float64]:
     """Tracks at other times: between two vertices, what both are carried to, weighted by nearness.
 
     Parameters
@@ -126,7 +144,8 @@ def carry_tracks(field: Field, tracks: Any, times: Sequence[float] | NDArray[Any
 
     Returns
     -------
-    ``(M, 5)``, sorted by track and time: a row for each time from a track's first vertex to its last.
+    ``(M, 5)``, sorted by track and time: a row for each time from a track's first vertex to its
+    last.
 
     Raises
     ------
@@ -143,7 +162,9 @@ def carry_tracks(field: Field, tracks: Any, times: Sequence[float] | NDArray[Any
         inside = (before[:, 1] < t) & (after[:, 1] > t) & ~np.isin(before[:, 0], at[:, 0])
         a, b = before[inside], after[inside]
         share = ((t - a[:, 1]) / (b[:, 1] - a[:, 1]))[:, None]
-        middle = (1 - share) * carry_points(field, a[:, 1:], t) + share * carry_points(field, b[:, 1:], t)
+        middle = (1 - share) * carry_points(field, a[:, 1:], t) + share * carry_points(
+            field, b[:, 1:], t
+        )
         out += [at, np.column_stack([a[:, 0], middle])]
     found = np.concatenate(out)
     return found[np.lexsort((found[:, 1], found[:, 0]))]
@@ -165,7 +186,10 @@ def _frames(field: Field, times: Any) -> NDArray[np.float64]:
     last = field.grid.shape[0] - 1
     if at.size and not (np.isfinite(at).all() and at.min() >= -SAME and at.max() <= last + SAME):
         low, high = field.grid.coordinates(0)[[0, -1]]
-        raise GridError(f"Times must lie within the recording, {low:g} to {high:g} {field.units[0]}; nothing is extrapolated.")
+        raise GridError(
+            f"Times must lie within the recording, {low:g} to {high:g} {field.units[0]}; nothing is"
+            " extrapolated."
+        )
     return np.clip(at, 0, last)
 
 
@@ -180,7 +204,9 @@ def _followed(field: Field, frame: NDArray[Any], t: float, k: int) -> NDArray[An
     thick = max(1, SLAB // (y * x))
     for first in range(0, z, thick):
         planes = axes[0][first : first + thick]
-        displaced = network.velocity.displacement_nodes(t, float(k), (float(planes[0]), float(planes[-1])))
+        displaced = network.velocity.displacement_nodes(
+            t, float(k), (float(planes[0]), float(planes[-1]))
+        )
         ends = network.moved((planes, axes[1], axes[2]), displaced)[0].round().long().cpu().numpy()
         index = [np.clip(ends[:, axis], 0, n - 1) for axis, n in enumerate(frame.shape)]
         out[first : first + len(planes)] = frame[tuple(index)].reshape(len(planes), y, x)

@@ -1,9 +1,10 @@
 """A model in one file: weights, frames and a JSON header, in the safetensors format.
 
-Nothing is unpickled. The header is readable without torch. Frames are streamed out one by one and read where they are
-needed, so a model of a large recording needs no memory of its size. What is in the file is covered by BLAKE2 sums: header
-and weights are verified when it is opened, frames too where they are few bytes, else each when it is first read.
-Files without sums, which earlier versions wrote, are read as they are.
+Nothing is unpickled. The header is readable without torch. Frames are streamed out one by one and
+read where they are needed, so a model of a large recording needs no memory of its size. What is in
+the file is covered by BLAKE2 sums: header and weights are verified when it is opened, frames too
+where they are few bytes, else each when it is first read. Files without sums, which earlier
+versions wrote, are read as they are.
 """
 
 from __future__ import annotations
@@ -28,7 +29,17 @@ from .io.stored import StoredArray, StoredFile
 FORMAT = 1
 KEY = "spatimeinr"
 SUMS = "spatimeinr.blake2b"
-_CODES = {"BOOL": "?", "U8": "u1", "I8": "i1", "U16": "<u2", "I16": "<i2", "U32": "<u4", "I32": "<i4", "U64": "<u8", "I64": "<i8"}
+_CODES = {
+    "BOOL": "?",
+    "U8": "u1",
+    "I8": "i1",
+    "U16": "<u2",
+    "I16": "<i2",
+    "U32": "<u4",
+    "I32": "<i4",
+    "U64": "<u8",
+    "I64": "<i8",
+}
 _CODES |= {"F16": "<f2", "F32": "<f4", "F64": "<f8"}
 _NAMES = {np.dtype(code): name for name, code in _CODES.items()}
 MOST_HEADER = 100_000_000
@@ -44,7 +55,9 @@ class ModelFrames(StoredArray):
     sums : of the frames, in hexadecimal; None in files without.
     """
 
-    def __init__(self, path: Path, dtype: Any, offset: int, shape: tuple[int, ...], sums: list[str] | None) -> None:
+    def __init__(
+        self, path: Path, dtype: Any, offset: int, shape: tuple[int, ...], sums: list[str] | None
+    ) -> None:
         super().__init__(path, dtype, offset, shape, "TZYX")
         self.source = Source.of(path, None)
         self.sums = sums
@@ -66,11 +79,16 @@ class ModelFrames(StoredArray):
                 if k in self._verified:
                     continue
                 if self._sum(k) != self.sums[k]:
-                    raise FormatError(f"Frame {k} in the model {self._file.path} is damaged; copy it again or fit it again.")
+                    raise FormatError(
+                        f"Frame {k} in the model {self._file.path} is damaged; copy it again or fit"
+                        " it again."
+                    )
                 self._verified.add(k)
 
     def is_quick(self, frames: Iterable[int], planes: bool) -> bool:
-        """Not before these frames were compared with their sums, which takes reading all of them."""
+        """Not before these frames were compared with their sums, which takes reading
+        all of them.
+        """
         return self.sums is None or self._verified.issuperset(frames)
 
     def _sum(self, k: int) -> str:
@@ -98,7 +116,11 @@ def _frames_again(source: Source) -> ModelFrames:
 
 def frame_sum(frame: NDArray[Any]) -> str:
     """The sum of a frame as it lies in a file."""
-    return _digest(np.ascontiguousarray(frame, np.dtype(frame.dtype).newbyteorder("<")).reshape(-1).view(np.uint8)).hexdigest()
+    return _digest(
+        np.ascontiguousarray(frame, np.dtype(frame.dtype).newbyteorder("<"))
+        .reshape(-1)
+        .view(np.uint8)
+    ).hexdigest()
 
 
 def _digest(content: Any = b"") -> Any:
@@ -106,7 +128,11 @@ def _digest(content: Any = b"") -> Any:
 
 
 def write(
-    path: str | Path, header: Mapping[str, Any], weights: Mapping[str, NDArray[Any]], frames: Any, wait: float = WAIT
+    path: str | Path,
+    header: Mapping[str, Any],
+    weights: Mapping[str, NDArray[Any]],
+    frames: Any,
+    wait: float = WAIT,
 ) -> Path:
     """Write a model atomically.
 
@@ -129,9 +155,17 @@ def write(
     listed = {name: (np.dtype(a.dtype).newbyteorder("<"), a.shape) for name, a in weights.items()}
     for name, (kind, shape) in {**listed, "frames": (dtype, tuple(frames.shape))}.items():
         size = kind.itemsize * int(np.prod(shape, dtype=np.int64))
-        entries[name] = {"dtype": _NAMES[kind], "shape": [int(n) for n in shape], "data_offsets": [position, position + size]}
+        entries[name] = {
+            "dtype": _NAMES[kind],
+            "shape": [int(n) for n in shape],
+            "data_offsets": [position, position + size],
+        }
         position += size
-    sums: dict[str, Any] = {"header": _header_sum(entries), "weights": "0" * 32, "frames": ["0" * 32] * int(frames.shape[0])}
+    sums: dict[str, Any] = {
+        "header": _header_sum(entries),
+        "weights": "0" * 32,
+        "frames": ["0" * 32] * int(frames.shape[0]),
+    }
     with replacing(path, wait=wait) as temporary, open(temporary, "wb") as file:
         file.write(_head(entries, sums))
         digest = _digest()
@@ -159,7 +193,9 @@ def _head(entries: Mapping[str, Any], sums: Mapping[str, Any]) -> bytes:
 def _header_sum(entries: Mapping[str, Any]) -> str:
     """Of what the header says: ours, and where the arrays are."""
     places = {name: entry for name, entry in entries.items() if name != "__metadata__"}
-    return _digest(json.dumps([entries["__metadata__"][KEY], places], sort_keys=True).encode()).hexdigest()
+    return _digest(
+        json.dumps([entries["__metadata__"][KEY], places], sort_keys=True).encode()
+    ).hexdigest()
 
 
 def read_header(path: str | Path) -> dict[str, Any]:
@@ -179,7 +215,8 @@ def read(path: str | Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]], Mod
     Raises
     ------
     FormatError
-        As :func:`read_header`, and if weights or, where they are verified at once, frames are damaged.
+        As :func:`read_header`, and if weights or, where they are verified at once, frames are
+        damaged.
     """
     path = Path(path)
     header, entries, start, sums = _open(path)
@@ -200,7 +237,13 @@ def read(path: str | Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]], Mod
                 digest.update(block)
                 weights[name] = np.frombuffer(block, _CODES[entry["dtype"]]).reshape(entry["shape"])
         place = start + entries["frames"]["data_offsets"][0]
-        frames = ModelFrames(path, _CODES[entries["frames"]["dtype"]], place, shape, None if sums is None else sums["frames"])
+        frames = ModelFrames(
+            path,
+            _CODES[entries["frames"]["dtype"]],
+            place,
+            shape,
+            None if sums is None else sums["frames"],
+        )
     except OSError as error:
         if isinstance(error, FormatError):
             raise
@@ -213,7 +256,9 @@ def read(path: str | Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]], Mod
 
 
 def _open(path: str | Path) -> tuple[dict[str, Any], dict[str, Any], int, dict[str, Any] | None]:
-    """Header, where the arrays are, the byte these places count from, and the sums if there are any."""
+    """Header, where the arrays are, the byte these places count from, and the sums if there are
+    any.
+    """
     path = Path(path)
     not_a_model = f"{path} is not a SpatimeINR model; make one with 'spatimeinr fit'."
     damaged = f"The model {path} is damaged or truncated; copy it again or fit it again."
@@ -246,7 +291,8 @@ def _open(path: str | Path) -> tuple[dict[str, Any], dict[str, Any], int, dict[s
             raise FormatError(not_a_model)
         if form > FORMAT:
             raise FormatError(
-                f"The model {path} was made by a newer version (format {form}, this one reads {FORMAT}); update napari-spatimeinr."
+                f"The model {path} was made by a newer version (format {form}, this one reads"
+                f" {FORMAT}); update napari-spatimeinr."
             )
         sums = json.loads(metadata[SUMS]) if SUMS in metadata else None
         if sums is not None and not (

@@ -45,12 +45,17 @@ def info(
 @commands.command()
 @guarded
 def convert(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="NIfTI, TIFF, OME-Zarr, or a folder of a series.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="IN", help="NIfTI, TIFF, OME-Zarr, or a folder of a series.")
+    ],
     target: Annotated[
         Path,
         typer.Argument(
             metavar="OUT",
-            help="The ending decides: NIfTI, TIFF, OME-Zarr; a name like a_{t:03}.nii makes one for each time point.",
+            help=(
+                "The ending decides: NIfTI, TIFF, OME-Zarr; a name like a_{t:03}.nii makes one for"
+                " each time point."
+            ),
         ),
     ],
     channel: options.Channel = None,
@@ -80,11 +85,21 @@ def convert(
         volume.data = Watched(volume.data, partial(progress.show, "converting"))
         io.write(volume, target, dtype=dtype, zarr_version=zarr_version)
     output.say(f"{target}: {size(volume)}")
-    output.result({"output": str(target), "shape": volume.shape, "spacing": volume.spacing, "units": volume.units})
+    output.result(
+        {
+            "output": str(target),
+            "shape": volume.shape,
+            "spacing": volume.spacing,
+            "units": volume.units,
+        }
+    )
 
 
 def size(volume: Volume) -> str:
     """What a recording measures, in words."""
     t, z, y, x = volume.shape
     dt, dz, dy, dx = volume.spacing
-    return f"{t} x {z} x {y} x {x}, frame {dt:g} {volume.units[0]}, voxel {dz:g} x {dy:g} x {dx:g} {volume.units[1]}"
+    return (
+        f"{t} x {z} x {y} x {x}, frame {dt:g} {volume.units[0]}, voxel {dz:g} x {dy:g} x {dx:g}"
+        f" {volume.units[1]}"
+    )

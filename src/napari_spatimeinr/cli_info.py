@@ -33,7 +33,10 @@ def describe(path: Path, how: dict[str, Any]) -> dict[str, Any]:
 
         said = [f"--{name}" for name, value in how.items() if value not in (None, 0)]
         if said:
-            raise ConfigError(f"{path} is a model, which states all of that itself; leave out {' and '.join(said)}.")
+            raise ConfigError(
+                f"{path} is a model, which states all of that itself; leave out"
+                f" {' and '.join(said)}."
+            )
         return _model(path, read_header(path))
     from . import io
 
@@ -42,7 +45,9 @@ def describe(path: Path, how: dict[str, Any]) -> dict[str, Any]:
 
 
 def is_model(path: Path) -> bool:
-    """Whether a file is a model: by its name, or because it opens like a safetensors file (a length, then JSON)."""
+    """Whether a file is a model: by its name, or because it opens like a safetensors file (a
+    length, then JSON).
+    """
     if path.name.endswith(".spatimeinr"):
         return True
     try:
@@ -53,7 +58,9 @@ def is_model(path: Path) -> bool:
 
 
 def text(facts: dict[str, Any]) -> str:
-    """The facts for people, a line each; nested ones, empty lists and what is rarely there are left to ``--json``."""
+    """The facts for people, a line each; nested ones, empty lists and what is rarely there are left
+    to ``--json``.
+    """
     shown = {
         k: v
         for k, v in facts.items()
@@ -62,7 +69,10 @@ def text(facts: dict[str, Any]) -> str:
         and not (isinstance(v, dict) and any(isinstance(n, dict) for n in v.values()))
     }
     width = max(map(len, shown))
-    return "\n".join(f"{key.replace('_', ' '):{width}}  {_told(value, APART.get(key, ', '))}" for key, value in shown.items())
+    return "\n".join(
+        f"{key.replace('_', ' '):{width}}  {_told(value, APART.get(key, ', '))}"
+        for key, value in shown.items()
+    )
 
 
 def _model(path: Path, header: dict[str, Any]) -> dict[str, Any]:
@@ -81,7 +91,10 @@ def _model(path: Path, header: dict[str, Any]) -> dict[str, Any]:
         "calibrated_by": metadata.get("calibrated_by"),
         "preset": header["config"]["preset"],
         "interpolation": header["interpolation"],
-        **{key: facts.get(key) for key in ("version", "input", "seed", "device", "seconds", "steps", "chosen")},
+        **{
+            key: facts.get(key)
+            for key in ("version", "input", "seed", "device", "seconds", "steps", "chosen")
+        },
         "gain_over_linear_db": (facts.get("hold_out") or {}).get("gain_over_linear_db"),
         "provenance": facts,
         "config": header["config"],

@@ -1,4 +1,6 @@
-"""Reading and fitting as the commands do it: questions about the file told, Ctrl-C leaves a model."""
+"""Reading and fitting as the commands do it: questions about the file told, Ctrl-C
+leaves a model.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ if TYPE_CHECKING:
     from .volume import Volume
 
 
-def read(path: Path, how: dict[str, Any], output: Output, uncalibrated: str = "the fit goes on in") -> Volume:
+def read(
+    path: Path, how: dict[str, Any], output: Output, uncalibrated: str = "the fit goes on in"
+) -> Volume:
     """Read a recording, and say what its file leaves open."""
     from . import io
 
@@ -27,18 +31,27 @@ def read(path: Path, how: dict[str, Any], output: Output, uncalibrated: str = "t
         volume = io.read(path, **how)
     for warning in volume.metadata.get("warnings", ()):
         output.note(f"warning: {warning}")
-    unknown = [f"{what}s" for what, unit in zip(("frame", "voxel"), volume.units, strict=True) if unit == what]
+    unknown = [
+        f"{what}s"
+        for what, unit in zip(("frame", "voxel"), volume.units, strict=True)
+        if unit == what
+    ]
     if unknown and uncalibrated:
-        missing = " and ".join({"frames": "frame interval", "voxels": "voxel size"}[what] for what in unknown)
+        missing = " and ".join(
+            {"frames": "frame interval", "voxels": "voxel size"}[what] for what in unknown
+        )
         output.note(
-            f"warning: {path.name} does not state its {missing}; {uncalibrated} {' and '.join(unknown)} (--spacing, --units)."
+            f"warning: {path.name} does not state its {missing}; {uncalibrated}"
+            f" {' and '.join(unknown)} (--spacing, --units)."
         )
     return volume
 
 
 @contextmanager
 def blaming(how: dict[str, Any]) -> Iterator[None]:
-    """An impossible spacing is wrong use where --spacing gave it, and a fault of the file where it did not."""
+    """An impossible spacing is wrong use where --spacing gave it, and a fault of the file where it
+    did not.
+    """
     try:
         yield
     except GridError as error:
@@ -48,7 +61,8 @@ def blaming(how: dict[str, Any]) -> Iterator[None]:
 
 
 def run_fit(steps: Generator[FitProgress, None, Field], output: Output) -> tuple[Field, bool]:
-    """Run a fit to its end, or to the first usable model after Ctrl-C; a second Ctrl-C stops at once.
+    """Run a fit to its end, or to the first usable model after Ctrl-C; a second Ctrl-C stops at
+    once.
 
     Returns
     -------
@@ -66,7 +80,10 @@ def run_fit(steps: Generator[FitProgress, None, Field], output: Output) -> tuple
                     return latest, True
                 if interrupt.asked and not interrupt.told:
                     interrupt.told = True
-                    output.note("Stopping at the first usable model; press Ctrl-C again to stop without one.")
+                    output.note(
+                        "Stopping at the first usable model; press Ctrl-C again to stop without"
+                        " one."
+                    )
         except StopIteration as done:
             field: Field = done.value
             return field, interrupt.asked
@@ -77,10 +94,11 @@ def run_fit(steps: Generator[FitProgress, None, Field], output: Output) -> tuple
 
 
 class Interrupt:
-    """While entered, Ctrl-C sets ``asked``; the second one, or with ``at_once`` the first, raises KeyboardInterrupt.
+    """While entered, Ctrl-C sets ``asked``; the second one, or with ``at_once`` the first, raises
+    KeyboardInterrupt.
 
-    Python loses a KeyboardInterrupt that is raised while an object is being destroyed, so who goes by
-    ``at_once`` calls :meth:`check` now and then.
+    Python loses a KeyboardInterrupt that is raised while an object is being destroyed, so who goes
+    by ``at_once`` calls :meth:`check` now and then.
     """
 
     def __init__(self, at_once: bool = False) -> None:

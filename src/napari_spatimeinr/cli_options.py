@@ -17,39 +17,90 @@ from .errors import ConfigError, InputError, SaveError
 
 RECORDING_ENDINGS = (".nii", ".nii.gz", ".tif", ".tiff", ".zarr")
 
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error, and every warning.")]
-Json = Annotated[
-    bool, typer.Option("--json", help="End with one JSON object on standard output; the rest goes to standard error.")
+Debug = Annotated[
+    bool, typer.Option("--debug", help="Show the traceback of an error, and every warning.")
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no remarks, only results and errors.")]
+Json = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        help="End with one JSON object on standard output; the rest goes to standard error.",
+    ),
+]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="No progress and no remarks, only results and errors.")
+]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.")]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result with a fixed number of threads.")]
+Seed = Annotated[
+    int,
+    typer.Option(
+        "--seed", min=0, help="The same seed gives the same result with a fixed number of threads."
+    ),
+]
 Preset = Annotated[str, typer.Option("--preset", help="fast, balanced, best or published.")]
-ConfigFile = Annotated[Path | None, typer.Option("--config", help="YAML file of options, as `spatimeinr config` prints it.")]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option("--config", help="YAML file of options, as `spatimeinr config` prints it."),
+]
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="One option, for example motion.steps=100; may be repeated."),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="One option, for example motion.steps=100; may be repeated.",
+    ),
 ]
 Psf = Annotated[
     str | None,
-    typer.Option("--psf", metavar="SZ,SY,SX", help="Standard deviations of the PSF, spatial units; the blur along z is undone."),
+    typer.Option(
+        "--psf",
+        metavar="SZ,SY,SX",
+        help="Standard deviations of the PSF, spatial units; the blur along z is undone.",
+    ),
 ]
-Axes = Annotated[str | None, typer.Option("--axes", metavar="TZYX", help="What the axes of the file are.")]
+Axes = Annotated[
+    str | None, typer.Option("--axes", metavar="TZYX", help="What the axes of the file are.")
+]
 Spacing = Annotated[
-    str | None, typer.Option("--spacing", metavar="DT,DZ,DY,DX", help="Frame interval and voxel size, instead of the file's.")
+    str | None,
+    typer.Option(
+        "--spacing",
+        metavar="DT,DZ,DY,DX",
+        help="Frame interval and voxel size, instead of the file's.",
+    ),
 ]
-Units = Annotated[str | None, typer.Option("--units", metavar="s,um", help="Units of time and space, instead of the file's.")]
-Channel = Annotated[int | None, typer.Option("--channel", min=0, help="Which channel, counted from 0.")]
-Level = Annotated[int, typer.Option("--level", min=0, help="Level of resolution of an OME-Zarr, 0 the finest.")]
-ZarrVersion = Annotated[str, typer.Option("--zarr-version", metavar="0.4|0.5", help="Version of OME-Zarr to write.")]
+Units = Annotated[
+    str | None,
+    typer.Option("--units", metavar="s,um", help="Units of time and space, instead of the file's."),
+]
+Channel = Annotated[
+    int | None, typer.Option("--channel", min=0, help="Which channel, counted from 0.")
+]
+Level = Annotated[
+    int, typer.Option("--level", min=0, help="Level of resolution of an OME-Zarr, 0 the finest.")
+]
+ZarrVersion = Annotated[
+    str, typer.Option("--zarr-version", metavar="0.4|0.5", help="Version of OME-Zarr to write.")
+]
 Roi = Annotated[
     str | None,
-    typer.Option("--roi", metavar="t0:t1,z0:z1,y0:y1,x0:x1", help="A part, in half-open source indices; 0:5,:,:,: is legal."),
+    typer.Option(
+        "--roi",
+        metavar="t0:t1,z0:z1,y0:y1,x0:x1",
+        help="A part, in half-open source indices; 0:5,:,:,: is legal.",
+    ),
 ]
-Dtype = Annotated[str, typer.Option("--dtype", help="source, float32, uint16 or uint8; whole numbers are rounded and clipped.")]
+Dtype = Annotated[
+    str,
+    typer.Option(
+        "--dtype", help="source, float32, uint16 or uint8; whole numbers are rounded and clipped."
+    ),
+]
 
 
-def numbers(text: str, n: int | tuple[int, ...] | None, option: str, example: str) -> tuple[float, ...]:
+def numbers(
+    text: str, n: int | tuple[int, ...] | None, option: str, example: str
+) -> tuple[float, ...]:
     """``"60,0.5,0.25,0.25"`` to numbers; ``n`` is how many there may be, any number when None."""
     try:
         values = tuple(float(part) for part in text.split(","))
@@ -57,7 +108,9 @@ def numbers(text: str, n: int | tuple[int, ...] | None, option: str, example: st
         values = ()
     allowed = (n,) if isinstance(n, int) else n
     if not values or (allowed is not None and len(values) not in allowed):
-        raise ConfigError(f"{option} takes numbers separated by commas, like {example}, got {text!r}.")
+        raise ConfigError(
+            f"{option} takes numbers separated by commas, like {example}, got {text!r}."
+        )
     if not all(map(math.isfinite, values)):
         raise ConfigError(f"{option} takes finite numbers, got {text!r}.")
     return values
@@ -70,18 +123,37 @@ def positive(value: float | None, option: str) -> float | None:
     return value
 
 
-def reading(axes: str | None, spacing: str | None, units: str | None, channel: int | None, level: int = 0) -> dict[str, Any]:
-    """The arguments of :func:`napari_spatimeinr.io.read` that --axes, --spacing, --units, --channel and --level stand for."""
-    how: dict[str, Any] = {"axes": None, "spacing": None, "units": None, "channel": channel, "level": level}
+def reading(
+    axes: str | None, spacing: str | None, units: str | None, channel: int | None, level: int = 0
+) -> dict[str, Any]:
+    """The arguments of :func:`napari_spatimeinr.io.read` that --axes, --spacing, --units, --channel
+    and --level stand for.
+    """
+    how: dict[str, Any] = {
+        "axes": None,
+        "spacing": None,
+        "units": None,
+        "channel": channel,
+        "level": level,
+    }
     if axes is not None:
         letters = axes.upper()
-        if not re.fullmatch("[TZCYX]{2,5}", letters) or len(set(letters)) != len(letters) or not {"Y", "X"} <= set(letters):
-            raise ConfigError(f"--axes names each axis once with the letters T, Z, C, Y and X, like TZYX, got {axes!r}.")
+        if (
+            not re.fullmatch("[TZCYX]{2,5}", letters)
+            or len(set(letters)) != len(letters)
+            or not {"Y", "X"} <= set(letters)
+        ):
+            raise ConfigError(
+                "--axes names each axis once with the letters T, Z, C, Y and X, like TZYX, got"
+                f" {axes!r}."
+            )
         how["axes"] = letters
     if spacing is not None:
         how["spacing"] = numbers(spacing, 4, "--spacing", "60,0.5,0.25,0.25 (DT,DZ,DY,DX)")
         if min(how["spacing"]) <= 0:
-            raise ConfigError(f"--spacing must be positive on every axis (DT,DZ,DY,DX), got {spacing!r}.")
+            raise ConfigError(
+                f"--spacing must be positive on every axis (DT,DZ,DY,DX), got {spacing!r}."
+            )
     if units is not None:
         from .io.calibration import How
 
@@ -104,7 +176,9 @@ def scales(
     times: str | None,
     roi: str | None,
 ) -> dict[str, Any]:
-    """The arguments of :meth:`Field.render` that choose its grid; what contradicts itself is refused by the grid."""
+    """The arguments of :meth:`Field.render` that choose its grid; what contradicts itself is
+    refused by the grid.
+    """
     sizes: float | tuple[float, ...] | None = None
     if voxel is not None:
         values = numbers(voxel, (1, 3), "--voxel", "0.25 or 0.5,0.25,0.25 (DZ,DY,DX)")
@@ -147,21 +221,25 @@ def one_of(value: str, choices: tuple[str, ...], option: str) -> str:
 
 
 def writable(path: Path, *sources: Path) -> Path:
-    """A path to write to, once it can be written, by nobody else at the moment, and is none of the files read from.
+    """A path to write to, once it can be written, by nobody else at the moment, and is none of the
+    files read from.
 
     Raises
     ------
     ConfigError
         If it is one of the sources.
     SaveError
-        If its folder is missing or read-only, it is a folder itself, or being written by another process.
+        If its folder is missing or read-only, it is a folder itself, or being written by another
+        process.
     """
     from .io import check_free, destination
 
     target = destination(path)
     for source in sources:
         if target.exists() and source.exists() and target.samefile(source):
-            raise ConfigError(f"{path} is read from and cannot be written to as well; choose another name.")
+            raise ConfigError(
+                f"{path} is read from and cannot be written to as well; choose another name."
+            )
     if not path.parent.is_dir():
         raise SaveError(f"There is no folder {path.parent}; create it first.")
     if path.is_dir() and not path.name.lower().endswith(".zarr"):

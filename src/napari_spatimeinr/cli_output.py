@@ -98,7 +98,11 @@ class _Lines(Progress):
         if stage == self._stage and now - self._last < LOG_EVERY:
             return
         self._stage, self._last = stage, now
-        print(f"{stage}: {done / max(of, 1):.0%}{f', {remark}' if remark else ''}", file=sys.stderr, flush=True)
+        print(
+            f"{stage}: {done / max(of, 1):.0%}{f', {remark}' if remark else ''}",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 class _Bar(Progress):
@@ -108,8 +112,18 @@ class _Bar(Progress):
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:3.0f}%"), TimeElapsedColumn())
-        self._bar = Progress(*columns, TextColumn("{task.fields[remark]}"), console=Console(stderr=True), transient=True)
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:3.0f}%"),
+            TimeElapsedColumn(),
+        )
+        self._bar = Progress(
+            *columns,
+            TextColumn("{task.fields[remark]}"),
+            console=Console(stderr=True),
+            transient=True,
+        )
         self._task = self._bar.add_task("starting", total=None, remark="")
 
     def __enter__(self) -> _Bar:
@@ -124,7 +138,9 @@ class _Bar(Progress):
 
 
 def speak_plainly() -> None:
-    """Write letters that the encoding of an output lacks (of a pipe on Windows, say) as their numbers, rather than fail."""
+    """Write letters that the encoding of an output lacks (of a pipe on Windows, say) as their
+    numbers, rather than fail.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -147,11 +163,15 @@ def explain(error: BaseException) -> tuple[int, str]:
     """The exit code of an error, and the one line that says what is wrong and what to do."""
     if isinstance(error, KeyboardInterrupt):
         return 130, "Interrupted; nothing was written."
-    return 2 if isinstance(error, (ConfigError, GridError)) else 1, sentence(error, "run again with --debug to see where")
+    return 2 if isinstance(error, (ConfigError, GridError)) else 1, sentence(
+        error, "run again with --debug to see where"
+    )
 
 
 def guarded(command: Command) -> Command:
-    """A command whose errors end in one line on standard error and an exit code, with a traceback under --debug."""
+    """A command whose errors end in one line on standard error and an exit code, with a traceback
+    under --debug.
+    """
 
     @functools.wraps(command)
     def run(*args: Any, **options: Any) -> None:
@@ -172,13 +192,17 @@ def guarded(command: Command) -> Command:
 
 @contextmanager
 def _libraries_silent(debug: bool, quiet: bool) -> Iterator[None]:
-    """Show this package's own warnings as one line each, and other libraries' warnings and logs under --debug alone."""
+    """Show this package's own warnings as one line each, and other libraries' warnings and logs
+    under --debug alone.
+    """
     if debug:
         yield
         return
     here = str(Path(__file__).parent)
 
-    def show(message: Warning | str, category: type[Warning], filename: str, *_: Any, **__: Any) -> None:
+    def show(
+        message: Warning | str, category: type[Warning], filename: str, *_: Any, **__: Any
+    ) -> None:
         if filename.startswith(here) and not quiet:
             print(f"warning: {one_line(str(message))}", file=sys.stderr, flush=True)
 

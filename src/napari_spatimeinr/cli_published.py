@@ -28,11 +28,22 @@ commands = typer.Typer()
 OUTPUT = "output.nii.gz"
 
 ConfigFile = Annotated[
-    Path | None, typer.Option("--config", metavar="CONFIG.yaml", help="As 'spatimeinr config published' prints it.")
+    Path | None,
+    typer.Option(
+        "--config", metavar="CONFIG.yaml", help="As 'spatimeinr config published' prints it."
+    ),
 ]
-Folder = Annotated[Path | None, typer.Option("--save_path", "--save-path", metavar="DIR", help="Folder of the results.")]
-Recording = Annotated[Path | None, typer.Option("--file", metavar="DATA", help="The recording: NIfTI, TIFF, OME-Zarr.")]
-Budget = Annotated[float | None, typer.Option("--time-budget", metavar="SECONDS", help="Stop after this time.")]
+Folder = Annotated[
+    Path | None,
+    typer.Option("--save_path", "--save-path", metavar="DIR", help="Folder of the results."),
+]
+Recording = Annotated[
+    Path | None,
+    typer.Option("--file", metavar="DATA", help="The recording: NIfTI, TIFF, OME-Zarr."),
+]
+Budget = Annotated[
+    float | None, typer.Option("--time-budget", metavar="SECONDS", help="Stop after this time.")
+]
 
 
 @commands.command()
@@ -53,7 +64,8 @@ def train(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
-    """Fit the published model to a recording; leaves current.pth and latent_code.pt, and goes on from them.
+    """Fit the published model to a recording; leaves current.pth and latent_code.pt, and goes on
+    from them.
 
     Ctrl-C stops early and leaves what was learned (exit code 130).
     """
@@ -88,20 +100,34 @@ def _train(
     if published_files.there(folder):
         old = published_files.load(folder, volume, fingerprint(volume.data), device)
         if old.config.published != config.published:
-            raise ConfigError(f"{folder} was trained with other options; give that configuration, or another folder.")
+            raise ConfigError(
+                f"{folder} was trained with other options; give that configuration, or another"
+                " folder."
+            )
         output.note(f"Going on from step {_steps(old)} in {folder}.")
     begun = time.monotonic()
     generator = fit_steps(volume, "published", config, device, seed, time_budget, old)
-    latest, stopped = _followed(generator, config, folder, output, 0 if old is None else _steps(old))
+    latest, stopped = _followed(
+        generator, config, folder, output, 0 if old is None else _steps(old)
+    )
     if latest.network.published is None:
         raise InputError(f"{recording} is constant: there is nothing to learn from it.")
     published_files.save(latest, folder)
     facts = latest.provenance
     if rcan := facts.get("rcan"):
-        output.note(f"latents: {rcan['steps']} steps to {rcan['psnr']:.2f} dB, ended by {rcan['ended']}")
-    output.say(f"{folder}: {_steps(latest)} steps in {time.monotonic() - begun:.1f} s on {facts['device']}")
+        output.note(
+            f"latents: {rcan['steps']} steps to {rcan['psnr']:.2f} dB, ended by {rcan['ended']}"
+        )
+    output.say(
+        f"{folder}: {_steps(latest)} steps in {time.monotonic() - begun:.1f} s on {facts['device']}"
+    )
     output.result(
-        {"save_path": str(folder), "steps": _steps(latest), "seconds": time.monotonic() - begun, "device": facts["device"]}
+        {
+            "save_path": str(folder),
+            "steps": _steps(latest),
+            "seconds": time.monotonic() - begun,
+            "device": facts["device"],
+        }
         | {key: facts.get(key) for key in ("rcan", "mlp", "seed", "peak_memory_bytes")}
     )
     if stopped:
@@ -109,9 +135,15 @@ def _train(
 
 
 def _followed(
-    generator: Generator[FitProgress, None, Field], config: Config, folder: Path, output: Output, done: int
+    generator: Generator[FitProgress, None, Field],
+    config: Config,
+    folder: Path,
+    output: Output,
+    done: int,
 ) -> tuple[Field, bool]:
-    """Run a fit to its end or until Ctrl-C, telling and saving it now and then; the Field, and whether it was stopped."""
+    """Run a fit to its end or until Ctrl-C, telling and saving it now and then; the Field, and
+    whether it was stopped.
+    """
     from . import published_files
 
     assert config.published is not None
@@ -126,7 +158,11 @@ def _followed(
                 return end.value, interrupt.asked
             if state.field is None or state.field.network.published is None:
                 if state.step % log == 0:
-                    psnr = f", PSNR {-10 * math.log10(max(state.loss, 1e-12)):.2f} dB" if math.isfinite(state.loss) else ""
+                    psnr = (
+                        f", PSNR {-10 * math.log10(max(state.loss, 1e-12)):.2f} dB"
+                        if math.isfinite(state.loss)
+                        else ""
+                    )
                     output.note(f"{state.stage}: step {state.step}{psnr}")
                 if interrupt.asked and latest is None:
                     raise KeyboardInterrupt
@@ -153,9 +189,17 @@ def infer(
     config_file: ConfigFile = None,
     save_path: Folder = None,
     file: Recording = None,
-    scale: Annotated[float | None, typer.Option("--scale", metavar="F", help="Voxels per voxel along z, y and x.")] = None,
-    scale_t: Annotated[float | None, typer.Option("--scaleT", metavar="F", help="Frames per frame.")] = None,
-    scale_z: Annotated[float | None, typer.Option("--scale_z", "--scale-z", metavar="F", help="Along z, if another.")] = None,
+    scale: Annotated[
+        float | None,
+        typer.Option("--scale", metavar="F", help="Voxels per voxel along z, y and x."),
+    ] = None,
+    scale_t: Annotated[
+        float | None, typer.Option("--scaleT", metavar="F", help="Frames per frame.")
+    ] = None,
+    scale_z: Annotated[
+        float | None,
+        typer.Option("--scale_z", "--scale-z", metavar="F", help="Along z, if another."),
+    ] = None,
     device: options.Device = "auto",
     channel: options.Channel = None,
     axes: options.Axes = None,
@@ -167,7 +211,9 @@ def infer(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
-    """Render what was trained into DIR/output.nii.gz, with affine and units; fractions of scales are allowed."""
+    """Render what was trained into DIR/output.nii.gz, with affine and units; fractions of scales
+    are allowed.
+    """
     output = Output(as_json, quiet)
     config, folder, recording = _asked(config_file, save_path, file, "eval")
     how = options.reading(axes, spacing, units, channel, level)
@@ -190,10 +236,19 @@ def infer(
         io.write(field.wrap(Watched(lazy, partial(progress.show, "rendering")), lazy), target)
     seconds = time.monotonic() - begun
     output.say(f"{target}: {' x '.join(map(str, lazy.shape))} in {seconds:.1f} s")
-    output.result({"output": str(target), "shape": lazy.shape, "spacing": lazy.grid.spacing, "seconds": seconds})
+    output.result(
+        {
+            "output": str(target),
+            "shape": lazy.shape,
+            "spacing": lazy.grid.spacing,
+            "seconds": seconds,
+        }
+    )
 
 
-def _asked(file: Path | None, folder: Path | None, recording: Path | None, part: str) -> tuple[Config, Path, Path]:
+def _asked(
+    file: Path | None, folder: Path | None, recording: Path | None, part: str
+) -> tuple[Config, Path, Path]:
     """Configuration, folder and recording, from the command line or else from the configuration."""
     config = make_config("published", file)
     assert config.published is not None
@@ -211,7 +266,9 @@ def _steps(field: Field) -> int:
 
 
 def ready(config: Config, changed: bool) -> str:
-    """The published configuration as YAML: the shipped file with its remarks, or, changed, its values."""
+    """The published configuration as YAML: the shipped file with its remarks, or, changed, its
+    values.
+    """
     import yaml
 
     from .published import READY

@@ -25,32 +25,47 @@ class _Options(BaseModel):
 class MotionOptions(_Options):
     """The velocity field: where things go."""
 
-    enabled: bool = Field(True, description="Estimate motion; off means plain interpolation in time.")
-    node_voxels: float = Field(4.0, gt=0, le=64, description="Distance of the velocity field's control nodes, voxels.")
+    enabled: bool = Field(
+        True, description="Estimate motion; off means plain interpolation in time."
+    )
+    node_voxels: float = Field(
+        4.0, gt=0, le=64, description="Distance of the velocity field's control nodes, voxels."
+    )
     levels: int = Field(4, ge=1, le=6, description="Levels of the coarse-to-fine start.")
     warps: int = Field(6, ge=1, le=50, description="Updates of the start on each level.")
-    steps: int = Field(80, ge=0, le=100_000, description="Optimisation steps of the continuous field.")
+    steps: int = Field(
+        80, ge=0, le=100_000, description="Optimisation steps of the continuous field."
+    )
     points: int = Field(12_000, ge=256, le=1_000_000, description="Random points per step.")
     smoothness: tuple[NotNegative, ...] = Field(
         (0.002, 0.05), min_length=1, description="Smoothness weights tried; hold-out picks one."
     )
     acceleration: float = Field(0.1, ge=0, description="Weight of smoothness in time.")
-    two_interval: float = Field(0.5, ge=0, description="Weight of the term that spans two frame intervals.")
+    two_interval: float = Field(
+        0.5, ge=0, description="Weight of the term that spans two frame intervals."
+    )
     max_voxels: int = Field(
-        48_000_000, ge=10_000, description="Voxels (all frames) motion is estimated on; larger recordings are binned."
+        48_000_000,
+        ge=10_000,
+        description="Voxels (all frames) motion is estimated on; larger recordings are binned.",
     )
 
 
 class LatentOptions(_Options):
     """Encoder and decoder: what things look like."""
 
-    enabled: bool = Field(True, description="Learn latents that remove noise; off means frames are sampled as they are.")
+    enabled: bool = Field(
+        True,
+        description="Learn latents that remove noise; off means frames are sampled as they are.",
+    )
     channels: int = Field(16, ge=2, le=128, description="Channels of the encoder.")
     layers: int = Field(2, ge=1, le=8, description="3-D convolutions of the encoder.")
     features: int = Field(4, ge=1, le=64, description="Latent channels handed to the decoder.")
     width: int = Field(32, ge=4, le=512, description="Width of the decoder.")
     steps: int = Field(400, ge=0, le=1_000_000, description="Training steps.")
-    crop: tuple[Size, Size, Size] = Field((16, 40, 40), description="Voxels (z, y, x) of one training block.")
+    crop: tuple[Size, Size, Size] = Field(
+        (16, 40, 40), description="Voxels (z, y, x) of one training block."
+    )
     blocks: int = Field(1, ge=1, le=64, description="Training blocks per step.")
     learning_rate: float = Field(3e-3, gt=0, le=1)
 
@@ -58,19 +73,31 @@ class LatentOptions(_Options):
 class AxialOptions(_Options):
     """Finer planes: what the lateral planes teach about what lies between planes."""
 
-    enabled: bool = Field(True, description="Learn from the lateral planes; off means planes are interpolated.")
-    factor: int = Field(0, ge=0, le=16, description="Planes made of one; 0 chooses by the voxel size.")
+    enabled: bool = Field(
+        True, description="Learn from the lateral planes; off means planes are interpolated."
+    )
+    factor: int = Field(
+        0, ge=0, le=16, description="Planes made of one; 0 chooses by the voxel size."
+    )
     channels: int = Field(32, ge=2, le=256, description="Channels of the network.")
     layers: int = Field(5, ge=2, le=12, description="3 x 3 convolutions of the network.")
     steps: int = Field(500, ge=1, le=1_000_000, description="Training steps.")
     learning_rate: float = Field(2e-3, gt=0, le=1)
-    sharpen: bool = Field(False, description="Undo the extra blur along z too; its width is that of the PSF, or estimated.")
+    sharpen: bool = Field(
+        False,
+        description="Undo the extra blur along z too; its width is that of the PSF, or estimated.",
+    )
 
 
 class InPlaneOptions(_Options):
     """Finer voxels in the plane: what the planes teach at a coarser scale."""
 
-    enabled: bool = Field(False, description="Learn finer voxels from the planes made coarser; off means they are interpolated.")
+    enabled: bool = Field(
+        False,
+        description=(
+            "Learn finer voxels from the planes made coarser; off means they are interpolated."
+        ),
+    )
     factor: int = Field(2, ge=2, le=4, description="Voxels made of one, along y and along x.")
 
 
@@ -84,10 +111,19 @@ class CycleOptions(_Options):
 class RenderOptions(_Options):
     """4D rendering: how a cell of the output is integrated."""
 
-    hypercube: bool = Field(True, description="Integrate output cells larger than the source's; off samples their centres.")
-    exposure: float = Field(0.0, ge=0, le=1, description="Extent of a cell in time, in output frame intervals.")
-    samples: int = Field(4, ge=1, le=64, description="Time samples of a cell when exposure is above 0.")
-    cache_bytes: int = Field(0, ge=0, description="Memory for cached latents; 0 chooses by the recording's size.")
+    hypercube: bool = Field(
+        True,
+        description="Integrate output cells larger than the source's; off samples their centres.",
+    )
+    exposure: float = Field(
+        0.0, ge=0, le=1, description="Extent of a cell in time, in output frame intervals."
+    )
+    samples: int = Field(
+        4, ge=1, le=64, description="Time samples of a cell when exposure is above 0."
+    )
+    cache_bytes: int = Field(
+        0, ge=0, description="Memory for cached latents; 0 chooses by the recording's size."
+    )
 
 
 class Config(_Options):
@@ -100,13 +136,30 @@ class Config(_Options):
     in_plane: InPlaneOptions = InPlaneOptions()
     cycle: CycleOptions = CycleOptions()
     render: RenderOptions = RenderOptions()
-    gate: bool = Field(True, description="Keep a component only where it beats interpolation on held-out data.")
-    published: PublishedOptions | None = Field(None, description="The published method instead of motion-aligned latents.")
-    normalise_frames: bool = Field(True, description="Level out bleaching and flicker between frames while fitting.")
-    threads: int = Field(0, ge=0, le=1024, description="Threads of the CPU; 0 takes as many as are fastest, measured as it runs.")
-    precision: Literal["auto", "float32", "bfloat16"] = Field("auto", description="Arithmetic of the networks.")
+    gate: bool = Field(
+        True, description="Keep a component only where it beats interpolation on held-out data."
+    )
+    published: PublishedOptions | None = Field(
+        None, description="The published method instead of motion-aligned latents."
+    )
+    normalise_frames: bool = Field(
+        True, description="Level out bleaching and flicker between frames while fitting."
+    )
+    threads: int = Field(
+        0,
+        ge=0,
+        le=1024,
+        description="Threads of the CPU; 0 takes as many as are fastest, measured as it runs.",
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="Arithmetic of the networks."
+    )
     psf: tuple[NotNegative, NotNegative, NotNegative] | None = Field(
-        None, description="Standard deviations (z, y, x) of the PSF, spatial units; given, the blur along z is undone."
+        None,
+        description=(
+            "Standard deviations (z, y, x) of the PSF, spatial units; given, the blur along z is"
+            " undone."
+        ),
     )
 
     def to_yaml(self) -> str:
@@ -130,7 +183,9 @@ _CHANGES: dict[str, dict[str, Any]] = {
 }
 
 
-def make_config(preset: str = "balanced", config: Config | dict[str, Any] | str | Path | None = None) -> Config:
+def make_config(
+    preset: str = "balanced", config: Config | dict[str, Any] | str | Path | None = None
+) -> Config:
     """A preset, with the changes of ``config`` (nested dict or YAML file) on top.
 
     Raises
@@ -143,13 +198,16 @@ def make_config(preset: str = "balanced", config: Config | dict[str, Any] | str 
     if preset not in PRESETS:
         near = difflib.get_close_matches(preset, PRESETS, 1)
         raise ConfigError(
-            f"There is no preset {preset!r}{f', did you mean {near[0]!r}' if near else ''}; choose {', '.join(PRESETS)}."
+            f"There is no preset {preset!r}{f', did you mean {near[0]!r}' if near else ''}; choose"
+            f" {', '.join(PRESETS)}."
         )
     changes = load_yaml(config) if isinstance(config, (str, Path)) else dict(config or {})
     if preset == "published":
         changes = _ours_apart(changes)
     if changes.get("preset", preset) != preset:
-        return make_config(str(changes["preset"]), {k: v for k, v in changes.items() if k != "preset"})
+        return make_config(
+            str(changes["preset"]), {k: v for k, v in changes.items() if k != "preset"}
+        )
     return _validated(_merged(_merged({"preset": preset}, _CHANGES[preset]), changes))
 
 
@@ -186,7 +244,9 @@ def load_yaml(path: str | Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"The configuration file {path} cannot be read: {error}.") from error
     except yaml.YAMLError as error:
-        raise ConfigError(f"The configuration file {path} is not YAML: {str(error).splitlines()[0]}.") from error
+        raise ConfigError(
+            f"The configuration file {path} is not YAML: {str(error).splitlines()[0]}."
+        ) from error
     if value is None:
         return {}
     if not isinstance(value, dict):
@@ -197,7 +257,11 @@ def load_yaml(path: str | Path) -> dict[str, Any]:
 def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     out = dict(base)
     for key, value in changes.items():
-        out[key] = _merged(out[key], value) if isinstance(value, dict) and isinstance(out.get(key), dict) else value
+        out[key] = (
+            _merged(out[key], value)
+            if isinstance(value, dict) and isinstance(out.get(key), dict)
+            else value
+        )
     return out
 
 
@@ -208,7 +272,9 @@ def _validated(values: dict[str, Any]) -> Config:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         if first["type"] != "extra_forbidden":
-            raise ConfigError(f"The option {where} is wrong: {first['msg']}, got {first['input']!r}.") from None
+            raise ConfigError(
+                f"The option {where} is wrong: {first['msg']}, got {first['input']!r}."
+            ) from None
         known = _keys(Config)
         near = difflib.get_close_matches(where, known, 1, 0.0)
         raise ConfigError(f"There is no option {where!r}; the nearest is {near[0]!r}.") from None

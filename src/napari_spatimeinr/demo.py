@@ -52,7 +52,9 @@ class Demonstration:
         """The scores as text."""
         rows = [f"{'PSNR (dB) between frames':26}{''.join(f'{name:>18}' for name in self.psnr)}"]
         for method in (*ORDERS, OURS):
-            rows.append(f"{method:26}{''.join(f'{scores[method]:18.2f}' for scores in self.psnr.values())}")
+            rows.append(
+                f"{method:26}{''.join(f'{scores[method]:18.2f}' for scores in self.psnr.values())}"
+            )
         return "\n".join(rows)
 
 
@@ -64,7 +66,8 @@ def run(
     seed: int = 0,
     progress: Callable[[FitProgress], None] | None = None,
 ) -> Demonstration:
-    """Write a recording, its model, a rendering and ``demo.json`` (how that was made), ``comparison.png`` and ``scores.txt``.
+    """Write a recording, its model, a rendering and ``demo.json`` (how that was made),
+    ``comparison.png`` and ``scores.txt``.
 
     The picture is left out where matplotlib is not installed.
 
@@ -84,7 +87,9 @@ def run(
         If the folder cannot be made.
     """
     if shape[0] < 2:
-        raise InputError(f"The demonstration needs at least 2 frames to look between, got {shape[0]}.")
+        raise InputError(
+            f"The demonstration needs at least 2 frames to look between, got {shape[0]}."
+        )
     begun = time.monotonic()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -111,7 +116,9 @@ def run(
     return result
 
 
-def compare(recording: Volume, truth: Truth, field: Field, fine: Volume) -> tuple[dict[str, dict[str, float]], dict[str, Array]]:
+def compare(
+    recording: Volume, truth: Truth, field: Field, fine: Volume
+) -> tuple[dict[str, dict[str, float]], dict[str, Array]]:
     """Score the frames in between on the recording's own voxels and on isotropic ones.
 
     Parameters
@@ -139,7 +146,9 @@ def compare(recording: Volume, truth: Truth, field: Field, fine: Volume) -> tupl
             }
             predicted[OURS] = rendered.frame(k)
             for method, frame in predicted.items():
-                errors[method].append(float(-10 * np.log10(np.mean((frame.astype(np.float64) - exact) ** 2))))
+                errors[method].append(
+                    float(-10 * np.log10(np.mean((frame.astype(np.float64) - exact) ** 2)))
+                )
             if k == middle:
                 frames = {"truth": exact, **predicted}
         scores[name] = {method: float(np.mean(values)) for method, values in errors.items()}
@@ -152,7 +161,8 @@ def can_draw() -> bool:
 
 
 def draw(path: Path, frames: dict[str, Array], fine: Volume, recording: Volume) -> None:
-    """Draw the truth, linear interpolation and the rendering, and the errors of both, as one picture.
+    """Draw the truth, linear interpolation and the rendering, and the errors of both, as one
+    picture.
 
     Parameters
     ----------
@@ -165,7 +175,10 @@ def draw(path: Path, frames: dict[str, Array], fine: Volume, recording: Volume) 
 
     exact = frames["truth"]
     panels = [(name, frames[name], "gray", exact.max()) for name in ("truth", "linear", OURS)]
-    panels += [(f"error of {name}", np.abs(frames[name] - exact), "magma", exact.max() / 2) for name in ("linear", OURS)]
+    panels += [
+        (f"error of {name}", np.abs(frames[name] - exact), "magma", exact.max() / 2)
+        for name in ("linear", OURS)
+    ]
     time_unit, space_unit = fine.units
     z, y, x = (fine.grid.coordinates(axis) for axis in (1, 2, 3))
     plane, row_of_plane = len(z) // 2, len(y) // 2
@@ -178,15 +191,17 @@ def draw(path: Path, frames: dict[str, Array], fine: Volume, recording: Volume) 
     for row, (letter, down, title, cut) in zip(axes, views, strict=True):
         edges = (_edges(x)[0], _edges(x)[1], _edges(down)[1], _edges(down)[0])
         for ax, (name, volume, colours, top) in zip(row, panels, strict=True):
-            ax.imshow(volume[cut], cmap=colours, vmin=0, vmax=top, extent=edges, interpolation="nearest")
+            ax.imshow(
+                volume[cut], cmap=colours, vmin=0, vmax=top, extent=edges, interpolation="nearest"
+            )
             ax.set_title(f"{name}\n{title}", fontsize=9)
             ax.set_xlabel(f"x ({space_unit})", fontsize=8)
             ax.set_ylabel(f"{letter} ({space_unit})", fontsize=8)
             ax.tick_params(labelsize=7)
     when = fine.grid.coordinates(0)[_middle(fine.grid)]
     figure.suptitle(
-        f"t = {when:g} {time_unit}, halfway between two recorded frames "
-        f"({recording.spacing[0]:g} {time_unit} apart, planes {recording.spacing[1]:g} {space_unit} apart)"
+        f"t = {when:g} {time_unit}, halfway between two recorded frames ({recording.spacing[0]:g}"
+        f" {time_unit} apart, planes {recording.spacing[1]:g} {space_unit} apart)"
     )
     figure.savefig(path, dpi=100)
 
@@ -203,12 +218,18 @@ def _edges(centres: NDArray[np.float64]) -> tuple[float, float]:
 
 def _coefficients(recording: Volume, order: Literal[1, 3]) -> Array:
     data = np.asarray(recording.data, np.float32)
-    return data if order == 1 else ndimage.spline_filter(data, order, output=np.float32, mode="mirror")
+    return (
+        data if order == 1 else ndimage.spline_filter(data, order, output=np.float32, mode="mirror")
+    )
 
 
-def _interpolated(coefficients: Array, source: Grid, target: Grid, k: int, order: Literal[1, 3]) -> Array:
+def _interpolated(
+    coefficients: Array, source: Grid, target: Grid, k: int, order: Literal[1, 3]
+) -> Array:
     """Frame ``k`` of the target grid, interpolated in (t, z, y, x)."""
     index = [source.to_index(target.coordinates(axis), axis) for axis in range(4)]
     points = np.stack(np.meshgrid(index[0][k], *index[1:], indexing="ij"))
     mode: Literal["nearest", "mirror"] = "nearest" if order == 1 else "mirror"
-    return ndimage.map_coordinates(coefficients, points, np.float32, order, mode, prefilter=False)[0]
+    return ndimage.map_coordinates(coefficients, points, np.float32, order, mode, prefilter=False)[
+        0
+    ]

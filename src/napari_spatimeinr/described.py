@@ -1,4 +1,6 @@
-"""A model as plain values and arrays, and back: what its file holds, and what tells it from another."""
+"""A model as plain values and arrays, and back: what its file holds, and what tells it from
+another.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +22,21 @@ from .volume import Volume
 
 
 def header_of(
-    volume: Volume, network: Network, levels: Levels, config: Config, interpolation: str, provenance: dict[str, Any]
+    volume: Volume,
+    network: Network,
+    levels: Levels,
+    config: Config,
+    interpolation: str,
+    provenance: dict[str, Any],
 ) -> dict[str, Any]:
     """All of a model but its weights and frames, as JSON values."""
     grid = volume.grid
     return {
-        "grid": {"shape": list(grid.shape), "spacing": list(grid.spacing), "origin": list(grid.origin)},
+        "grid": {
+            "shape": list(grid.shape),
+            "spacing": list(grid.spacing),
+            "origin": list(grid.origin),
+        },
         "units": list(volume.units),
         "orientation": None if volume.orientation is None else volume.orientation.tolist(),
         "metadata": _plain(volume.metadata),
@@ -43,7 +54,10 @@ def weights_of(network: Network) -> dict[str, NDArray[Any]]:
     for part in PARTS:
         module = getattr(network, part)
         if module is not None:
-            weights |= {f"{part}.{name}": tensor.detach().cpu().numpy() for name, tensor in module.state_dict().items()}
+            weights |= {
+                f"{part}.{name}": tensor.detach().cpu().numpy()
+                for name, tensor in module.state_dict().items()
+            }
     return weights
 
 
@@ -51,29 +65,45 @@ def volume_of(header: dict[str, Any], frames: Any) -> Volume:
     """The recording a header tells of; raises what comes of a header that is none."""
     grid = header["grid"]
     spacing, origin = tuple(grid["spacing"]), tuple(grid["origin"])
-    return Volume(frames, spacing, origin, header["units"], header["orientation"], header["metadata"])
+    return Volume(
+        frames, spacing, origin, header["units"], header["orientation"], header["metadata"]
+    )
 
 
 def levels_of(header: dict[str, Any], count: int) -> Levels:
-    """The intensity levels of ``count`` frames a header tells of; raises what comes of a header that is none."""
+    """The intensity levels of ``count`` frames a header tells of; raises what comes of a header
+    that is none.
+    """
     raw = header["levels"]
     ranges = tuple((float(low), float(high)) for low, high in raw.get("ranges", ()))
-    levels = Levels(float(raw["offset"]), float(raw["scale"]), tuple(float(g) for g in raw["gains"]), ranges)
-    if len(levels.gains) != count or len(ranges) not in (0, count) or not min(levels.scale, *levels.gains) > 0:
+    levels = Levels(
+        float(raw["offset"]), float(raw["scale"]), tuple(float(g) for g in raw["gains"]), ranges
+    )
+    if (
+        len(levels.gains) != count
+        or len(ranges) not in (0, count)
+        or not min(levels.scale, *levels.gains) > 0
+    ):
         raise ValueError("its intensity levels do not fit its frames")
     return levels
 
 
 def token(header: dict[str, Any], weights: dict[str, NDArray[Any]], sums: Sequence[str]) -> str:
-    """Equal for equal models, whatever file they are in and how long they took; ``sums`` are those of the frames."""
+    """Equal for equal models, whatever file they are in and how long they took; ``sums`` are those
+    of the frames.
+    """
     return state_of({**header, "provenance": without_varying(header["provenance"])}, weights, sums)
 
 
-def state_of(header: dict[str, Any], weights: dict[str, NDArray[Any]], sums: Sequence[str] = ()) -> str:
+def state_of(
+    header: dict[str, Any], weights: dict[str, NDArray[Any]], sums: Sequence[str] = ()
+) -> str:
     """Equal as long as nothing of a model changes."""
     digest = hashlib.sha256(json.dumps([header, list(sums)], sort_keys=True).encode())
     for name, array in weights.items():
-        digest.update(f"{name} {array.dtype} {array.shape}".encode() + np.ascontiguousarray(array).tobytes())
+        digest.update(
+            f"{name} {array.dtype} {array.shape}".encode() + np.ascontiguousarray(array).tobytes()
+        )
     return digest.hexdigest()
 
 

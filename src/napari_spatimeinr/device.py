@@ -25,19 +25,26 @@ def resolve_device(name: str = "auto") -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise DeviceError(f"There is no device {name!r}; choose auto, cpu, cuda, cuda:N or mps.") from error
+        raise DeviceError(
+            f"There is no device {name!r}; choose auto, cpu, cuda, cuda:N or mps."
+        ) from error
     if device.type == "cpu":
         return torch.device("cpu")
     if device.type == "cuda":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if (device.index or 0) < count:
             return device
-        raise DeviceError(f"The device {name!r} is not there (this machine has {count} CUDA devices); use --device cpu.")
+        raise DeviceError(
+            f"The device {name!r} is not there (this machine has {count} CUDA devices); use"
+            " --device cpu."
+        )
     if device.type == "mps":
         if torch.backends.mps.is_available():
             return device
         raise DeviceError("The device 'mps' is not there; use --device cpu.")
-    raise DeviceError(f"The device {name!r} is not supported; choose auto, cpu, cuda, cuda:N or mps.")
+    raise DeviceError(
+        f"The device {name!r} is not supported; choose auto, cpu, cuda, cuda:N or mps."
+    )
 
 
 def resolve_precision(choice: str, device: torch.device) -> torch.dtype:
@@ -73,7 +80,9 @@ def free_memory() -> int:
 
 
 def peak_memory() -> int:
-    """Largest resident size of this process so far, bytes (the present size where the system does not keep it)."""
+    """Largest resident size of this process so far, bytes (the present size where the system does
+    not keep it).
+    """
     try:
         import resource
     except ImportError:

@@ -42,7 +42,10 @@ class FitError(SpatimeINRError, ArithmeticError):
     """The fit broke down (for example: not a number)."""
 
 
-MEMORY = "There is not enough memory; choose a smaller region (--roi), bin the recording, or use a smaller scale."
+MEMORY = (
+    "There is not enough memory; choose a smaller region (--roi), bin the recording, or use a"
+    " smaller scale."
+)
 
 
 def one_line(text: str) -> str:
@@ -56,13 +59,16 @@ def sentence(error: BaseException, where: str) -> str:
     Parameters
     ----------
     error : anything that was raised.
-    where : what to do to see more of an error nobody expected, for example "run again with --debug to see where".
+    where : what to do to see more of an error nobody expected, for example "run again with --debug
+        to see where".
     """
     text = str(error)
     if isinstance(error, SpatimeINRError):
         return one_line(text)
     # torch says it with a RuntimeError of its own name (GPU) or with these words (CPU).
-    starved = isinstance(error, RuntimeError) and ("can't allocate memory" in text or "not enough memory" in text)
+    starved = isinstance(error, RuntimeError) and (
+        "can't allocate memory" in text or "not enough memory" in text
+    )
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or starved:
         return MEMORY
     if isinstance(error, OSError) and error.strerror:

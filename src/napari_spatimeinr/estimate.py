@@ -1,4 +1,6 @@
-"""What a fit will take, before it: seconds and memory, from the size, the options and this machine's speed."""
+"""What a fit will take, before it: seconds and memory, from the size, the options and this
+machine's speed.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,8 @@ from .training.planes import LEAST_RATIO
 from .training.published import CROP, CYCLE_SHARE
 
 REFERENCE_PROBE = 0.036
-"""Seconds of the probe on the machine of docs/benchmarks.md, where the figures below were measured."""
+"""Seconds of the probe on the machine of docs/benchmarks.md, where the figures below were
+measured."""
 PAUSE = 0.1
 """Seconds between two tries of the probe."""
 LATENT_STEP = 0.060
@@ -32,7 +35,8 @@ PLANES_STEP = 0.015
 
 
 RCAN_STEP = 0.078
-"""Seconds of a training step of the published latents, 8 x 24 x 24 degraded voxels, with the options of its ready file."""
+"""Seconds of a training step of the published latents, 8 x 24 x 24 degraded voxels, with the
+options of its ready file."""
 MLP_STEP = 0.78
 """Seconds of a step of the published MLP with the options of its ready file, hypercubes open."""
 CLOSED_STEP = 0.078
@@ -59,9 +63,11 @@ class Estimate:
 
 @functools.cache
 def machine_speed() -> float:
-    """How fast this machine is, 1 for the one of docs/benchmarks.md: one convolution, timed once per process.
+    """How fast this machine is, 1 for the one of docs/benchmarks.md: one convolution, timed once
+    per process.
 
-    It is tried again, for two seconds at most, until the three fastest agree: what else starts with a window keeps it busy.
+    It is tried again, for two seconds at most, until the three fastest agree: what else starts with
+    a window keeps it busy.
     """
     x, weight = torch.ones(1, 16, 20, 48, 48), torch.ones(16, 16, 3, 3, 3)
     times: list[float] = []
@@ -97,46 +103,82 @@ def estimate(
         If there is no such device.
     """
     where = resolve_device(device)
-    seconds, memory = _ours(shape, config, spacing) if config.published is None else _published(shape, config, config.published)
+    seconds, memory = (
+        _ours(shape, config, spacing)
+        if config.published is None
+        else _published(shape, config, config.published)
+    )
     seconds = seconds / machine_speed() if where.type == "cpu" else math.nan
     known = [s for s in (seconds, time_budget) if s is not None and math.isfinite(s)]
     return Estimate(min(known, default=None), memory, str(where))
 
 
-def _ours(shape: Sequence[int], config: Config, spacing: Sequence[float] | None) -> tuple[float, int]:
+def _ours(
+    shape: Sequence[int], config: Config, spacing: Sequence[float] | None
+) -> tuple[float, int]:
     """Seconds on the machine of docs/benchmarks.md, and bytes."""
     voxels, frame = math.prod(shape), math.prod(shape[1:])
     motion, latents = config.motion, config.latents
     seconds = PER_MEGAVOXEL * voxels / 1e6
     if shape[0] > 1:
         if motion.enabled:
-            updates = motion.steps + (min(motion.steps, TRIAL_STEPS) * trials(motion) if config.gate and shape[0] > 3 else 0)
+            updates = motion.steps + (
+                min(motion.steps, TRIAL_STEPS) * trials(motion)
+                if config.gate and shape[0] > 3
+                else 0
+            )
             seconds += MOTION_STEP * updates * motion.points / 12_000
         if latents.enabled and not (config.gate and shape[0] == 2):
             convolutions = 0.4 + 0.6 * (latents.channels / 16) ** 2 * latents.layers / 2
             decoding = 0.5 + 0.5 * latents.width / 32
             share = latents.blocks * math.prod(latents.crop) / 25_600
             seconds += LATENT_STEP * latents.steps * share * convolutions * decoding
-    axial, step = config.axial, PLANES_STEP * (0.4 + 0.6 * (config.axial.channels / 32) ** 2 * config.axial.layers / 5)
+    axial, step = (
+        config.axial,
+        PLANES_STEP * (0.4 + 0.6 * (config.axial.channels / 32) ** 2 * config.axial.layers / 5),
+    )
     if config.in_plane.enabled:
         seconds += step * axial.steps * (2 if config.gate else 1)
-    if spacing is not None and axial.enabled and shape[1] > 1 and spacing[1] >= LEAST_RATIO * min(spacing[2:]):
+    if (
+        spacing is not None
+        and axial.enabled
+        and shape[1] > 1
+        and spacing[1] >= LEAST_RATIO * min(spacing[2:])
+    ):
         seconds += step * axial.steps * (1.5 if config.gate else 1.0)
-    # Torch itself, one frame with its smoothed copies, and the binned frames motion is estimated on.
+    # Torch itself, one frame with its smoothed copies, and the binned frames motion is estimated
+    # on.
     return seconds, 500_000_000 + 24 * frame + 16 * min(voxels, motion.max_voxels)
 
 
-def _published(shape: Sequence[int], config: Config, options: PublishedOptions) -> tuple[float, int]:
+def _published(
+    shape: Sequence[int], config: Config, options: PublishedOptions
+) -> tuple[float, int]:
     """The same for all steps of the published schedule; the latents may be good enough before."""
     degraded = [-(-n // options.dataset.train.downsample) for n in shape[1:]]
     rcan, mlp, ready = options.rcan, options.model, PublishedOptions()
     size = rcan.n_feats**2 * rcan.n_resgroups * rcan.n_resblocks / (ready.rcan.n_feats**2 * 12)
-    latents = RCAN_STEP * size * math.prod(min(n, c) for n, c in zip(degraded, CROP, strict=True)) / 4608
+    latents = (
+        RCAN_STEP * size * math.prod(min(n, c) for n, c in zip(degraded, CROP, strict=True)) / 4608
+    )
     cycles = (2 * (config.cycle.temporal > 0) + 8 * (config.cycle.spatial > 0)) / CYCLE_SHARE
-    cells = options.dataset.train.bsize * options.dataloader.train.batch_size * (1 + cycles) / (2048 * 1.625)
+    cells = (
+        options.dataset.train.bsize
+        * options.dataloader.train.batch_size
+        * (1 + cycles)
+        / (2048 * 1.625)
+    )
     width = mlp.netD * mlp.netW**2 / (ready.model.netD * ready.model.netW**2)
     closed = options.closed_share if config.render.hypercube else 1.0
-    step = closed * CLOSED_STEP + (1 - closed) * MLP_STEP * (options.n_samples + options.n_imps) / 24
-    seconds = options.max_iter * step * cells * width + (options.rcan_max_iter * latents if config.latents.enabled else 0.0)
-    memory = 600_000_000 + 24 * math.prod(shape[1:]) + 4 * math.prod(degraded) * (6 * rcan.n_feats + 2 * shape[0])
+    step = (
+        closed * CLOSED_STEP + (1 - closed) * MLP_STEP * (options.n_samples + options.n_imps) / 24
+    )
+    seconds = options.max_iter * step * cells * width + (
+        options.rcan_max_iter * latents if config.latents.enabled else 0.0
+    )
+    memory = (
+        600_000_000
+        + 24 * math.prod(shape[1:])
+        + 4 * math.prod(degraded) * (6 * rcan.n_feats + 2 * shape[0])
+    )
     return seconds, memory

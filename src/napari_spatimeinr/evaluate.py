@@ -1,4 +1,6 @@
-"""Hold-out runs: what a fit is worth on frames or planes it did not see, against what users have now."""
+"""Hold-out runs: what a fit is worth on frames or planes it did not see, against what users have
+now.
+"""
 
 from __future__ import annotations
 
@@ -34,10 +36,11 @@ ABLATIONS: dict[str, dict[str, Any]] = {
 
 @dataclass
 class Report:
-    """Scores per method; ``frames`` maps method and frame (or plane) number to the predicted, scaled image.
+    """Scores per method; ``frames`` maps method and frame (or plane) number to the predicted,
+    scaled image.
 
-    ``peak_bytes`` is the most memory the whole process took so far, ``warnings`` are those of the fits of the given
-    frames (or planes), counted among these.
+    ``peak_bytes`` is the most memory the whole process took so far, ``warnings`` are those of the
+    fits of the given frames (or planes), counted among these.
     """
 
     input: str
@@ -53,7 +56,9 @@ class Report:
     def to_json(self) -> dict[str, Any]:
         """Plain values; what could not be computed is null."""
         methods = {
-            name: {key: round(value, 4) if math.isfinite(value) else None for key, value in row.items()}
+            name: {
+                key: round(value, 4) if math.isfinite(value) else None for key, value in row.items()
+            }
             for name, row in self.methods.items()
         }
         return {
@@ -76,13 +81,21 @@ class Report:
     def table(self) -> str:
         """A table for people."""
         cost = f"{self.seconds:.0f} s and {self.peak_bytes / 1e9:.1f} GB in all"
-        table = Table(title=f"{self.input}: hold-out in {self.hold_out}, 1 of {self.gap} given; {cost}")
+        table = Table(
+            title=f"{self.input}: hold-out in {self.hold_out}, 1 of {self.gap} given; {cost}"
+        )
         columns = list(dict.fromkeys(key for row in self.methods.values() for key in row))
         table.add_column("method")
         for column in columns:
             table.add_column(column, justify="right")
         for name, row in self.methods.items():
-            table.add_row(name, *("" if not math.isfinite(row.get(c, math.nan)) else f"{row[c]:.3f}" for c in columns))
+            table.add_row(
+                name,
+                *(
+                    "" if not math.isfinite(row.get(c, math.nan)) else f"{row[c]:.3f}"
+                    for c in columns
+                ),
+            )
         target = io.StringIO()
         Console(file=target, width=110).print(table)
         return target.getvalue()
@@ -126,7 +139,9 @@ def evaluate(
     began = time.monotonic()
     raw = np.asarray(volume.data)
     truth, low, span = scores.scaled(
-        np.nan_to_num(raw.astype(np.float32), nan=float(np.nanmin(raw)) if raw.dtype.kind == "f" else 0.0)
+        np.nan_to_num(
+            raw.astype(np.float32), nan=float(np.nanmin(raw)) if raw.dtype.kind == "f" else 0.0
+        )
     )
     given = _given(volume, raw, axis, gap)
     predicted: dict[str, dict[int, NDArray[np.float32]]] = {}
@@ -143,17 +158,30 @@ def evaluate(
     targets = [i for i in range(last) if i % gap]
     for name, variant in _variants(make_config(preset, config), ablate).items():
         start = time.monotonic()
-        model = fit(given, config=variant, device=device, seed=seed, time_budget=time_budget, progress=progress)
+        model = fit(
+            given,
+            config=variant,
+            device=device,
+            seed=seed,
+            time_budget=time_budget,
+            progress=progress,
+        )
         if axis == 0:
             rendered = model.lazy(time_scale=gap)
-            predicted[name] = {t: (np.asarray(rendered[t]) - np.float32(low)) / np.float32(span) for t in targets}
+            predicted[name] = {
+                t: (np.asarray(rendered[t]) - np.float32(low)) / np.float32(span) for t in targets
+            }
         else:
             predicted[name] = _planes(model, volume, targets, low, span)
         seconds[name] = time.monotonic() - start
-        warnings += [words for words in model.provenance.get("warnings", ()) if words not in warnings]
+        warnings += [
+            words for words in model.provenance.get("warnings", ()) if words not in warnings
+        ]
         if name == "spatimeinr":
             chosen = dict(model.provenance.get("chosen", {}))
-    scaled_given = truth[::gap] if axis == 0 else np.ascontiguousarray(np.moveaxis(truth, 1, 0)[::gap])
+    scaled_given = (
+        truth[::gap] if axis == 0 else np.ascontiguousarray(np.moveaxis(truth, 1, 0)[::gap])
+    )
     scaled_truth = truth if axis == 0 else np.ascontiguousarray(np.moveaxis(truth, 1, 0))
     for name in baselines:
         if axis == 1 and name in scores.FLOWS:
@@ -162,8 +190,20 @@ def evaluate(
     methods = _scored(predicted, scaled_truth, scaled_given, gap, tell)
     for name, value in seconds.items():
         methods[name]["seconds"] = value
-    label = str(volume.metadata.get("name") or Path(str(volume.metadata.get("source", "recording"))).name)
-    return Report(label, hold_out, gap, methods, chosen, time.monotonic() - began, peak_memory(), predicted, warnings)
+    label = str(
+        volume.metadata.get("name") or Path(str(volume.metadata.get("source", "recording"))).name
+    )
+    return Report(
+        label,
+        hold_out,
+        gap,
+        methods,
+        chosen,
+        time.monotonic() - began,
+        peak_memory(),
+        predicted,
+        warnings,
+    )
 
 
 def _check(volume: Volume, hold_out: str, gap: int, baselines: Sequence[str]) -> None:
@@ -172,12 +212,14 @@ def _check(volume: Volume, hold_out: str, gap: int, baselines: Sequence[str]) ->
         raise InputError(f"hold_out is 'time' or 'z', got {hold_out!r}.")
     for name in baselines:
         if name not in scores.BASELINES:
-            raise InputError(f"There is no baseline {name!r}; choose from {', '.join(scores.BASELINES)}.")
+            raise InputError(
+                f"There is no baseline {name!r}; choose from {', '.join(scores.BASELINES)}."
+            )
     axis, what = (0, "frames") if hold_out == "time" else (1, "planes")
     if gap < 2 or volume.shape[axis] < gap + 1:
         raise InputError(
-            f"A hold-out in {hold_out} with gap {gap} needs gap >= 2 and at least {gap + 1} {what}, "
-            f"this recording has {volume.shape[axis]}."
+            f"A hold-out in {hold_out} with gap {gap} needs gap >= 2 and at least {gap + 1} {what},"
+            f" this recording has {volume.shape[axis]}."
         )
 
 
@@ -197,7 +239,9 @@ def _scored(
     gap: int,
     tell: Callable[[str, int, int], None],
 ) -> dict[str, dict[str, float]]:
-    """The scores of every method, and of interpolation and flow under the blur that suits them best."""
+    """The scores of every method, and of interpolation and flow under the blur that suits them
+    best.
+    """
     methods = {}
     for number, (name, frames) in enumerate(predicted.items()):
         tell("scoring", number, len(predicted))
@@ -216,7 +260,9 @@ def _given(volume: Volume, raw: NDArray[Any], axis: int, gap: int) -> Volume:
     return volume.like(np.ascontiguousarray(data), Grid(data.shape, tuple(spacing), volume.origin))
 
 
-def _planes(model: Any, volume: Volume, targets: list[int], low: float, span: float) -> dict[int, NDArray[np.float32]]:
+def _planes(
+    model: Any, volume: Volume, targets: list[int], low: float, span: float
+) -> dict[int, NDArray[np.float32]]:
     """The held-out planes ``(T, Y, X)`` of every acquired frame, at their own z."""
     grid = model.grid
     fine = Grid(

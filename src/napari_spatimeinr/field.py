@@ -40,7 +40,8 @@ class Field:
     levels : normalisation of intensities.
     config : the options of the fit.
     interpolation : "linear" or "cubic" in time, used where the network has no parts.
-    provenance : version, seed, device, seconds, steps, threads, ``chosen``, ``hold_out``, ``guard``, input, warnings.
+    provenance : version, seed, device, seconds, steps, threads, ``chosen``, ``hold_out``,
+        ``guard``, input, warnings.
     """
 
     def __init__(
@@ -74,7 +75,10 @@ class Field:
     units: tuple[str, str] = property(lambda self: self.volume.units)  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        parts = ", ".join(name for name, on in self.provenance.get("chosen", {}).items() if on is True) or self.interpolation
+        parts = (
+            ", ".join(name for name, on in self.provenance.get("chosen", {}).items() if on is True)
+            or self.interpolation
+        )
         return f"<Field of {' x '.join(map(str, self.grid.shape))} (t, z, y, x): {parts}>"
 
     # -- rendering ----------------------------------------------------------------------
@@ -102,50 +106,61 @@ class Field:
         roi : half-open source indices ``((t0, t1), (z0, z1), (y0, y1), (x0, x1))``, None for all.
         keep_acquired : copy frames at acquired times bit for bit; only on the source's voxel grid.
         dtype : "float32", "source", "uint16" or "uint8"; integers are rounded and clipped.
-        what : "intensity"; or "confidence": half the width of the interval that holds 90 % of the noisy
-            voxels that would have been recorded, by errors on held-out frames; or "disagreement": the
-            absolute difference of the two frames around a time after their motion is undone (not
-            calibrated: noise is part of it). All in the source's units.
+        what : "intensity"; or "confidence": half the width of the interval that holds 90 % of the
+            noisy voxels that would have been recorded, by errors on held-out frames; or
+            "disagreement": the absolute difference of the two frames around a time after their
+            motion is undone (not calibrated: noise is part of it). All in the source's units.
 
         Raises
         ------
         GridError
-            If the grid is impossible, ``keep_acquired`` is asked for on another voxel grid, or "confidence"
-            of a model that had no held-out frames (fewer than four frames).
+            If the grid is impossible, ``keep_acquired`` is asked for on another voxel grid, or
+            "confidence" of a model that had no held-out frames (fewer than four frames).
         """
         ranges: ROI = check_roi(roi, self.grid.shape)
         cropped = self.grid.crop(ranges)
         grid = cropped.refine(time_scale, scale, scale_z, scale_yx, voxel, isotropic, dt, times)
         if keep_acquired and not (
-            grid.shape[1:] == cropped.shape[1:] and np.allclose(grid.spacing[1:], cropped.spacing[1:], rtol=1e-9, atol=0)
+            grid.shape[1:] == cropped.shape[1:]
+            and np.allclose(grid.spacing[1:], cropped.spacing[1:], rtol=1e-9, atol=0)
         ):
             raise GridError(
-                "Acquired frames can be kept bit for bit only at scale 1 in z, y and x; leave out keep_acquired or the scale."
+                "Acquired frames can be kept bit for bit only at scale 1 in z, y and x; leave out"
+                " keep_acquired or the scale."
             )
         return self._rendered(what, grid, dtype, keep_acquired)
 
     def on_grid(self, grid: Grid, dtype: str = "float32", what: str = "intensity") -> RenderedArray:
-        """A lazy rendering on any grid within the recording; beyond its edge the outer voxels are repeated."""
+        """A lazy rendering on any grid within the recording; beyond its edge the outer voxels are
+        repeated.
+        """
         return self._rendered(what, grid, dtype, False)
 
     def _rendered(self, what: str, grid: Grid, dtype: str, keep_acquired: bool) -> RenderedArray:
         remake = self._rendered, (what, grid, dtype, keep_acquired)
-        return RenderedArray(self._quantity(what), self.grid, grid, dtype, self.volume.dtype, keep_acquired, remake)
+        return RenderedArray(
+            self._quantity(what), self.grid, grid, dtype, self.volume.dtype, keep_acquired, remake
+        )
 
     def _quantity(self, what: str) -> Renderer:
         if what == "intensity":
             return self._renderer
         if what not in ("disagreement", "confidence"):
-            raise GridError(f"A rendering shows 'intensity', 'disagreement' or 'confidence', got {what!r}.")
+            raise GridError(
+                f"A rendering shows 'intensity', 'disagreement' or 'confidence', got {what!r}."
+            )
         frames = Frames(self.volume.data, self.levels, self.device)
         if what == "disagreement":
             return Disagreement(self.network, frames, self.config.render, linear=self._linear)
         table = self.provenance.get("confidence")
         if table is None:
             raise GridError(
-                "Confidence is calibrated on held-out frames, and this model had none: that takes four frames or more and the gate."
+                "Confidence is calibrated on held-out frames, and this model had none: that takes"
+                " four frames or more and the gate."
             )
-        return Confidence(self.network, frames, self.config.render, self.interpolation, table, self._linear)
+        return Confidence(
+            self.network, frames, self.config.render, self.interpolation, table, self._linear
+        )
 
     @property
     def _linear(self) -> list[int]:
@@ -153,11 +168,23 @@ class Field:
         return [int(i) for i in self.provenance.get("guard", {}).get("linear", ())]
 
     def interpolated(self, interpolation: str = "linear") -> Field:
-        """The same recording by plain "linear" or "cubic" interpolation in time: the baseline to compare with."""
-        return Field(self.volume, Network(), self.levels, self.config, self.device, interpolation, {"chosen": {}})
+        """The same recording by plain "linear" or "cubic" interpolation in time: the baseline to
+        compare with.
+        """
+        return Field(
+            self.volume,
+            Network(),
+            self.levels,
+            self.config,
+            self.device,
+            interpolation,
+            {"chosen": {}},
+        )
 
     def wrap(self, data: Any, rendered: RenderedArray) -> Volume:
-        """A volume of rendered data (or of the lazy array itself) with calibration and provenance."""
+        """A volume of rendered data (or of the lazy array itself) with calibration and
+        provenance.
+        """
         metadata = {
             "spatimeinr": {
                 **self.provenance,
@@ -181,8 +208,9 @@ class Field:
         free = free_memory()
         if rendered.nbytes > 0.9 * free:
             raise OutOfMemoryError(
-                f"This rendering ({' x '.join(map(str, rendered.shape))}) takes {rendered.nbytes / 1e9:.3g} GB and {free / 1e9:.3g} GB "
-                "are free; render a region (roi) or a smaller scale, or stream it to a file with 'spatimeinr render'."
+                f"This rendering ({' x '.join(map(str, rendered.shape))}) takes"
+                f" {rendered.nbytes / 1e9:.3g} GB and {free / 1e9:.3g} GB are free; render a region"
+                " (roi) or a smaller scale, or stream it to a file with 'spatimeinr render'."
             )
         return self.wrap(np.asarray(rendered), rendered)
 
@@ -204,9 +232,14 @@ class Field:
         if self.network.velocity is None:
             return np.zeros(points.shape)
         spacing, origin = np.asarray(self.grid.spacing[1:]), np.asarray(self.grid.origin[1:])
-        index = torch.from_numpy(((points - origin) / spacing).reshape(1, -1, 3).astype(np.float32)).to(self.device)
+        index = torch.from_numpy(
+            ((points - origin) / spacing).reshape(1, -1, 3).astype(np.float32)
+        ).to(self.device)
         last = self.grid.shape[0] - 1
-        t0, t1 = (float(np.clip(self.grid.to_index(np.asarray(float(t)), 0), 0, last)) for t in (start, end))
+        t0, t1 = (
+            float(np.clip(self.grid.to_index(np.asarray(float(t)), 0), 0, last))
+            for t in (start, end)
+        )
         times = [torch.tensor([t], dtype=torch.float32, device=self.device) for t in (t0, t1)]
         with torch.no_grad():
             moved = self.network.velocity.trajectory(index, times[0], times[1]) - index
@@ -216,7 +249,9 @@ class Field:
 
     def describe(self) -> dict[str, Any]:
         """Plain values that say what this model is."""
-        return header_of(self.volume, self.network, self.levels, self.config, self.interpolation, self.provenance)
+        return header_of(
+            self.volume, self.network, self.levels, self.config, self.interpolation, self.provenance
+        )
 
     def save(self, path: str | Path, wait: float = WAIT) -> Path:
         """Write the model (frames included) to one file, completely or not at all.
@@ -229,10 +264,13 @@ class Field:
         Raises
         ------
         SaveError
-            If the file cannot be written or another process writes it; an earlier file stays as it was.
+            If the file cannot be written or another process writes it; an earlier file stays as it
+            was.
         """
         state = self._state()
-        saved = checkpoint.write(path, self.describe(), weights_of(self.network), self.volume.data, wait)
+        saved = checkpoint.write(
+            path, self.describe(), weights_of(self.network), self.volume.data, wait
+        )
         self._file, self._in_file = Source.of(saved, None), state
         return saved
 
@@ -242,7 +280,9 @@ class Field:
     # -- other processes -----------------------------------------------------------------
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """A reference to the file it was loaded from or saved to, as long as both are unchanged; else all of it."""
+        """A reference to the file it was loaded from or saved to, as long as both are unchanged;
+        else all of it.
+        """
         if self._file is not None and self._file.is_unchanged() and self._state() == self._in_file:
             return _loaded, (self._file, str(self.device), self.network.precision)
         return Field, self._parts()
@@ -253,14 +293,26 @@ class Field:
         return other
 
     def _parts(self) -> tuple[Any, ...]:
-        return self.volume, self.network, self.levels, self.config, self.device, self.interpolation, self.provenance
+        return (
+            self.volume,
+            self.network,
+            self.levels,
+            self.config,
+            self.device,
+            self.interpolation,
+            self.provenance,
+        )
 
     def __dask_tokenize__(self) -> Any:
-        """What dask tells Fields apart by: equal for equal weights, frames and options, saved or not, in any process."""
+        """What dask tells Fields apart by: equal for equal weights, frames and options, saved or
+        not, in any process.
+        """
         if self._sums is None:
             data = self.volume.data
             known = data.sums if isinstance(data, checkpoint.ModelFrames) else None
-            self._sums = known or [checkpoint.frame_sum(np.asarray(data[k])) for k in range(data.shape[0])]
+            self._sums = known or [
+                checkpoint.frame_sum(np.asarray(data[k])) for k in range(data.shape[0])
+            ]
         same = token(self.describe(), weights_of(self.network), self._sums)
         return "Field", same, self.device.type, str(self.network.precision)
 
@@ -281,7 +333,8 @@ def load(path: str | Path, device: str = "auto") -> Field:
 def _loaded(source: Source, device: str, precision: torch.dtype) -> Field:
     """The model of a file that another process referred to, each time a Field of its own.
 
-    One array is often sent many times, so weights, frames and what was rendered of them are kept and shared.
+    One array is often sent many times, so weights, frames and what was rendered of them are kept
+    and shared.
     """
     source.checked()
     kept = _kept(source, device, precision)
@@ -306,9 +359,20 @@ def _load(path: str | Path, where: torch.device, precision: torch.dtype | None) 
             raise ValueError("its interpolation in time is unknown")
         precision = precision or resolve_precision(config.precision, where)
         network = build_network(weights, volume.grid.shape[1:], config, where, precision, header)
-        field = Field(volume, network, levels, config, where, header["interpolation"], header["provenance"])
+        field = Field(
+            volume, network, levels, config, where, header["interpolation"], header["provenance"]
+        )
         field._file, field._in_file = frames.source, field._state()
         return field
-    except (LookupError, ValueError, TypeError, ArithmeticError, AttributeError, RuntimeError) as error:
+    except (
+        LookupError,
+        ValueError,
+        TypeError,
+        ArithmeticError,
+        AttributeError,
+        RuntimeError,
+    ) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".: ")
-        raise FormatError(f"The model {path} is damaged ({reason}); copy it again or fit it again.") from error
+        raise FormatError(
+            f"The model {path} is damaged ({reason}); copy it again or fit it again."
+        ) from error

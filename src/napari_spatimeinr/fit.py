@@ -47,7 +47,8 @@ def fit(
     preset : "fast", "balanced" or "best".
     config : changes on top of the preset: nested dict, YAML file, or a whole Config.
     device : "auto", "cpu", "cuda", "cuda:N" or "mps".
-    seed : the same seed gives the same result on CPU with a fixed number of threads, the same precision and no time budget.
+    seed : the same seed gives the same result on CPU with a fixed number of threads, the same
+        precision and no time budget.
     time_budget : seconds the fit may take; it ends with what it has by then.
     resume : a Field or model file of the same recording to go on from.
     motion : another Field whose motion is shared (channels of one recording).
@@ -82,7 +83,8 @@ def fit_steps(
 ) -> Generator[FitProgress, None, Field]:
     """The same as :func:`fit`, step by step.
 
-    Closing the generator cancels; the last ``FitProgress.field`` stays usable. Its return value is the Field.
+    Closing the generator cancels; the last ``FitProgress.field`` stays usable. Its return value is
+    the Field.
     """
     began = time.monotonic()
     check_volume(volume, "fit")
@@ -91,14 +93,19 @@ def fit_steps(
     options = make_config(preset, config)
     where, why = trusted_device(device)
     if time_budget is not None and not time_budget > 0:
-        raise InputError(f"The time budget must be a positive number of seconds, got {time_budget!r}.")
+        raise InputError(
+            f"The time budget must be a positive number of seconds, got {time_budget!r}."
+        )
     if isinstance(resume, (str, Path)):
         resume = load(resume, device)
     _check_shapes(volume, resume, motion)
     _check_memory(volume)
     sha256 = fingerprint(volume.data)
     if resume is not None and resume.provenance.get("input", {}).get("sha256") != sha256:
-        raise InputError("The model to resume was fitted to another recording, or another region of this one; fit it anew.")
+        raise InputError(
+            "The model to resume was fitted to another recording, or another region of this one;"
+            " fit it anew."
+        )
     levels, notes, constant = estimate_levels(volume.data)
     if why is not None:
         notes.append(why)
@@ -118,10 +125,16 @@ def fit_steps(
     job = Job(volume, options, where, seed, levels, constant, provenance, schedule, resume, motion)
     with _in_a_sentence(volume, where):
         if where.type == "cpu":
-            field = yield from steps_on(options.threads, run(job), provenance.setdefault("threads", []))
+            field = yield from steps_on(
+                options.threads, run(job), provenance.setdefault("threads", [])
+            )
         else:
             field = yield from run(job)
-    field.provenance |= {"seconds": round(schedule.elapsed(), 2), "peak_memory_bytes": peak_memory(), "complete": True}
+    field.provenance |= {
+        "seconds": round(schedule.elapsed(), 2),
+        "peak_memory_bytes": peak_memory(),
+        "complete": True,
+    }
     return field
 
 
@@ -129,14 +142,19 @@ def _check_shapes(volume: Volume, resume: Field | None, motion: Field | None) ->
     """Refuse frames at irregular times, and Fields of recordings of another shape."""
     if volume.grid.times is not None:
         raise InputError(
-            "The frames of this recording lie at irregular times, which cannot be fitted yet; resample it to a regular interval."
+            "The frames of this recording lie at irregular times, which cannot be fitted yet;"
+            " resample it to a regular interval."
         )
     if resume is not None and tuple(resume.grid.shape) != tuple(volume.shape):
         raise InputError(
-            f"The model to resume was fitted to a recording of shape {resume.grid.shape}, this one has {volume.shape}; fit it anew."
+            f"The model to resume was fitted to a recording of shape {resume.grid.shape}, this one"
+            f" has {volume.shape}; fit it anew."
         )
     if motion is not None and tuple(motion.grid.shape) != tuple(volume.shape):
-        raise InputError(f"The motion to share is of a recording of shape {motion.grid.shape}, this one has {volume.shape}.")
+        raise InputError(
+            f"The motion to share is of a recording of shape {motion.grid.shape}, this one has"
+            f" {volume.shape}."
+        )
 
 
 @contextmanager
@@ -153,7 +171,8 @@ def _in_a_sentence(volume: Volume, where: torch.device) -> Iterator[None]:
         if "out of memory" in str(error).lower() or "can't allocate memory" in str(error).lower():
             raise OutOfMemoryError(_too_large(volume, f"memory on {where}")) from error
         raise FitError(
-            f"The fit broke down in a computation ({str(error).splitlines()[0]}); try another preset or device."
+            f"The fit broke down in a computation ({str(error).splitlines()[0]}); try another"
+            " preset or device."
         ) from error
 
 
@@ -162,7 +181,11 @@ def _check_memory(volume: Volume) -> None:
     _, z, y, x = volume.shape
     needed, free = 6 * 4 * z * y * x + 400 * 2**20, free_memory()
     if needed > free:
-        raise OutOfMemoryError(_too_large(volume, f"free memory ({needed / 1e9:.2g} GB needed, {free / 1e9:.2g} GB free)"))
+        raise OutOfMemoryError(
+            _too_large(
+                volume, f"free memory ({needed / 1e9:.2g} GB needed, {free / 1e9:.2g} GB free)"
+            )
+        )
 
 
 def _too_large(volume: Volume, what: str) -> str:
@@ -172,6 +195,6 @@ def _too_large(volume: Volume, what: str) -> str:
     if side >= min(y, x):
         side = max(16, min(y, x) // 2)
     return (
-        f"There is not enough {what} for frames of {z} x {y} x {x} voxels; "
-        f"fit a region, for example --roi :,:,0:{min(side, y)},0:{min(side, x)}, or bin the recording first."
+        f"There is not enough {what} for frames of {z} x {y} x {x} voxels; fit a region, for"
+        f" example --roi :,:,0:{min(side, y)},0:{min(side, x)}, or bin the recording first."
     )

@@ -11,13 +11,15 @@ from scipy.interpolate import CubicSpline
 
 Floats = NDArray[np.float64]
 REACH = 16
-"""Frames on each side that a spline is made of: what a frame weighs falls to 0.27 from one to the next."""
+"""Frames on each side that a spline is made of: what a frame weighs falls to 0.27 from one to the
+next."""
 
 
 def temporal_weights(t: float, times: Floats, kind: Literal["linear", "cubic"]) -> Floats:
     """Weight of each frame for the value at time ``t``, ``(T,)``, summing to one.
 
-    "cubic" is the not-a-knot spline through the frames within ``REACH``; with fewer than four frames it is linear.
+    "cubic" is the not-a-knot spline through the frames within ``REACH``; with fewer than four
+    frames it is linear.
     """
     count = len(times)
     if count == 1:
@@ -35,7 +37,8 @@ def temporal_weights(t: float, times: Floats, kind: Literal["linear", "cubic"]) 
 
 
 def segment(t: float, count: int, linear: Collection[int]) -> range:
-    """The frames that may be used for time ``t`` (frames): up to the next interval of ``linear`` on each side.
+    """The frames that may be used for time ``t`` (frames): up to the next interval of ``linear`` on
+    each side.
 
     Interval i lies between frames i and i + 1; a time within one of ``linear`` has its two frames.
     """

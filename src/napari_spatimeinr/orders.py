@@ -1,4 +1,5 @@
-"""The orders of other libraries: torch's ``grid_sample`` (x first, normalised to [-1, 1]) and NIfTI's (x, y, z, t).
+"""The orders of other libraries: torch's ``grid_sample`` (x first, normalised to [-1, 1]) and
+NIfTI's (x, y, z, t).
 
 Axis order is ``(t, z, y, x)`` everywhere else.
 """
@@ -45,7 +46,9 @@ def nifti_affine(grid: Grid, orientation: Floats | None = None) -> Floats:
     return affine
 
 
-def from_nifti_affine(affine: Floats) -> tuple[tuple[float, float, float], tuple[float, float, float], Floats | None]:
+def from_nifti_affine(
+    affine: Floats,
+) -> tuple[tuple[float, float, float], tuple[float, float, float], Floats | None]:
     """Spacing (z, y, x), origin (z, y, x) and orientation (None for identity) of an affine.
 
     The inverse of :func:`nifti_affine`: ``orientation`` may be oblique, mirrored or sheared.
@@ -58,8 +61,15 @@ def from_nifti_affine(affine: Floats) -> tuple[tuple[float, float, float], tuple
     affine = np.asarray(affine, dtype=np.float64)
     columns = affine[:3, :3]
     spacing = np.sqrt((columns**2).sum(0))
-    if not np.isfinite(affine).all() or (spacing <= 0).any() or abs(np.linalg.det(columns / spacing)) < 1e-6:
-        raise GridError("The affine of the file is not invertible; give the voxel size with --spacing DT,DZ,DY,DX.")
+    if (
+        not np.isfinite(affine).all()
+        or (spacing <= 0).any()
+        or abs(np.linalg.det(columns / spacing)) < 1e-6
+    ):
+        raise GridError(
+            "The affine of the file is not invertible; give the voxel size with --spacing"
+            " DT,DZ,DY,DX."
+        )
     direction = columns / spacing
     origin = np.linalg.solve(direction, affine[:3, 3])
     identity = np.allclose(direction, np.eye(3), atol=1e-6)

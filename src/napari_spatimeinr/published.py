@@ -18,16 +18,31 @@ class _Options(BaseModel):
 
 
 class Cells(_Options):
-    """Which cells are rendered: in training those compared with the recording, in evaluation those of the output."""
+    """Which cells are rendered: in training those compared with the recording, in evaluation those
+    of the output.
+    """
 
     radius: float = Field(0.5, gt=0, le=4, description="Half-width of the hypercube, in cells.")
     bsize: int = Field(2048, ge=1, le=10_000_000, description="Cells of one item of the loader.")
     scale: float = Field(
-        1.0, gt=0, le=64, description="In training: cells per voxel along z, y, x, whose mean is compared; else of the output."
+        1.0,
+        gt=0,
+        le=64,
+        description=(
+            "In training: cells per voxel along z, y, x, whose mean is compared; else of the"
+            " output."
+        ),
     )
     scaleT: float = Field(1.0, gt=0, le=64, description="The same along time.")
-    downsample: int = Field(2, ge=1, le=8, description="Voxels of the recording per voxel of its degraded copy, along each axis.")
-    file: str | None = Field(None, description="The recording; the command line's --file goes first.")
+    downsample: int = Field(
+        2,
+        ge=1,
+        le=8,
+        description="Voxels of the recording per voxel of its degraded copy, along each axis.",
+    )
+    file: str | None = Field(
+        None, description="The recording; the command line's --file goes first."
+    )
 
 
 class Dataset(_Options):
@@ -39,9 +54,15 @@ class Dataset(_Options):
     @model_validator(mode="after")
     def _one_copy(self) -> Self:
         if self.train.downsample != self.eval.downsample:
-            raise ValueError("the degraded copy is one: train.downsample and eval.downsample must be equal")
-        if self.train.scale != round(self.train.scale) or self.train.scaleT != round(self.train.scaleT):
-            raise ValueError("in training, scale and scaleT are whole numbers of cells per voxel and per frame")
+            raise ValueError(
+                "the degraded copy is one: train.downsample and eval.downsample must be equal"
+            )
+        if self.train.scale != round(self.train.scale) or self.train.scaleT != round(
+            self.train.scaleT
+        ):
+            raise ValueError(
+                "in training, scale and scaleT are whole numbers of cells per voxel and per frame"
+            )
         return self
 
 
@@ -66,8 +87,12 @@ class Rcan(_Options):
     n_resblocks: int = Field(4, ge=1, le=64, description="Blocks of a group.")
     n_feats: int = Field(32, ge=1, le=1024, description="Channels.")
     reduction: int = Field(16, ge=1, le=1024, description="Squeeze of the channel attention.")
-    in_channels: int | None = Field(None, ge=1, description="Time points that go in; null takes those of the recording.")
-    out_channels: int | None = Field(None, ge=1, description="Time points that come out; null takes those of the recording.")
+    in_channels: int | None = Field(
+        None, ge=1, description="Time points that go in; null takes those of the recording."
+    )
+    out_channels: int | None = Field(
+        None, ge=1, description="Time points that come out; null takes those of the recording."
+    )
 
     @model_validator(mode="after")
     def _squeezable(self) -> Self:
@@ -80,7 +105,9 @@ class Optim(_Options):
     """The optimiser."""
 
     name: Literal["Adam", "AdamW"] = "Adam"
-    lr: float = Field(5e-4, gt=0, le=1, description="Of the latents' stage; the MLP follows lr_decay.")
+    lr: float = Field(
+        5e-4, gt=0, le=1, description="Of the latents' stage; the MLP follows lr_decay."
+    )
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = Field(1e-6, gt=0, le=1)
 
@@ -117,8 +144,12 @@ class Mlp(_Options):
     in_ch: Literal[4] = Field(4, description="Coordinates: t, z, y, x.")
     out_ch: Literal[2] = Field(2, description="Value and density.")
     skips: tuple[int, ...] = Field((5,), description="Layers that see the input again.")
-    max_freq: int = Field(11, ge=0, le=32, description="Frequencies of the encoding, each twice the last.")
-    p_fns: tuple[Literal["sin", "cos"], ...] = Field(("sin", "cos"), description="Functions of the encoding.")
+    max_freq: int = Field(
+        11, ge=0, le=32, description="Frequencies of the encoding, each twice the last."
+    )
+    p_fns: tuple[Literal["sin", "cos"], ...] = Field(
+        ("sin", "cos"), description="Functions of the encoding."
+    )
 
     @property
     def encoded(self) -> int:
@@ -133,16 +164,26 @@ class Mlp(_Options):
 
 
 class PublishedOptions(_Options):
-    """The published method's configuration, and what had to be added (``rcan_*``, ``closed_share``)."""
+    """The published method's configuration, and what had to be added (``rcan_*``,
+    ``closed_share``).
+    """
 
     max_iter: int = Field(20_000, ge=1, description="Steps of the MLP.")
     save_iter: int = Field(1000, ge=1, description="Steps between two checkpoints.")
     log_iter: int = Field(100, ge=1, description="Steps between two lines of the log.")
     n_samples: int = Field(16, ge=1, le=1024, description="Samples of a hypercube.")
-    len_lz: int = Field(92, ge=1, description="Length of a latent; that of the encoding, which it is added to.")
-    n_imps: int = Field(8, ge=0, le=1024, description="Samples drawn where the first ones weigh most.")
-    threshold: float = Field(39.0, gt=0, description="PSNR (dB) at which the latents are good enough.")
-    save_path: str | None = Field(None, description="Folder of the results; the command line's --save_path goes first.")
+    len_lz: int = Field(
+        92, ge=1, description="Length of a latent; that of the encoding, which it is added to."
+    )
+    n_imps: int = Field(
+        8, ge=0, le=1024, description="Samples drawn where the first ones weigh most."
+    )
+    threshold: float = Field(
+        39.0, gt=0, description="PSNR (dB) at which the latents are good enough."
+    )
+    save_path: str | None = Field(
+        None, description="Folder of the results; the command line's --save_path goes first."
+    )
     dataset: Dataset = Dataset()
     dataloader: Loaders = Loaders()
     rcan: Rcan = Rcan()
@@ -150,13 +191,25 @@ class PublishedOptions(_Options):
     lr_decay: LrDecay = LrDecay()
     clip_grad: ClipGrad = ClipGrad()
     model: Mlp = Mlp()
-    rcan_max_iter: int = Field(3000, ge=1, description="Steps after which the latents are taken as they are.")
-    rcan_share: float = Field(0.35, gt=0, lt=1, description="Share of a time budget for the latents.")
+    rcan_max_iter: int = Field(
+        3000, ge=1, description="Steps after which the latents are taken as they are."
+    )
+    rcan_share: float = Field(
+        0.35, gt=0, lt=1, description="Share of a time budget for the latents."
+    )
 
-    closed_share: float = Field(0.8, ge=0, lt=1, description="Share of the MLP's schedule in which a hypercube is its centre.")
+    closed_share: float = Field(
+        0.8,
+        ge=0,
+        lt=1,
+        description="Share of the MLP's schedule in which a hypercube is its centre.",
+    )
 
     @model_validator(mode="after")
     def _latent_fits(self) -> Self:
         if self.len_lz != self.model.encoded:
-            raise ValueError(f"len_lz must be the length of the encoding, {self.model.encoded}, to which the latent is added")
+            raise ValueError(
+                f"len_lz must be the length of the encoding, {self.model.encoded}, to which the"
+                " latent is added"
+            )
         return self

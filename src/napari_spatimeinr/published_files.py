@@ -1,4 +1,6 @@
-"""The two files of the published command, ``current.pth`` and ``latent_code.pt``, and back to a Field."""
+"""The two files of the published command, ``current.pth`` and ``latent_code.pt``, and back to a
+Field.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,8 @@ FORMAT = 1
 
 
 def save(field: Field, folder: Path) -> None:
-    """Write the weights and what latents are made of, each atomically; the recording itself is not in them.
+    """Write the weights and what latents are made of, each atomically; the recording itself is not
+    in them.
 
     Raises
     ------
@@ -34,8 +37,15 @@ def save(field: Field, folder: Path) -> None:
         If the folder cannot be written to.
     """
     assert field.network.published is not None
-    state = {f"published.{name}": tensor.detach().cpu() for name, tensor in field.network.published.state_dict().items()}
-    facts = {"provenance": field.provenance, "levels": asdict(field.levels), "config": field.config.model_dump(mode="json")}
+    state = {
+        f"published.{name}": tensor.detach().cpu()
+        for name, tensor in field.network.published.state_dict().items()
+    }
+    facts = {
+        "provenance": field.provenance,
+        "levels": asdict(field.levels),
+        "config": field.config.model_dump(mode="json"),
+    }
     rest = {"format": FORMAT, "facts": json.dumps(facts, default=str)}
     # The latents first: weights that name a step are there only with theirs.
     with replacing(folder / LATENTS) as temporary:
@@ -50,7 +60,8 @@ def there(folder: Path) -> bool:
 
 
 def load(folder: Path, volume: Volume, sha256: str, device: str) -> Field:
-    """What :func:`save` wrote, on the recording it was fitted to; nothing but tensors and text is unpickled.
+    """What :func:`save` wrote, on the recording it was fitted to; nothing but tensors and text is
+    unpickled.
 
     Raises
     ------
@@ -64,19 +75,37 @@ def load(folder: Path, volume: Volume, sha256: str, device: str) -> Field:
         current = torch.load(folder / WEIGHTS, "cpu", weights_only=True)
         latents = torch.load(folder / LATENTS, "cpu", weights_only=True)
         if current["format"] != FORMAT:
-            raise FormatError(f"{folder / WEIGHTS} is of another version; train again in an empty folder.")
+            raise FormatError(
+                f"{folder / WEIGHTS} is of another version; train again in an empty folder."
+            )
         facts: dict[str, Any] = json.loads(current["facts"])
         config = Config.model_validate(facts["config"])
         weights = {name: tensor.numpy() for name, tensor in (current["weights"] | latents).items()}
         if facts["provenance"]["input"]["sha256"] != sha256:
-            raise InputError(f"{folder} holds a model of another recording; give that one, or train in another folder.")
+            raise InputError(
+                f"{folder} holds a model of another recording; give that one, or train in another"
+                " folder."
+            )
         levels = levels_of(facts, volume.shape[0])
         shape = volume.shape[1:]
-        network = build_network(weights, shape, config, where, resolve_precision(config.precision, where), {})
+        network = build_network(
+            weights, shape, config, where, resolve_precision(config.precision, where), {}
+        )
         return Field(volume, network, levels, config, where, "linear", facts["provenance"])
     except FileNotFoundError as error:
-        raise FormatError(f"{folder} holds no {WEIGHTS} and {LATENTS}; make them with 'spatimeinr train'.") from error
+        raise FormatError(
+            f"{folder} holds no {WEIGHTS} and {LATENTS}; make them with 'spatimeinr train'."
+        ) from error
     except (FormatError, InputError):
         raise
-    except (LookupError, ValueError, TypeError, AttributeError, RuntimeError, EOFError, OSError, pickle.UnpicklingError) as error:
+    except (
+        LookupError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        RuntimeError,
+        EOFError,
+        OSError,
+        pickle.UnpicklingError,
+    ) as error:
         raise FormatError(f"The model in {folder} is damaged; train it again.") from error

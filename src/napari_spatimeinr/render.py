@@ -42,7 +42,8 @@ class Renderer:
     frames : the recording.
     options : how cells are integrated.
     interpolation : "linear" or "cubic" in time, used where the network has no parts.
-    linear : intervals between frames in which the frames are interpolated linearly whatever there is.
+    linear : intervals between frames in which the frames are interpolated linearly whatever there
+        is.
     cache : where encoded boxes are kept; None for a cache of its own.
     """
 
@@ -62,9 +63,13 @@ class Renderer:
         self.linear = frozenset(linear)
         if cache is None:
             z, y, x = frames.shape
-            cache = Cache(options.cache_bytes or max(SMALLEST_CACHE, min(4 * frames.count * z * y * x, 2 * 2**30)))
+            cache = Cache(
+                options.cache_bytes
+                or max(SMALLEST_CACHE, min(4 * frames.count * z * y * x, 2 * 2**30))
+            )
         self._tiles = Tiles(network, frames, cache)
-        # What is interpolated there: the frames as they are, which a learned part may have spoiled. In the same memory.
+        # What is interpolated there: the frames as they are, which a learned part may have spoiled.
+        # In the same memory.
         plain = Network(precision=network.precision, axial=network.axial, in_plane=network.in_plane)
         self._plain = Renderer(plain, frames, options, cache=cache) if linear else self
         self._displaced: OrderedDict[tuple[float, int, float, float], Displaced] = OrderedDict()
@@ -74,12 +79,17 @@ class Renderer:
 
     @torch.no_grad()
     def block(
-        self, t: float, positions: Sequence[NDArray[np.float64]], cell: tuple[float, float, float, float]
+        self,
+        t: float,
+        positions: Sequence[NDArray[np.float64]],
+        cell: tuple[float, float, float, float],
     ) -> NDArray[np.float32]:
-        """Raw intensities at time ``t`` (frames) on the regular grid of voxel ``positions``, ``(z, y, x)``.
+        """Raw intensities at time ``t`` (frames) on the regular grid of voxel ``positions``, ``(z,
+        y, x)``.
 
         ``cell`` is the extent of an output cell in frames and source voxels, (t, z, y, x). Cells
-        larger than a voxel are integrated by quadrature, over the part of them that lies in the recording.
+        larger than a voxel are integrated by quadrature, over the part of them that lies in the
+        recording.
         """
         axial = self.network.axial
         finer = Finer(
@@ -88,7 +98,10 @@ class Renderer:
         )
         times = self._times(t, cell[0])
         extents = cell[1:] if self.options.hypercube else (1.0, 1.0, 1.0)
-        fine = [quadrature(p, c, n) for p, c, n in zip(positions, extents, self.frames.shape, strict=True)]
+        fine = [
+            quadrature(p, c, n)
+            for p, c, n in zip(positions, extents, self.frames.shape, strict=True)
+        ]
         total: Tensor | None = None
         for time in times:
             value = self._points(time, [p.ravel() for p in fine], finer)
@@ -99,12 +112,18 @@ class Renderer:
         return (total / len(times)).cpu().numpy()
 
     def _times(self, t: float, extent: float) -> list[float]:
-        """The times that a cell around ``t`` is the mean of: as many as asked for, at least one for each frame in it."""
+        """The times that a cell around ``t`` is the mean of: as many as asked for, at least one for
+        each frame in it.
+        """
         exposed = self.options.exposure * extent
         if exposed == 0:
             return [t]
         count = self.frames.count
-        times: list[float] = quadrature(np.array([t]), exposed, count, self.options.samples)[0].clip(0, count - 1).tolist()
+        times: list[float] = (
+            quadrature(np.array([t]), exposed, count, self.options.samples)[0]
+            .clip(0, count - 1)
+            .tolist()
+        )
         return times
 
     def _points(self, t: float, fine: list[NDArray[np.float64]], finer: Finer) -> Tensor:
@@ -114,7 +133,9 @@ class Renderer:
         ]
         out = torch.empty([len(p) for p in positions], device=self.frames.device)
         spans = [SPAN / factor for factor in self._tiles.factors(finer)]
-        for where in itertools.product(*(_runs(p, most, span) for p, most, span in zip(fine, BLOCK, spans, strict=True))):
+        for where in itertools.product(
+            *(_runs(p, most, span) for p, most, span in zip(fine, BLOCK, spans, strict=True))
+        ):
             z, y, x = (p[w] for p, w in zip(positions, where, strict=True))
             out[where] = self._value(t, (z, y, x), finer).reshape(len(z), len(y), len(x))
         return self._raw(out, t)
@@ -124,7 +145,8 @@ class Renderer:
         low, high = _limits(np.dtype(self.frames.data.dtype))
         axial = self.network.axial
         if axial is None or not axial.sharpen:
-            # Splines overshoot at edges; only where blur is undone something is brighter than in the frames around.
+            # Splines overshoot at edges; only where blur is undone something is brighter than in
+            # the frames around.
             lowest, highest = levels.limits(t)
             low, high = max(low, lowest), min(high, highest)
         return (value * (levels.scale * levels.gain(t)) + levels.offset).clamp(low, high)
@@ -148,8 +170,12 @@ class Renderer:
             lambda k: self._outer(k, self._displacement(t, k, positions), positions, finer),
         )
 
-    def _cubic(self, t: float, numbers: range, positions: tuple[Tensor, Tensor, Tensor], finer: Finer) -> Tensor:
-        """The spline through frames ``numbers``, kept within what the two frames on each side say."""
+    def _cubic(
+        self, t: float, numbers: range, positions: tuple[Tensor, Tensor, Tensor], finer: Finer
+    ) -> Tensor:
+        """The spline through frames ``numbers``, kept within what the two frames on
+        each side say.
+        """
         weights = temporal_weights(t, np.asarray(numbers, dtype=np.float64), "cubic")
         used = {k: float(w) for k, w in zip(numbers, weights, strict=True) if abs(w) > 1e-3}
         terms = {k: self._one(k, None, positions, finer)[0] for k in used}
@@ -159,7 +185,11 @@ class Renderer:
         return torch.minimum(torch.maximum(value, near.amin(0)), near.amax(0))
 
     def _one(
-        self, k: int, displaced: Displaced | None, positions: tuple[Tensor, Tensor, Tensor], finer: Finer
+        self,
+        k: int,
+        displaced: Displaced | None,
+        positions: tuple[Tensor, Tensor, Tensor],
+        finer: Finer,
     ) -> tuple[Tensor, Tensor | None]:
         def values(points: Tensor, box: Box) -> Tensor:
             return cubic_in(self._tiles.coefficients(k, box, finer), points, box)
@@ -169,22 +199,36 @@ class Renderer:
 
         moved = self.network.moved(positions, displaced)
         sampled = self._in_finer(moved, finer, values)
-        return sampled, None if self.network.encoder is None else in_boxes(moved, self.frames.shape, latents)
+        return sampled, (
+            None if self.network.encoder is None else in_boxes(moved, self.frames.shape, latents)
+        )
 
-    def _outer(self, k: int, displaced: Displaced | None, positions: tuple[Tensor, Tensor, Tensor], finer: Finer) -> Tensor:
+    def _outer(
+        self,
+        k: int,
+        displaced: Displaced | None,
+        positions: tuple[Tensor, Tensor, Tensor],
+        finer: Finer,
+    ) -> Tensor:
         def values(points: Tensor, box: Box) -> Tensor:
             return linear_in(self._tiles.fine(k, box, finer), points, box)[0]
 
         return self._in_finer(self.network.moved(positions, displaced), finer, values)
 
-    def _in_finer(self, points: Tensor, finer: Finer, sampled: Callable[[Tensor, Box], Tensor]) -> Tensor:
+    def _in_finer(
+        self, points: Tensor, finer: Finer, sampled: Callable[[Tensor, Box], Tensor]
+    ) -> Tensor:
         """Samples at points ``(1, P, 3)`` in acquired voxels of what has finer ones."""
         factors = self._tiles.factors(finer)
         return in_boxes(points * points.new_tensor(factors), self._tiles.fine_shape(finer), sampled)
 
-    def _displacement(self, t: float, k: int, positions: tuple[Tensor, Tensor, Tensor]) -> Displaced | None:
+    def _displacement(
+        self, t: float, k: int, positions: tuple[Tensor, Tensor, Tensor]
+    ) -> Displaced | None:
         # Nothing is followed across an interval that is left to linear interpolation.
-        if self.network.velocity is None or any(min(t, k) < i + 1 and i < max(t, k) for i in self.linear):
+        if self.network.velocity is None or any(
+            min(t, k) < i + 1 and i < max(t, k) for i in self.linear
+        ):
             return None
         z = float(positions[0].min()), float(positions[0].max())
         key = (t, k, *z)
@@ -215,7 +259,10 @@ class Renderer:
         shape = tuple(len(p) for p in positions)
         out = np.empty(shape, np.float32)
         # Fewer output voxels per block where a cell takes several samples.
-        size = [max(1, int(b / max(1.0, min(c, n)))) for b, c, n in zip(BLOCK, cell[1:], self.frames.shape, strict=True)]
+        size = [
+            max(1, int(b / max(1.0, min(c, n))))
+            for b, c, n in zip(BLOCK, cell[1:], self.frames.shape, strict=True)
+        ]
         for where in itertools.product(*(_even(n, s) for n, s in zip(shape, size, strict=True))):
             block = self.block(t, [p[w] for p, w in zip(positions, where, strict=True)], cell)
             out[where] = block
@@ -225,7 +272,9 @@ class Renderer:
 
 
 def _means(values: Tensor, axis: int, count: int) -> Tensor:
-    """Means of ``count`` neighbours along an axis, added one by one: the order does not depend on what else is computed."""
+    """Means of ``count`` neighbours along an axis, added one by one: the order does not depend on
+    what else is computed.
+    """
     if count == 1:
         return values
     parts = values.unflatten(axis, (-1, count)).unbind(axis + 1)
@@ -233,7 +282,9 @@ def _means(values: Tensor, axis: int, count: int) -> Tensor:
 
 
 def _runs(positions: NDArray[np.float64], most: int, span: float) -> list[slice]:
-    """Slices that cover the positions, of at most ``most`` that lie no further apart than ``span``."""
+    """Slices that cover the positions, of at most ``most`` that lie no further apart
+    than ``span``.
+    """
     edges = [0]
     for i, p in enumerate(positions):
         if i - edges[-1] == most or abs(p - positions[edges[-1]]) > span:
@@ -245,7 +296,11 @@ def _limits(dtype: np.dtype[Any]) -> tuple[float, float]:
     """The lowest and highest value of a type."""
     if dtype.kind == "b":
         return 0.0, 1.0
-    return (float(np.iinfo(dtype).min), float(np.iinfo(dtype).max)) if dtype.kind in "iu" else (-math.inf, math.inf)
+    return (
+        (float(np.iinfo(dtype).min), float(np.iinfo(dtype).max))
+        if dtype.kind in "iu"
+        else (-math.inf, math.inf)
+    )
 
 
 def _even(n: int, most: int) -> list[slice]:

@@ -27,9 +27,14 @@ class PublishedRenderer(Renderer):
 
     @torch.no_grad()
     def block(
-        self, t: float, positions: Sequence[NDArray[np.float64]], cell: tuple[float, float, float, float]
+        self,
+        t: float,
+        positions: Sequence[NDArray[np.float64]],
+        cell: tuple[float, float, float, float],
     ) -> NDArray[np.float32]:
-        """Raw intensities at time ``t`` on the regular grid of voxel ``positions``; see :meth:`Renderer.block`."""
+        """Raw intensities at time ``t`` on the regular grid of voxel ``positions``; see
+        :meth:`Renderer.block`.
+        """
         model, device = self.model, self.frames.device
         part = model.options.dataset.eval
         sizes = (self.frames.count, *self.frames.shape)
@@ -38,7 +43,12 @@ class PublishedRenderer(Renderer):
             for p, c, n in zip(([t], *positions), cell, sizes, strict=True)
         ]
         points, lengths = (
-            torch.stack(torch.meshgrid(*(torch.from_numpy(p[i].astype(np.float32)) for p in parts), indexing="ij"), -1)
+            torch.stack(
+                torch.meshgrid(
+                    *(torch.from_numpy(p[i].astype(np.float32)) for p in parts), indexing="ij"
+                ),
+                -1,
+            )
             .reshape(-1, 4)
             .to(device)
             for i in (0, 1)
@@ -50,13 +60,21 @@ class PublishedRenderer(Renderer):
         n = min(part.bsize * model.options.dataloader.eval.batch_size, model.at_once())
         missing = -len(points) % n
         values = []
-        for some, length in zip(*(F.pad(of, (0, 0, 0, missing)).split(n) for of in (points, lengths)), strict=True):
-            _, fine = model.cells(some, length[:, None] / 2, offsets.expand(n, -1, -1), quantiles.expand(n, -1))
+        for some, length in zip(
+            *(F.pad(of, (0, 0, 0, missing)).split(n) for of in (points, lengths)), strict=True
+        ):
+            _, fine = model.cells(
+                some, length[:, None] / 2, offsets.expand(n, -1, -1), quantiles.expand(n, -1)
+            )
             values.append(fine)
         out = self._raw(torch.cat(values)[: len(points)], t).reshape([len(p) for p in positions])
         return out.cpu().numpy()
 
 
-def _within(centres: NDArray[np.float64], extent: float, n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Middles and lengths of cells; of those larger than the recording, of the part that lies in it."""
+def _within(
+    centres: NDArray[np.float64], extent: float, n: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Middles and lengths of cells; of those larger than the recording, of the part that lies in
+    it.
+    """
     return existing(centres, extent, n) if extent > n else (centres, np.full(len(centres), extent))

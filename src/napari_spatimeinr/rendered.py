@@ -23,8 +23,8 @@ MOST_CACHED = 64 * 2**20
 class RenderedArray(DuckArray):
     """A rendering on a grid as a lazy ``(T, Z, Y, X)`` array.
 
-    Only what is indexed is computed; recent results are kept. Several threads may index it. On a CPU a voxel has the
-    same bits whatever it is indexed with.
+    Only what is indexed is computed; recent results are kept. Several threads may index it. On a
+    CPU a voxel has the same bits whatever it is indexed with.
 
     Attributes
     ----------
@@ -56,7 +56,9 @@ class RenderedArray(DuckArray):
         self._positions = [source.to_index(grid.coordinates(axis), axis) for axis in (1, 2, 3)]
         self._cell = tuple(a / b for a, b in zip(grid.spacing, source.spacing, strict=True))
         nearest = np.rint(self._times).astype(int)
-        self.acquired = [int(k) if abs(t - k) < SAME else None for t, k in zip(self._times, nearest, strict=True)]
+        self.acquired = [
+            int(k) if abs(t - k) < SAME else None for t, k in zip(self._times, nearest, strict=True)
+        ]
         self._cache: OrderedDict[tuple[Any, ...], NDArray[Any]] = OrderedDict()
         self._lock = threading.Lock()
         self.watch: Callable[[int], None] | None = None
@@ -64,7 +66,9 @@ class RenderedArray(DuckArray):
     def __reduce__(self) -> tuple[Any, ...]:
         """What makes it again, of which the Field refers to its file: no values, no caches."""
         if self._remake is None:
-            raise TypeError("This RenderedArray was made without a Field, which is what could be pickled.")
+            raise TypeError(
+                "This RenderedArray was made without a Field, which is what could be pickled."
+            )
         return self._remake
 
     def __deepcopy__(self, memo: dict[int, Any]) -> RenderedArray:
@@ -73,7 +77,9 @@ class RenderedArray(DuckArray):
         return copied
 
     def __dask_tokenize__(self) -> Any:
-        """What dask tells renderings apart by: equal for equal models, grids and types, in any process."""
+        """What dask tells renderings apart by: equal for equal models, grids and types, in any
+        process.
+        """
         make, how = self.__reduce__()
         return type(self).__name__, make.__self__.__dask_tokenize__(), repr(how), str(self.dtype)
 
@@ -84,7 +90,8 @@ class RenderedArray(DuckArray):
             out = self[...]
         except MemoryError as error:
             raise OutOfMemoryError(
-                f"This rendering takes {self.nbytes / 1e9:.3g} GB; render a region (roi), a smaller scale, or save it to a file directly."
+                f"This rendering takes {self.nbytes / 1e9:.3g} GB; render a region (roi), a smaller"
+                " scale, or save it to a file directly."
             ) from error
         return out if dtype is None else out.astype(dtype)
 
@@ -106,7 +113,9 @@ class RenderedArray(DuckArray):
         out = self._computed(t, rows)
         with self._lock:
             self._cache[key] = out
-            while sum(a.nbytes for a in self._cache.values()) > MOST_CACHED and len(self._cache) > 1:
+            while (
+                sum(a.nbytes for a in self._cache.values()) > MOST_CACHED and len(self._cache) > 1
+            ):
                 self._cache.popitem(last=False)
         return out
 

@@ -45,30 +45,47 @@ def smooth(frame: NDArray[Any], sigma: float = 1.0) -> NDArray[Any]:
 
 
 def ssim(a: Frame, b: Frame) -> float:
-    """Structural similarity in 3-D (2-D when one plane), Gaussian weights, range 1; NaN below 11 voxels a side."""
+    """Structural similarity in 3-D (2-D when one plane), Gaussian weights, range 1; NaN below 11
+    voxels a side.
+    """
     a, b = np.squeeze(a), np.squeeze(b)
     if a.ndim < 2 or min(a.shape) < 11:
         if a.ndim == 3 and min(a.shape[1:]) >= 11:
             return float(np.mean([ssim(p, q) for p, q in zip(a, b, strict=True)]))
         return float("nan")
-    return float(structural_similarity(a, b, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=1.0))
+    return float(
+        structural_similarity(
+            a, b, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=1.0
+        )
+    )
 
 
 def flow_pair(a: Frame, b: Frame, kind: str = "flow") -> tuple[NDArray[Any], NDArray[Any]]:
-    """Forward and backward flow on frames smoothed with sigma 1: iterative Lucas-Kanade of radius 6, or TV-L1."""
+    """Forward and backward flow on frames smoothed with sigma 1: iterative Lucas-Kanade of radius
+    6, or TV-L1.
+    """
     sa, sb = smooth(a), smooth(b)
     if kind == "tvl1":
         return np.stack(optical_flow_tvl1(sb, sa)), np.stack(optical_flow_tvl1(sa, sb))
-    return np.stack(optical_flow_ilk(sb, sa, radius=6)), np.stack(optical_flow_ilk(sa, sb, radius=6))
+    return np.stack(optical_flow_ilk(sb, sa, radius=6)), np.stack(
+        optical_flow_ilk(sa, sb, radius=6)
+    )
 
 
 def _warped(frame: Frame, flow: NDArray[Any]) -> Frame:
     grid = np.meshgrid(*[np.arange(n) for n in frame.shape], indexing="ij")
-    return np.asarray(ndimage.map_coordinates(frame, [i + d for i, d in zip(grid, flow, strict=True)], order=3, mode="nearest"))
+    return np.asarray(
+        ndimage.map_coordinates(
+            frame, [i + d for i, d in zip(grid, flow, strict=True)], order=3, mode="nearest"
+        )
+    )
 
 
 def baseline(
-    name: str, given: NDArray[Any], gap: int, tick: Callable[[int, int], None] = lambda done, of: None
+    name: str,
+    given: NDArray[Any],
+    gap: int,
+    tick: Callable[[int, int], None] = lambda done, of: None,
 ) -> dict[int, Frame]:
     """Frames between the given ones, by number in the whole recording.
 
@@ -76,7 +93,8 @@ def baseline(
     ----------
     name : one of ``BASELINES``.
     given : every ``gap``-th frame, ``(T', Z, Y, X)``, scaled.
-    tick : called with the pairs of frames done and all of them before each; what it raises ends the work.
+    tick : called with the pairs of frames done and all of them before each; what it raises ends the
+        work.
     """
     times = np.arange(len(given), dtype=np.float64)
     out: dict[int, Frame] = {}
@@ -90,13 +108,25 @@ def baseline(
                 out[k * gap + i] = np.tensordot(weights.astype(np.float32), given, 1)
             else:
                 forth, back = flows
-                out[k * gap + i] = (1 - u) * _warped(given[k], u * forth) + u * _warped(given[k + 1], (1 - u) * back)
+                out[k * gap + i] = (1 - u) * _warped(given[k], u * forth) + u * _warped(
+                    given[k + 1], (1 - u) * back
+                )
     return out
 
 
-def score(frames: Mapping[int, NDArray[Any]], truth: NDArray[Any], given: NDArray[Any], gap: int) -> dict[str, float]:
-    """Means over frames of every score; ``frames`` by number in ``truth`` (T, Z, Y, X), both scaled."""
-    rows: dict[str, list[float]] = {"psnr": [], "psnr_smoothed": [], "ssim": [], "nrmse": [], "psnr_foreground": []}
+def score(
+    frames: Mapping[int, NDArray[Any]], truth: NDArray[Any], given: NDArray[Any], gap: int
+) -> dict[str, float]:
+    """Means over frames of every score; ``frames`` by number in ``truth`` (T, Z, Y, X), both
+    scaled.
+    """
+    rows: dict[str, list[float]] = {
+        "psnr": [],
+        "psnr_smoothed": [],
+        "ssim": [],
+        "nrmse": [],
+        "psnr_foreground": [],
+    }
     for t, frame in sorted(frames.items()):
         target = truth[t]
         rows["psnr"].append(psnr(frame, target))
@@ -104,20 +134,28 @@ def score(frames: Mapping[int, NDArray[Any]], truth: NDArray[Any], given: NDArra
         rows["ssim"].append(ssim(frame, target))
         energy = float(np.sqrt(np.mean(target.astype(np.float64) ** 2)))
         error = float(np.sqrt(np.mean((frame.astype(np.float64) - target) ** 2)))
-        rows["nrmse"].append(error / energy if energy > 1e-6 else float("nan"))  # nothing is relative to a black plane
+        rows["nrmse"].append(
+            error / energy if energy > 1e-6 else float("nan")
+        )  # nothing is relative to a black plane
         k = t // gap
         moving = np.abs(smooth(given[k]) - smooth(given[min(k + 1, len(given) - 1)])) > 0.1
-        rows["psnr_foreground"].append(psnr(frame[moving], target[moving]) if moving.any() else float("nan"))
+        rows["psnr_foreground"].append(
+            psnr(frame[moving], target[moving]) if moving.any() else float("nan")
+        )
     return {name: _mean(values) for name, values in rows.items()}
 
 
 def best_blur(frames: Mapping[int, NDArray[Any]], truth: NDArray[Any]) -> dict[str, float]:
-    """PSNR raw and smoothed under the Gaussian blur that suits the scored frames best (an oracle)."""
+    """PSNR raw and smoothed under the Gaussian blur that suits the scored frames best
+    (an oracle).
+    """
     raw, smoothed = [], []
     for sigma in BLURS:
         blurred = {t: smooth(f, sigma) if sigma else f for t, f in frames.items()}
         raw.append(float(np.mean([psnr(f, truth[t]) for t, f in blurred.items()])))
-        smoothed.append(float(np.mean([psnr(smooth(f), smooth(truth[t])) for t, f in blurred.items()])))
+        smoothed.append(
+            float(np.mean([psnr(smooth(f), smooth(truth[t])) for t, f in blurred.items()]))
+        )
     return {"psnr": max(raw), "psnr_smoothed": max(smoothed)}
 
 

@@ -1,9 +1,11 @@
-"""How many threads compute, and how long they wait for each other: what keeps a fit usable beside busy neighbours.
+"""How many threads compute, and how long they wait for each other: what keeps a fit usable beside
+busy neighbours.
 
-The threads of OpenMP, on which torch computes, wait for each other hundreds of times in a step. By default they spin
-for milliseconds, which is time taken from whoever has to be waited for when other processes want the same cores.
-Waiting half a millisecond before going to sleep costs 2 % alone (a tenth of that, 20 %). How many threads are fastest depends on the
-neighbours, so it is measured, again and again. Torch is not imported here before something is computed.
+The threads of OpenMP, on which torch computes, wait for each other hundreds of times in a step. By
+default they spin for milliseconds, which is time taken from whoever has to be waited for when other
+processes want the same cores. Waiting half a millisecond before going to sleep costs 2 % alone (a
+tenth of that, 20 %). How many threads are fastest depends on the neighbours, so it is measured,
+again and again. Torch is not imported here before something is computed.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ State = TypeVar("State")
 End = TypeVar("End")
 
 BRIEFLY = {"GOMP_SPINCOUNT": "10000", "KMP_BLOCKTIME": "1"}
-"""Turns (GNU's OpenMP) and milliseconds (LLVM's and Intel's) that a thread waits for the others before it sleeps."""
+"""Turns (GNU's OpenMP) and milliseconds (LLVM's and Intel's) that a thread waits for the others
+before it sleeps."""
 WAITING = ("OMP_WAIT_POLICY", "KMP_LIBRARY", *BRIEFLY)
 """Variables by which users choose this themselves."""
 COUNTS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -38,7 +41,9 @@ LINGER = 10.0
 
 
 def wait_briefly() -> None:
-    """Let OpenMP's threads wait briefly, unless the user chose otherwise; to be called before torch is imported."""
+    """Let OpenMP's threads wait briefly, unless the user chose otherwise; to be called before torch
+    is imported.
+    """
     if any(name in os.environ for name in WAITING):
         return
     # Variables are read when torch is loaded; later it takes the team.
@@ -56,7 +61,9 @@ class Measured:
     clock : seconds that pass.
     """
 
-    def __init__(self, seconds: Callable[[int, int], float], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, seconds: Callable[[int, int], float], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._seconds, self._clock = seconds, clock
         self._lock = threading.Lock()
         self._due = -math.inf
@@ -72,7 +79,9 @@ class Measured:
         return min(self._best or most, most)
 
     def _measure(self, most: int) -> None:
-        """Compare with half and twice as many: far from the best number it takes a few measurements to get there."""
+        """Compare with half and twice as many: far from the best number it takes a few measurements
+        to get there.
+        """
         began = self._clock()
         present = min(self._best or most, most)
         counts = [present, *({max(1, present // 2), min(2 * present, most)} - {present})]
@@ -90,7 +99,11 @@ def _seconds(count: int, most: int) -> float:
 
     _set_here(count, most)
     with torch.no_grad():
-        volume, weights, values = torch.ones(1, 8, 10, 40, 40), torch.ones(8, 8, 3, 3, 3), torch.ones(131_072)
+        volume, weights, values = (
+            torch.ones(1, 8, 10, 40, 40),
+            torch.ones(8, 8, 3, 3, 3),
+            torch.ones(131_072),
+        )
         began = time.perf_counter()
         for _ in range(2):
             torch.nn.functional.conv3d(volume, weights).sin_()
@@ -100,9 +113,11 @@ def _seconds(count: int, most: int) -> float:
 
 
 class _SleepingTeam:
-    """Threads of OpenMP that do nothing, which makes all of them wait briefly where torch was loaded before this package.
+    """Threads of OpenMP that do nothing, which makes all of them wait briefly where torch was
+    loaded before this package.
 
-    GNU's OpenMP spins a thousand turns, not 300,000, while there are more of its threads than processors.
+    GNU's OpenMP spins a thousand turns, not 300,000, while there are more of its threads than
+    processors.
     """
 
     def __init__(self) -> None:
@@ -116,7 +131,9 @@ class _SleepingTeam:
         with self._lock:
             self._until = time.monotonic() + LINGER
             if self._thread is None:
-                self._thread = threading.Thread(target=self._sleep, name="sleeping team", daemon=True)
+                self._thread = threading.Thread(
+                    target=self._sleep, name="sleeping team", daemon=True
+                )
                 self._thread.start()
 
     def _sleep(self) -> None:
@@ -136,11 +153,14 @@ class _SleepingTeam:
 
 _MEASURED, _TEAM, _HERE = Measured(_seconds), _SleepingTeam(), threading.local()
 _SETTING = threading.Lock()
-"""Held while torch's number for threads that begin later is not the usual one: a thread takes it once, for good."""
+"""Held while torch's number for threads that begin later is not the usual one: a thread takes it
+once, for good."""
 
 
 def is_fixed(usual: int) -> bool:
-    """Whether the user chose how many threads there are: by a variable, or a number that torch does not take by itself."""
+    """Whether the user chose how many threads there are: by a variable, or a number that torch does
+    not take by itself.
+    """
     import psutil
 
     by_torch = {os.cpu_count(), psutil.cpu_count(logical=False)}
@@ -151,9 +171,11 @@ def is_fixed(usual: int) -> bool:
 
 @contextmanager
 def chosen(threads: int = 0) -> Iterator[int]:
-    """Compute with so many threads; 0 takes those of the caller where the user chose them, else as many as are fastest now.
+    """Compute with so many threads; 0 takes those of the caller where the user chose them, else as
+    many as are fastest now.
 
-    Only the thread that enters is changed, and has its number back afterwards. Yields how many they are.
+    Only the thread that enters is changed, and has its number back afterwards. Yields how many they
+    are.
     """
     import torch
 
@@ -186,7 +208,9 @@ def _usual() -> int:
 
 
 def _set_here(count: int, usual: int) -> None:
-    """Change this thread alone: torch also keeps the last number set for threads that begin later, so that is put back."""
+    """Change this thread alone: torch also keeps the last number set for threads that begin later,
+    so that is put back.
+    """
     import torch
 
     with _SETTING:
@@ -197,8 +221,11 @@ def _set_here(count: int, usual: int) -> None:
             other.join()
 
 
-def steps_on(threads: int, steps: Generator[State, None, End], used: list[int]) -> Generator[State, Any, End]:
-    """The same steps, each with its number of threads (see :func:`chosen`); between them the caller has its own.
+def steps_on(
+    threads: int, steps: Generator[State, None, End], used: list[int]
+) -> Generator[State, Any, End]:
+    """The same steps, each with its number of threads (see :func:`chosen`); between them the caller
+    has its own.
 
     Numbers that were used are added to ``used``.
     """

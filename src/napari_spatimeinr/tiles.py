@@ -18,7 +18,9 @@ from .model.sampling import gaussian, prefilter
 
 
 class Finer(NamedTuple):
-    """Which finer voxels a request wants: on the planes of ``axial``, and within them those of ``in_plane``."""
+    """Which finer voxels a request wants: on the planes of ``axial``, and within them those of
+    ``in_plane``.
+    """
 
     planes: bool = False
     lateral: bool = False
@@ -43,7 +45,9 @@ class Cache(Generic[Key]):
         self.lock = threading.Lock()
 
     def get(self, key: Key, make: Callable[[], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
-        """The item, now the most recently used; made if it is not there, if need be instead of older ones."""
+        """The item, now the most recently used; made if it is not there, if need be instead of
+        older ones.
+        """
         with self.lock:
             if key in self.items:
                 self.items.move_to_end(key)
@@ -63,14 +67,16 @@ def _bytes(value: tuple[Tensor, ...]) -> int:
 
 
 Tensors = Cache[tuple[bool, str, int, Box, Finer]]
-"""What tiles are kept in; whether they come from an encoder tells apart the tiles of networks that share it."""
+"""What tiles are kept in; whether they come from an encoder tells apart the tiles of networks that
+share it."""
 
 
 class Tiles:
-    """Cleaned voxels of any box of a frame, and what is made of them; the frame itself where there is no encoder.
+    """Cleaned voxels of any box of a frame, and what is made of them; the frame itself where there
+    is no encoder.
 
-    Boxes may reach beyond the frame, which is mirrored there. They are put together from tiles that lie where they lie
-    whatever is asked for, so that a voxel has the same bits in every box.
+    Boxes may reach beyond the frame, which is mirrored there. They are put together from tiles that
+    lie where they lie whatever is asked for, so that a voxel has the same bits in every box.
     """
 
     def __init__(self, network: Network, frames: Frames, cache: Tensors) -> None:
@@ -108,20 +114,28 @@ class Tiles:
 
     def fine_shape(self, finer: Finer) -> tuple[int, int, int]:
         """Finer voxels (z, y, x) of a frame."""
-        z, y, x = ((n - 1) * f + 1 for n, f in zip(self.frames.shape, self.factors(finer), strict=True))
+        z, y, x = (
+            (n - 1) * f + 1 for n, f in zip(self.frames.shape, self.factors(finer), strict=True)
+        )
         return z, y, x
 
-    def _assembled(self, kind: str, k: int, box: Box, finer: Finer = NO_FINER, which: int = 0) -> Tensor:
+    def _assembled(
+        self, kind: str, k: int, box: Box, finer: Finer = NO_FINER, which: int = 0
+    ) -> Tensor:
         shape = self.fine_shape(finer)
         ranges, rows = inside(box, shape)
         out: Tensor | None = None
         size = self._tile(kind, finer)
-        for tile in itertools.product(*(_tiles(a, b, n, t) for (a, b), n, t in zip(ranges, shape, size, strict=True))):
+        for tile in itertools.product(
+            *(_tiles(a, b, n, t) for (a, b), n, t in zip(ranges, shape, size, strict=True))
+        ):
             where = (tile[0], tile[1], tile[2])
             key = self.network.encoder is not None, kind, k, where, finer
             part = self.cache.get(key, partial(self._made, kind, k, where, finer))[which]
             if out is None:
-                out = part.new_empty(1, part.shape[1], *(b - a for a, b in ranges), dtype=torch.float32)
+                out = part.new_empty(
+                    1, part.shape[1], *(b - a for a, b in ranges), dtype=torch.float32
+                )
             # The overlap of tile and range, counted from the start of each.
             overlap = [(max(a, c), min(b, d)) for (a, b), (c, d) in zip(where, ranges, strict=True)]
             to = [slice(a - c, b - c) for (a, b), (c, _) in zip(overlap, ranges, strict=True)]
@@ -149,22 +163,34 @@ class Tiles:
             reach = self.network.reach
             return (prefilter(self.fine(k, grown(where, reach), finer), reach),)
         inner = (slice(SMOOTH_REACH, -SMOOTH_REACH),) * 3
-        return (gaussian(self.clean(k, grown(where, SMOOTH_REACH)), (1.0, 1.0, 1.0))[(..., *inner)].contiguous(),)
+        return (
+            gaussian(self.clean(k, grown(where, SMOOTH_REACH)), (1.0, 1.0, 1.0))[
+                (..., *inner)
+            ].contiguous(),
+        )
 
     @torch.no_grad()
     def _refined(self, k: int, where: Box, finer: Finer) -> tuple[Tensor, ...]:
         axial = self.network.axial if finer.planes else None
         lateral = self.network.in_plane if finer.lateral else None
         # The voxels that the finer ones lie between, and those around them that the networks see.
-        coarse = [(a // f, -(-(b - 1) // f) + 1) for (a, b), f in zip(where, self.factors(finer), strict=True)]
-        reach = [sum(part.reach[axis] for part in (axial, lateral) if part is not None) for axis in range(3)]
+        coarse = [
+            (a // f, -(-(b - 1) // f) + 1)
+            for (a, b), f in zip(where, self.factors(finer), strict=True)
+        ]
+        reach = [
+            sum(part.reach[axis] for part in (axial, lateral) if part is not None)
+            for axis in range(3)
+        ]
         z, y, x = ((a - r, b + r) for (a, b), r in zip(coarse, reach, strict=True))
         voxels = self.clean(k, (z, y, x))
         if axial is not None:
             voxels = axial(voxels, self.network.precision)
         if lateral is not None:
             voxels = lateral(voxels, self.network.precision)
-        starts = [a - c * f for (a, _), (c, _), f in zip(where, coarse, self.factors(finer), strict=True)]
+        starts = [
+            a - c * f for (a, _), (c, _), f in zip(where, coarse, self.factors(finer), strict=True)
+        ]
         s, t, u = (slice(start, start + b - a) for start, (a, b) in zip(starts, where, strict=True))
         return (voxels[:, :, s, t, u].contiguous(),)
 

@@ -1,7 +1,9 @@
-"""Devices other than the CPU are believed once they have computed the same as it: a check of about a second.
+"""Devices other than the CPU are believed once they have computed the same as it: a check of about
+a second.
 
-Kernels for graphics processors arrive late and some have been silently wrong, for example for tensors that
-are not contiguous. What is compared is what a fit is made of: sampling, convolution, a training step.
+Kernels for graphics processors arrive late and some have been silently wrong, for example for
+tensors that are not contiguous. What is compared is what a fit is made of: sampling, convolution, a
+training step.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ from .model.sampling import cubic, gaussian, linear, prefilter
 from .model.start import pyramid, start_velocity
 
 TOLERANCE = 0.01
-"""Largest difference from the CPU, as a share of the largest value: products in TF32 are within a thousandth."""
+"""Largest difference from the CPU, as a share of the largest value: products in TF32 are within a
+thousandth."""
 ROUGH_TOLERANCE = 0.05
 """The same where the device computes in bfloat16."""
 RATE = 1e-3
@@ -32,14 +35,17 @@ RATE = 1e-3
 
 
 class Chosen(NamedTuple):
-    """Where to compute and, where that is the CPU instead of what was asked for, one sentence that says why."""
+    """Where to compute and, where that is the CPU instead of what was asked for, one sentence that
+    says why.
+    """
 
     device: torch.device
     why: str | None = None
 
 
 def trusted_device(name: str = "auto") -> Chosen:
-    """The device of that name if it computes what the CPU does, else the CPU; checked once per process and device.
+    """The device of that name if it computes what the CPU does, else the CPU; checked once per
+    process and device.
 
     Raises
     ------
@@ -50,11 +56,16 @@ def trusted_device(name: str = "auto") -> Chosen:
     fault = None if device.type == "cpu" else _fault(device)
     if fault is None:
         return Chosen(device)
-    return Chosen(torch.device("cpu"), f"The device {device} {fault}, so the CPU computes; a newer PyTorch may mend that.")
+    return Chosen(
+        torch.device("cpu"),
+        f"The device {device} {fault}, so the CPU computes; a newer PyTorch may mend that.",
+    )
 
 
 def warned_device(name: str = "auto") -> torch.device:
-    """The same with a warning, for where nothing keeps the sentence; it names the line that called the caller."""
+    """The same with a warning, for where nothing keeps the sentence; it names the line that called
+    the caller.
+    """
     device, why = trusted_device(name)
     if why is not None:
         warnings.warn(why, stacklevel=3)
@@ -77,7 +88,10 @@ def fault(device: torch.device) -> str | None:
             _, value = next(computed)
             value = value.detach().cpu().float()
         except (RuntimeError, TypeError) as error:
-            return f"cannot do {name} ({(str(error).splitlines() or ['no reason given'])[0].rstrip('.')[:120]})"
+            return (
+                f"cannot do {name}"
+                f" ({(str(error).splitlines() or ['no reason given'])[0].rstrip('.')[:120]})"
+            )
         rough = precision != torch.float32 and name == "a training step"
         allowed = (ROUGH_TOLERANCE if rough else TOLERANCE) * max(float(right.abs().max()), 1e-6)
         # Not a number is never within the tolerance.
@@ -107,7 +121,10 @@ def results(device: torch.device, precision: torch.dtype) -> Iterator[tuple[str,
         out = F.conv3d(frames, weight)
         yield "convolutions", out
         out.square().sum().backward()
-        yield "gradients of convolutions", torch.cat([_there(frames.grad).flatten(), _there(weight.grad).flatten()])
+        yield (
+            "gradients of convolutions",
+            torch.cat([_there(frames.grad).flatten(), _there(weight.grad).flatten()]),
+        )
         smooth = gaussian(noise(3, 1, 12, 14, 16), (1.5, 1.5, 1.5))
         yield "smoothing", smooth
         yield "the first estimate of motion", start_velocity(pyramid(smooth, (1.0, 1.0, 1.0), 2), 2)
@@ -115,7 +132,9 @@ def results(device: torch.device, precision: torch.dtype) -> Iterator[tuple[str,
 
 
 def _layouts(volume: Tensor) -> dict[str, Tensor]:
-    """The same volume in memory in the ways that a fit has it, and with its axes in other orders."""
+    """The same volume in memory in the ways that a fit has it, and with its axes in
+    other orders.
+    """
     one = volume[:1]
     return {
         "contiguous": volume,
@@ -127,7 +146,9 @@ def _layouts(volume: Tensor) -> dict[str, Tensor]:
 
 
 def _training_step(frames: Tensor, device: torch.device, precision: torch.dtype) -> Tensor:
-    """One step of velocity, encoder and decoder on three frames: losses before and after, parameters moved, gradients."""
+    """One step of velocity, encoder and decoder on three frames: losses before and after,
+    parameters moved, gradients.
+    """
     times = torch.arange(3.0).to(device)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -146,7 +167,9 @@ def _training_step(frames: Tensor, device: torch.device, precision: torch.dtype)
             clean, features = encoder(frames[k : k + 1], precision)
             values.append(cubic(prefilter(clean, 2), points[:1] - 4)[0])
             latents.append(linear(features, points[:1] - 2)[0])
-        between = decoder((values[0], values[1]), (values[0], values[1]), (latents[0], latents[1]), 0.5, precision)
+        between = decoder(
+            (values[0], values[1]), (values[0], values[1]), (latents[0], latents[1]), 0.5, precision
+        )
         return moved + (between - linear(frames[1:2], points[:1])[0, 0]).square().mean()
 
     before = loss()
@@ -156,7 +179,10 @@ def _training_step(frames: Tensor, device: torch.device, precision: torch.dtype)
     scaled = [g / g.detach().abs().max().clamp(min=1e-6) for g in gradients]
     places = [p.detach().clone() for p in parameters]
     optimiser.step()
-    moved = [((p.detach() - old).abs().mean() / RATE)[None] for p, old in zip(parameters, places, strict=True)]
+    moved = [
+        ((p.detach() - old).abs().mean() / RATE)[None]
+        for p, old in zip(parameters, places, strict=True)
+    ]
     return torch.cat([before.detach()[None], loss().detach()[None], *moved, *scaled])
 
 

@@ -53,13 +53,23 @@ class Volume:
             )
         dtype = np.dtype(data.dtype)
         if dtype.kind not in "biuf":
-            raise InputError(f"Intensities must be real numbers, got {dtype}; convert the recording first.")
+            raise InputError(
+                f"Intensities must be real numbers, got {dtype}; convert the recording first."
+            )
         self.data = data
         self.grid = Grid(tuple(data.shape), spacing, origin, times)
-        if isinstance(units, str) or len(units) != 2 or not all(isinstance(u, str) and u and u.isprintable() for u in units):
-            raise InputError(f"Units are a pair, of time and of space, for example ('s', 'um'); got {units!r}.")
+        if (
+            isinstance(units, str)
+            or len(units) != 2
+            or not all(isinstance(u, str) and u and u.isprintable() for u in units)
+        ):
+            raise InputError(
+                f"Units are a pair, of time and of space, for example ('s', 'um'); got {units!r}."
+            )
         self.units = (str(units[0]), str(units[1]))
-        self.orientation = None if orientation is None else np.asarray(orientation, dtype=np.float64).reshape(3, 3)
+        self.orientation = (
+            None if orientation is None else np.asarray(orientation, dtype=np.float64).reshape(3, 3)
+        )
         self.metadata: dict[str, Any] = dict(metadata or {})
 
     shape = property(lambda self: self.grid.shape)
@@ -70,14 +80,19 @@ class Volume:
     def __repr__(self) -> str:
         t, z, y, x = self.shape
         dt, dz, dy, dx = self.spacing
-        return f"<Volume {t} x {z} x {y} x {x} {self.dtype}, frame {dt:g} {self.units[0]}, voxel {dz:g} x {dy:g} x {dx:g} {self.units[1]}>"
+        return (
+            f"<Volume {t} x {z} x {y} x {x} {self.dtype}, frame {dt:g} {self.units[0]}, voxel"
+            f" {dz:g} x {dy:g} x {dx:g} {self.units[1]}>"
+        )
 
     def frame(self, k: int, dtype: Any = np.float32) -> Any:
         """Frame ``k`` as an array ``(Z, Y, X)``."""
         return np.asarray(self.data[k], dtype=dtype)
 
     def crop(self, roi: Any) -> Volume:
-        """The part inside half-open index ranges ``((t0, t1), (z0, z1), (y0, y1), (x0, x1))``; a view where possible."""
+        """The part inside half-open index ranges ``((t0, t1), (z0, z1), (y0, y1), (x0, x1))``; a
+        view where possible.
+        """
         ranges: ROI = check_roi(roi, self.shape)
         # Arrays that are read when they are indexed have parts of which nothing is read yet.
         part = getattr(self.data, "part", None)
@@ -85,9 +100,17 @@ class Volume:
         return self.like(data, self.grid.crop(ranges))
 
     def like(self, data: Any, grid: Grid, metadata: dict[str, Any] | None = None) -> Volume:
-        """Other data on another grid, with the units, orientation and metadata of this recording."""
+        """Other data on another grid, with the units, orientation and metadata of this
+        recording.
+        """
         return Volume(
-            data, grid.spacing, grid.origin, self.units, self.orientation, {**self.metadata, **(metadata or {})}, grid.times
+            data,
+            grid.spacing,
+            grid.origin,
+            self.units,
+            self.orientation,
+            {**self.metadata, **(metadata or {})},
+            grid.times,
         )
 
     @classmethod
@@ -98,7 +121,9 @@ class Volume:
         return read(path, **how)
 
     def save(self, path: str | Path, **how: Any) -> Path:
-        """Write this recording; the ending decides the format, see :func:`napari_spatimeinr.io.write`."""
+        """Write this recording; the ending decides the format, see
+        :func:`napari_spatimeinr.io.write`.
+        """
         from .io import write
 
         return write(self, path, **how)

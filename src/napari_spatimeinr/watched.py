@@ -1,4 +1,6 @@
-"""An array that tells how much of it has been read, so that a job over it has progress and can be stopped."""
+"""An array that tells how much of it has been read, so that a job over it has progress and can be
+stopped.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,8 @@ class Watched:
     Parameters
     ----------
     array : array-like with ``shape`` and slicing.
-    seen : called with the voxels read so far and all voxels, after each read; what it raises ends the read.
+    seen : called with the voxels read so far and all voxels, after each read; what it raises ends
+        the read.
     """
 
     def __init__(self, array: Any, seen: Callable[[int, int], None]) -> None:

@@ -38,7 +38,10 @@ def missing(field: QLineEdit) -> int:
     """Pixels a field lacks for its text; 0 or less where all of it is seen."""
     option = QStyleOptionFrame()
     option.initFrom(field)
-    option.lineWidth = field.style().pixelMetric(QStyle.PixelMetric.PM_DefaultFrameWidth, option, field) * field.hasFrame()
+    option.lineWidth = (
+        field.style().pixelMetric(QStyle.PixelMetric.PM_DefaultFrameWidth, option, field)
+        * field.hasFrame()
+    )
     inner = field.style().subElementRect(QStyle.SubElement.SE_LineEditContents, option, field)
     room = inner.width() - 2 * EDIT_MARGIN
     parent = field.parentWidget()
@@ -68,9 +71,14 @@ def _problems(widget: QWidget) -> Iterator[str]:
         yield "is wider than what shows of it"
     parent = widget.parentWidget()
     scrolled = parent is not None and isinstance(parent.parentWidget(), QAbstractScrollArea)
-    if parent is not None and not scrolled and (widget.x() < 0 or widget.x() + widget.width() > parent.width()):
+    if (
+        parent is not None
+        and not scrolled
+        and (widget.x() < 0 or widget.x() + widget.width() > parent.width())
+    ):
         yield f"reaches beyond {_called(parent)}"
-    # What Qt places in a widget of its own (a header, the field of a combo box) does not follow its hint.
+    # What Qt places in a widget of its own (a header, the field of a combo box) does not follow its
+    # hint.
     inner = isinstance(widget, QHeaderView) or isinstance(parent, QComboBox | QAbstractSpinBox)
     least = widget.minimumSizeHint()
     if not inner and (least.width() > widget.width() or least.height() > widget.height()):
@@ -87,8 +95,14 @@ def _text(widget: QWidget) -> tuple[int, int]:
         return missing(widget), 0
     if isinstance(widget, QLabel) and widget.wordWrap():
         inner = widget.contentsRect().adjusted(widget.margin(), 0, -widget.margin(), 0)
-        text = metrics.boundingRect(QRect(0, 0, inner.width(), 100_000), Qt.TextFlag.TextWordWrap, QLabel.text(widget))
-        return (text.width(), inner.width()) if text.width() > inner.width() else (text.height(), inner.height())
+        text = metrics.boundingRect(
+            QRect(0, 0, inner.width(), 100_000), Qt.TextFlag.TextWordWrap, QLabel.text(widget)
+        )
+        return (
+            (text.width(), inner.width())
+            if text.width() > inner.width()
+            else (text.height(), inner.height())
+        )
     if isinstance(widget, QLabel):
         return metrics.horizontalAdvance(widget.text()), widget.contentsRect().width()
     if isinstance(widget, QPushButton):
@@ -101,9 +115,13 @@ def _text(widget: QWidget) -> tuple[int, int]:
     if isinstance(widget, QComboBox):
         box = QStyleOptionComboBox()
         widget.initStyleOption(box)
-        inner = style.subControlRect(QStyle.ComplexControl.CC_ComboBox, box, QStyle.SubControl.SC_ComboBoxEditField, widget)
+        inner = style.subControlRect(
+            QStyle.ComplexControl.CC_ComboBox, box, QStyle.SubControl.SC_ComboBoxEditField, widget
+        )
         # A long name of a layer is shortened in its middle, and is the tooltip.
-        shortened = widget.currentText() in widget.toolTip().splitlines() and len(widget.currentText()) > 30
+        shortened = (
+            widget.currentText() in widget.toolTip().splitlines() and len(widget.currentText()) > 30
+        )
         return 0 if shortened else metrics.horizontalAdvance(widget.currentText()), inner.width()
     return 0, 0
 

@@ -19,8 +19,16 @@ VOXELS = 352
 """Where the voxels of a NIfTI-1 file begin."""
 
 
-def nifti(path: Path, data: Any = DATA, tail: bytes | None = None, kind: Any = nib.Nifti1Header, **fields: Any) -> Path:
-    """A NIfTI file (packed for .gz) with some header fields changed, whatever they say about the voxels, or other voxels."""
+def nifti(
+    path: Path,
+    data: Any = DATA,
+    tail: bytes | None = None,
+    kind: Any = nib.Nifti1Header,
+    **fields: Any,
+) -> Path:
+    """A NIfTI file (packed for .gz) with some header fields changed, whatever they say about the
+    voxels, or other voxels.
+    """
     header = kind()
     header.set_data_dtype(data.dtype)
     header.set_data_shape(data.shape[::-1])
@@ -46,7 +54,10 @@ def quaternion(path: Path) -> Path:
     header.set_data_shape(DATA.shape[::-1])
     header.set_qform(np.diag([0.25, 0.25, 0.25, 1]), 1)
     header.set_sform(np.array([[1.0, 0, 0, 7], [0, 1, 0, 8], [0, 0, 1, 9], [0, 0, 0, 1]]), 1)
-    return nifti(path, **{name: header[name] for name in header if name[:2] in ("qf", "sf", "qu", "qo", "sr")})
+    return nifti(
+        path,
+        **{name: header[name] for name in header if name[:2] in ("qf", "sf", "qu", "qo", "sr")},
+    )
 
 
 def cut(path: Path, length: int) -> Path:
@@ -105,7 +116,13 @@ def described(path: Path, text: str, pages: int = 12) -> Path:
     with tifffile.TiffWriter(path) as file:
         for k in range(pages):
             how: dict[str, Any] = {"description": text.encode("utf-8")} if k == 0 else {}
-            file.write(DATA[k // 4 % 3, k % 4], metadata=None, photometric="minisblack", software=False, **how)
+            file.write(
+                DATA[k // 4 % 3, k % 4],
+                metadata=None,
+                photometric="minisblack",
+                software=False,
+                **how,
+            )
     return path
 
 
@@ -117,10 +134,13 @@ def imagej(path: Path, *lines: str) -> Path:
 def ome(path: Path, *changes: tuple[str, str], head: str = "", pages: int = 12) -> Path:
     """An OME-TIFF of three frames with four planes, whose XML is changed by regular expressions."""
     xml = (
-        '<?xml version="1.0" encoding="UTF-8"?>' + head + '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">'
-        '<Image ID="Image:0" Name="a"><Pixels ID="Pixels:0" DimensionOrder="XYZTC" Type="uint16" SizeX="6" SizeY="5" SizeZ="4" '
-        'SizeC="1" SizeT="3" PhysicalSizeX="0.25" PhysicalSizeY="0.25" PhysicalSizeZ="0.5" TimeIncrement="2">'
-        '<Channel ID="Channel:0:0" SamplesPerPixel="1"/><TiffData IFD="0" PlaneCount="12"/></Pixels></Image></OME>'
+        '<?xml version="1.0" encoding="UTF-8"?>'
+        + head
+        + '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Image ID="Image:0"'
+        ' Name="a"><Pixels ID="Pixels:0" DimensionOrder="XYZTC" Type="uint16" SizeX="6" SizeY="5"'
+        ' SizeZ="4" SizeC="1" SizeT="3" PhysicalSizeX="0.25" PhysicalSizeY="0.25"'
+        ' PhysicalSizeZ="0.5" TimeIncrement="2"><Channel ID="Channel:0:0"'
+        ' SamplesPerPixel="1"/><TiffData IFD="0" PlaneCount="12"/></Pixels></Image></OME>'
     )
     for old, new in changes:
         xml, count = re.subn(old, new, xml, flags=re.DOTALL)
@@ -136,7 +156,12 @@ def ome_set(path: Path, with_sibling: bool) -> Path:
         for t in range(3)
         for z in range(4)
     )
-    ome(path.with_name("one.ome.tif"), ("<TiffData.*?/>", parts), ("<OME ", '<OME UUID="urn:uuid:0" '), pages=8)
+    ome(
+        path.with_name("one.ome.tif"),
+        ("<TiffData.*?/>", parts),
+        ("<OME ", '<OME UUID="urn:uuid:0" '),
+        pages=8,
+    )
     if with_sibling:
         tiff(path.with_name("two.ome.tif"), DATA[2], metadata=None, ome=False)
     return path.with_name("one.ome.tif")
@@ -148,7 +173,9 @@ def tag(path: Path, code: int, value: int) -> Path:
     with tifffile.TiffFile(path) as file:
         for page in file.pages:
             found = page.tags[code]
-            struct.pack_into(file.byteorder + {3: "H", 4: "I"}[found.dtype], content, found.valueoffset, value)
+            struct.pack_into(
+                file.byteorder + {3: "H", 4: "I"}[found.dtype], content, found.valueoffset, value
+            )
     path.write_bytes(content)
     return path
 
@@ -161,7 +188,9 @@ def frames(path: Path, *names: str) -> Path:
 
 
 def store(path: Path, *changes: tuple[str, Any]) -> Path:
-    """An OME-Zarr 0.4 without compression, with values of its JSON files changed: ("0/.zarray:shape", [1, 2])."""
+    """An OME-Zarr 0.4 without compression, with values of its JSON files changed:
+    ("0/.zarray:shape", [1, 2]).
+    """
     documents: dict[str, Any] = {
         ".zgroup": {"zarr_format": 2},
         ".zattrs": {

@@ -1,7 +1,9 @@
-"""A device that is not the CPU, pretended: tensors that say they are elsewhere and hold their numbers here.
+"""A device that is not the CPU, pretended: tensors that say they are elsewhere and hold their
+numbers here.
 
-As on a real one, tensors of the device and of the CPU cannot be computed with together, and as on Apple's there
-is no float64. Torch calls the place "meta", the one device besides the CPU that is part of every build.
+As on a real one, tensors of the device and of the CPU cannot be computed with together, and as on
+Apple's there is no float64. Torch calls the place "meta", the one device besides the CPU that is
+part of every build.
 """
 
 from __future__ import annotations
@@ -31,7 +33,12 @@ class There(torch.Tensor):
         if here.dtype == torch.float64:
             raise TypeError("Cannot convert a tensor to float64: the device does not support it.")
         new = torch.Tensor._make_wrapper_subclass(
-            cls, here.shape, strides=here.stride(), storage_offset=here.storage_offset(), dtype=here.dtype, device=DEVICE
+            cls,
+            here.shape,
+            strides=here.stride(),
+            storage_offset=here.storage_offset(),
+            dtype=here.dtype,
+            device=DEVICE,
         )
         new.here = here.detach()
         return new
@@ -46,13 +53,21 @@ class There(torch.Tensor):
     __torch_function__ = torch._C._disabled_torch_function_impl
 
 
-def _computed(func: Any, args: Any, kwargs: dict[str, Any], faults: dict[str, Callable[..., Any]]) -> Any:
+def _computed(
+    func: Any, args: Any, kwargs: dict[str, Any], faults: dict[str, Callable[..., Any]]
+) -> Any:
     flat = [value for value in tree_flatten((args, kwargs))[0] if isinstance(value, torch.Tensor)]
     away = any(isinstance(value, There) for value in flat)
     if any(value.device == DEVICE and not isinstance(value, There) for value in flat):
         raise AssertionError(f"The numbers of a tensor got lost before {func}.")
-    if away and func not in MIXED and any(not isinstance(value, There) and value.ndim for value in flat):
-        raise RuntimeError(f"Expected all tensors to be on the same device, but {func} got some of the CPU.")
+    if (
+        away
+        and func not in MIXED
+        and any(not isinstance(value, There) and value.ndim for value in flat)
+    ):
+        raise RuntimeError(
+            f"Expected all tensors to be on the same device, but {func} got some of the CPU."
+        )
     wanted = kwargs.get("device")
     target = away if wanted is None else torch.device(wanted) == DEVICE
     if func is aten.copy_.default:
@@ -76,7 +91,9 @@ def _computed(func: Any, args: Any, kwargs: dict[str, Any], faults: dict[str, Ca
 
 
 class _FromNumbers(TorchFunctionMode):
-    """Numbers of Python become tensors of the pretended device by way of the CPU: torch keeps none for "meta"."""
+    """Numbers of Python become tensors of the pretended device by way of the CPU: torch keeps none
+    for "meta".
+    """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -87,7 +104,13 @@ class _FromNumbers(TorchFunctionMode):
         if func is torch.tensor and torch.device(kwargs.get("device") or "cpu") == DEVICE:
             return torch.tensor(*args, **{**kwargs, "device": "cpu"}).to(DEVICE)
         if func in (torch.Tensor.__getitem__, torch.Tensor.__setitem__):
-            args = (args[0], tree_map_only(list, torch.tensor, args[1], is_leaf=lambda value: isinstance(value, list)), *args[2:])
+            args = (
+                args[0],
+                tree_map_only(
+                    list, torch.tensor, args[1], is_leaf=lambda value: isinstance(value, list)
+                ),
+                *args[2:],
+            )
         return func(*args, **kwargs)
 
 

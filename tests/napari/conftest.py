@@ -19,7 +19,9 @@ collect_ignore_glob = [] if HERE else ["test_*.py"]
 
 
 def has_display() -> bool:
-    return not sys.platform.startswith("linux") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    return not sys.platform.startswith("linux") or bool(
+        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    )
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -31,10 +33,12 @@ def widgets_without_a_display() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def programs_stay(widgets_without_a_display: None) -> Iterator[None]:
-    """Mesa's software OpenGL (seen with 22.3) crashes some draws after vispy deleted another layer's program.
+    """Mesa's software OpenGL (seen with 22.3) crashes some draws after vispy deleted another
+    layer's program.
 
-    Plain napari does so too, without this plugin: add two layers, remove the first, draw the second.
-    So OpenGL programs of removed layers are kept until the tests end; nothing of ours is touched.
+    Plain napari does so too, without this plugin: add two layers, remove the first, draw the
+    second. So OpenGL programs of removed layers are kept until the tests end; nothing of ours is
+    touched.
     """
     from vispy.gloo.glir import GlirProgram
 
@@ -116,7 +120,9 @@ def add(viewer: Any, volume: Volume, **options: Any) -> Any:
     """A calibrated layer of a recording."""
     from napari_spatimeinr._napari.placement import from_volume
 
-    return viewer.add_image(np.asarray(volume.data), name="cells", **{**from_volume(volume), **options})
+    return viewer.add_image(
+        np.asarray(volume.data), name="cells", **{**from_volume(volume), **options}
+    )
 
 
 def fitted(dock: Any, click: Any, wait: Wait) -> Any:

@@ -100,7 +100,9 @@ def test_a_waiting_job_is_cancelled_at_once(engine: Engine, wait: Wait) -> None:
     assert not finished
 
 
-def test_pictures_are_drawn_between_the_ticks_of_a_job_the_newest_first(engine: Engine, wait: Wait) -> None:
+def test_pictures_are_drawn_between_the_ticks_of_a_job_the_newest_first(
+    engine: Engine, wait: Wait
+) -> None:
     picture, go = Picture(), threading.Event()
     began = threading.Event()
 
@@ -127,7 +129,9 @@ def test_pictures_are_drawn_between_the_ticks_of_a_job_the_newest_first(engine: 
     assert all(thread is engine.thread for _, thread in picture.drawn)
 
 
-def test_a_stopped_job_ends_at_its_next_tick_and_the_next_one_runs(engine: Engine, wait: Wait) -> None:
+def test_a_stopped_job_ends_at_its_next_tick_and_the_next_one_runs(
+    engine: Engine, wait: Wait
+) -> None:
     began = threading.Event()
 
     def endless(tick: Any) -> None:
@@ -173,7 +177,9 @@ def rude(tick: Any) -> None:
         (rude, "Unexpected error: SystemExit"),
     ],
 )
-def test_an_error_becomes_a_sentence_and_the_next_job_runs(engine: Engine, wait: Wait, work: Any, words: str) -> None:
+def test_an_error_becomes_a_sentence_and_the_next_job_runs(
+    engine: Engine, wait: Wait, work: Any, words: str
+) -> None:
     job, after = Job(work), Job(lambda tick: 1)
     failed, done = heard(job.failed), heard(after.finished)
     engine.submit(job)

@@ -41,7 +41,9 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def save_as(dock: Any, name: str) -> None:
-    next(action for action in dock.output_panel.save_as.menu().actions() if action.text() == name).trigger()
+    next(
+        action for action in dock.output_panel.save_as.menu().actions() if action.text() == name
+    ).trigger()
 
 
 def drawn(viewer: Any, name: str = PREVIEW) -> bool:
@@ -49,10 +51,14 @@ def drawn(viewer: Any, name: str = PREVIEW) -> bool:
 
 
 def same_world(viewer: Any, one: str, other: str) -> None:
-    """Frame k of a recording and the preview's time point k dt lie at the same place of the world, and so do their voxels."""
+    """Frame k of a recording and the preview's time point k dt lie at the same place of the world,
+    and so do their voxels.
+    """
     a, b = viewer.layers[one], viewer.layers[other]
     for k in range(a.data.shape[0]):
-        assert np.allclose(a.data_to_world((k, 0, 0, 0))[0], b.data_to_world((k * PREVIEW_STEPS, 0, 0, 0))[0])
+        assert np.allclose(
+            a.data_to_world((k, 0, 0, 0))[0], b.data_to_world((k * PREVIEW_STEPS, 0, 0, 0))[0]
+        )
     for end in (0, 1):
         faces = [np.array([0, *(end * n - 0.5 for n in layer.data.shape[1:])]) for layer in (a, b)]
         assert np.allclose(a.data_to_world(faces[0])[1:], b.data_to_world(faces[1])[1:])
@@ -61,7 +67,9 @@ def same_world(viewer: Any, one: str, other: str) -> None:
 # -- the tour ------------------------------------------------------------------------------
 
 
-def test_the_whole_tour(viewer: Any, dock: Any, click: Any, wait: Wait, answer: Any, tmp_path: Path, monkeypatch: Any) -> None:
+def test_the_whole_tour(
+    viewer: Any, dock: Any, click: Any, wait: Wait, answer: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
     threads: set[threading.Thread] = set()
     whole = Renderer.volume
 
@@ -73,20 +81,33 @@ def test_the_whole_tour(viewer: Any, dock: Any, click: Any, wait: Wait, answer: 
     viewer.open_sample("napari-spatimeinr", "moving_membranes")
     name = "Moving membranes"
     preview = f"{name} [SpatimeINR preview]"
-    assert "7 x 32 x 64 x 64" in dock.source_panel.summary.text() and "60 s" in dock.source_panel.summary.text()
+    assert (
+        "7 x 32 x 64 x 64" in dock.source_panel.summary.text()
+        and "60 s" in dock.source_panel.summary.text()
+    )
     assert "GB on" in dock.method_panel.estimate.text()
     click(dock.fit_button)
     assert preview in viewer.layers and not dock.fit_button.isEnabled()
     same_world(viewer, name, preview)
     wait(lambda: not dock.fitter.running, 120)
     words = dock.progress_panel.message.text()
-    assert re.search(r"\d+ % less RMS error than linear interpolation on frames it had not seen \(\+\d+\.\d dB\)", words)
+    assert re.search(
+        r"\d+ % less RMS error than linear interpolation on frames it had not seen \(\+\d+\.\d"
+        r" dB\)",
+        words,
+    )
     bars = dock.progress_panel.errors
-    assert bars.isVisible() and [row.name for row in bars.rows] == ["linear interpolation", "SpatimeINR"]
+    assert bars.isVisible() and [row.name for row in bars.rows] == [
+        "linear interpolation",
+        "SpatimeINR",
+    ]
     assert f"{100 - 100 * bars.rows[1].error:.0f} % less" in words
 
     dock.scales_panel.scrubber.setValue(24)
-    assert viewer.dims.point[0] == 90.0 and "interpolated between frames 1 and 2" in dock.scales_panel.shown.text()
+    assert (
+        viewer.dims.point[0] == 90.0
+        and "interpolated between frames 1 and 2" in dock.scales_panel.shown.text()
+    )
     wait(lambda: drawn(viewer, preview))
     dock.scales_panel.time.setValue(2.5)
     dock.scales_panel.isotropic.setChecked(True)
@@ -98,8 +119,15 @@ def test_the_whole_tour(viewer: Any, dock: Any, click: Any, wait: Wait, answer: 
     rendered = f"{name} [t x2.5, z x2, yx x1]"
     wait(lambda: rendered in viewer.layers)
     layer, source = viewer.layers[rendered], viewer.layers[name]
-    assert layer.data.shape == (16, 64, 64, 64) and layer.units == source.units and layer.axis_labels == source.axis_labels
-    assert np.allclose(layer.contrast_limits, source.contrast_limits) and layer.colormap.name == source.colormap.name
+    assert (
+        layer.data.shape == (16, 64, 64, 64)
+        and layer.units == source.units
+        and layer.axis_labels == source.axis_labels
+    )
+    assert (
+        np.allclose(layer.contrast_limits, source.contrast_limits)
+        and layer.colormap.name == source.colormap.name
+    )
     provenance = layer.metadata["spatimeinr"]
     assert provenance["acquired"][:6] == [0, None, None, None, None, 2] and "hold_out" in provenance
 
@@ -117,14 +145,25 @@ def test_the_whole_tour(viewer: Any, dock: Any, click: Any, wait: Wait, answer: 
     assert image.shape == (64, 64, 64, 16) and image.header.get_xyzt_units() == ("micron", "sec")
     assert np.allclose(image.header.get_zooms(), (0.25, 0.25, 0.25, 24))
     # Half a voxel: twice as many planes in the same extent.
-    assert np.allclose(image.affine, [[0.25, 0, 0, 0], [0, 0.25, 0, 0], [0, 0, 0.25, -0.125], [0, 0, 0, 1]], atol=1e-6)
+    assert np.allclose(
+        image.affine,
+        [[0.25, 0, 0, 0], [0, 0.25, 0, 0], [0, 0, 0.25, -0.125], [0, 0, 0, 1]],
+        atol=1e-6,
+    )
     assert np.allclose(np.asarray(image.dataobj).T, np.asarray(layer.data), atol=1e-5)
     assert threading.main_thread() not in threads and threads == set(engine_threads())
 
 
 @pytest.mark.parametrize("ending", [".tif", ".nii.gz"])
 def test_the_tour_from_a_file(
-    ending: str, viewer: Any, dock: Any, click: Any, wait: Wait, answer: Any, tmp_path: Path, small: Volume
+    ending: str,
+    viewer: Any,
+    dock: Any,
+    click: Any,
+    wait: Wait,
+    answer: Any,
+    tmp_path: Path,
+    small: Volume,
 ) -> None:
     if ending == ".tif":
         tifffile.imwrite(
@@ -172,7 +211,15 @@ FORMATS = {
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_other_formats(
-    name: str, viewer: Any, dock: Any, click: Any, wait: Wait, answer: Any, tmp_path: Path, small: Volume, monkeypatch: Any
+    name: str,
+    viewer: Any,
+    dock: Any,
+    click: Any,
+    wait: Wait,
+    answer: Any,
+    tmp_path: Path,
+    small: Volume,
+    monkeypatch: Any,
 ) -> None:
     """Whatever ending is typed, it is the format of the menu."""
     add(viewer, small)
@@ -184,7 +231,9 @@ def test_other_formats(
     path = destination(tmp_path / written)
     again = Volume.open(path)
     assert again.shape == (7, 6, 20, 24) and np.allclose(again.spacing, (30, 0.5, 0.25, 0.25))
-    assert np.allclose(np.asarray(again.data[3]), np.asarray(session.field.lazy(time_scale=2)[3]), atol=1e-5)
+    assert np.allclose(
+        np.asarray(again.data[3]), np.asarray(session.field.lazy(time_scale=2)[3]), atol=1e-5
+    )
     if path == tmp_path:
         assert len(list(tmp_path.glob("a_00[1-7].NII"))) == 7 and (tmp_path / "a.json").is_file()
     elif name.endswith("TIFF"):
@@ -193,14 +242,23 @@ def test_other_formats(
 
     # What would be replaced and the dialog has not asked about is asked about here.
     asked = []
-    monkeypatch.setattr(QMessageBox, "question", lambda *a: asked.append(a[2]) or QMessageBox.StandardButton.Cancel)
+    monkeypatch.setattr(
+        QMessageBox, "question", lambda *a: asked.append(a[2]) or QMessageBox.StandardButton.Cancel
+    )
     save_as(dock, name)
     assert not dock.results.running
     assert len(asked) == 1 and "there already" in asked[0]
 
 
 def test_a_large_rendering_goes_to_disk_when_asked(
-    viewer: Any, dock: Any, click: Any, wait: Wait, answer: Any, tmp_path: Path, small: Volume, monkeypatch: Any
+    viewer: Any,
+    dock: Any,
+    click: Any,
+    wait: Wait,
+    answer: Any,
+    tmp_path: Path,
+    small: Volume,
+    monkeypatch: Any,
 ) -> None:
     from napari_spatimeinr._napari import output_panel
     from napari_spatimeinr._napari.settings import Settings
@@ -218,14 +276,18 @@ def test_a_large_rendering_goes_to_disk_when_asked(
     wait(lambda: name in viewer.layers)
     layer = viewer.layers[name]
     assert (tmp_path / "big.ome.zarr").is_dir() and not isinstance(layer.data, np.ndarray)
-    assert np.allclose(np.asarray(layer.data[3]), np.asarray(session.field.lazy(time_scale=2)[3]), atol=1e-5)
+    assert np.allclose(
+        np.asarray(layer.data[3]), np.asarray(session.field.lazy(time_scale=2)[3]), atol=1e-5
+    )
     assert layer.metadata["spatimeinr"]["acquired"] == [0, None, 1, None, 2, None, 3]
 
 
 # -- stop, go on, close --------------------------------------------------------------------
 
 
-def test_stop_keeps_a_usable_preview_and_fit_goes_on(viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume) -> None:
+def test_stop_keeps_a_usable_preview_and_fit_goes_on(
+    viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume
+) -> None:
     add(viewer, small)
     session = begun(dock, click, wait, 60)
     click(dock.stop_button)
@@ -267,7 +329,9 @@ def test_the_published_preset_fits_within_its_budget_previews_and_renders(
     assert np.isfinite(np.asarray(viewer.layers[-1].data)).all()
 
 
-def test_stopping_at_once_is_fine(viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume) -> None:
+def test_stopping_at_once_is_fine(
+    viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume
+) -> None:
     add(viewer, small)
     click(dock.fit_button)
     click(dock.stop_button)
@@ -288,7 +352,9 @@ def test_a_stopped_rendering_leaves_nothing(
     assert not list(tmp_path.iterdir()) and "Stopped" in dock.progress_panel.message.text()
 
 
-def test_closing_the_window_in_the_middle_of_a_fit(viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume) -> None:
+def test_closing_the_window_in_the_middle_of_a_fit(
+    viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume
+) -> None:
     add(viewer, small)
     begun(dock, click, wait)
     assert engine_threads()
@@ -301,7 +367,9 @@ def reopened(viewer: Any) -> Any:
     return dock
 
 
-def test_a_closed_dock_comes_back_to_its_fits(viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume) -> None:
+def test_a_closed_dock_comes_back_to_its_fits(
+    viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume
+) -> None:
     add(viewer, small)
     session = begun(dock, click, wait)
     gone = []
@@ -371,7 +439,11 @@ def test_another_layer_may_be_chosen_in_the_middle_of_a_fit(
     begun(dock, click, wait)
     second = add(viewer, small)
     dock.source_panel.select(second)
-    assert dock.session() is None and not dock.fit_button.isEnabled() and "running" in dock.fit_button.toolTip()
+    assert (
+        dock.session() is None
+        and not dock.fit_button.isEnabled()
+        and "running" in dock.fit_button.toolTip()
+    )
     dock.stop()
     wait(lambda: not dock.fitter.running)
     dock.source_panel.select(first)
@@ -388,13 +460,25 @@ def test_another_layer_may_be_chosen_in_the_middle_of_a_fit(
 @pytest.mark.parametrize(
     ("raised", "words"),
     [
-        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"), "not enough"),
+        (
+            RuntimeError(
+                "DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"
+            ),
+            "not enough",
+        ),
         (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), "broke down in a computation"),
         (KeyError("surprise"), "Unexpected error: KeyError"),
     ],
 )
 def test_an_error_in_the_fit_is_told_and_the_next_fit_works(
-    raised: Exception, words: str, viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume, monkeypatch: Any
+    raised: Exception,
+    words: str,
+    viewer: Any,
+    dock: Any,
+    click: Any,
+    wait: Wait,
+    small: Volume,
+    monkeypatch: Any,
 ) -> None:
     from napari_spatimeinr.training import stages
 
@@ -411,8 +495,15 @@ def test_an_error_in_the_fit_is_told_and_the_next_fit_works(
     fitted(dock, click, wait)
 
 
-def test_a_recording_of_nan_is_refused_in_words(viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume) -> None:
-    add(viewer, Volume(np.full((4, 6, 20, 24), np.nan, np.float32)), contrast_limits=(0, 1), units=("s", "um", "um", "um"))
+def test_a_recording_of_nan_is_refused_in_words(
+    viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume
+) -> None:
+    add(
+        viewer,
+        Volume(np.full((4, 6, 20, 24), np.nan, np.float32)),
+        contrast_limits=(0, 1),
+        units=("s", "um", "um", "um"),
+    )
     click(dock.fit_button)
     wait(lambda: not dock.fitter.running)
     assert "no finite intensity" in dock.progress_panel.message.text()
@@ -428,7 +519,12 @@ def test_what_cannot_be_fitted_says_why(what: str, viewer: Any, dock: Any) -> No
     elif what == "2D":
         viewer.add_image(np.zeros((8, 8)))
     assert not dock.fit_button.isEnabled()
-    expected = {"labels": "Labels layer", "rgb": "RGB", "2D": "two axes", "none": "Open a recording"}[what]
+    expected = {
+        "labels": "Labels layer",
+        "rgb": "RGB",
+        "2D": "two axes",
+        "none": "Open a recording",
+    }[what]
     assert expected in dock.source_panel.summary.text()
 
 
@@ -443,7 +539,9 @@ def test_wrong_options_are_told(viewer: Any, dock: Any, click: Any, small: Volum
     assert "tpu" in dock.method_panel.estimate.text()
 
 
-def test_a_preview_cannot_be_saved(viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume, tmp_path: Path) -> None:
+def test_a_preview_cannot_be_saved(
+    viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume, tmp_path: Path
+) -> None:
     add(viewer, small)
     fitted(dock, click, wait)
     viewer.layers.selection.active = viewer.layers[PREVIEW]
@@ -455,7 +553,9 @@ def test_a_preview_cannot_be_saved(viewer: Any, dock: Any, click: Any, wait: Wai
 # -- calibration, axes, regions, channels, models ------------------------------------------
 
 
-def test_a_layer_without_units_is_asked_about_once(viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume) -> None:
+def test_a_layer_without_units_is_asked_about_once(
+    viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume
+) -> None:
     layer = viewer.add_image(np.asarray(small.data), name="cells")
     click(dock.fit_button)
     assert not dock.fitter.running and "does not say" in dock.progress_panel.message.text()
@@ -468,12 +568,20 @@ def test_a_layer_without_units_is_asked_about_once(viewer: Any, dock: Any, click
     dock.source_panel.time_unit.setCurrentText("s")
     dock.source_panel.space_unit.setCurrentText("um")
     click(dock.source_panel.apply)
-    assert np.allclose(layer.scale, (60, 0.5, 0.25, 0.25)) and [str(u) for u in layer.units] == ["second"] + ["micrometer"] * 3
+    assert (
+        np.allclose(layer.scale, (60, 0.5, 0.25, 0.25))
+        and [str(u) for u in layer.units] == ["second"] + ["micrometer"] * 3
+    )
     session = fitted(dock, click, wait)
-    assert session.field.volume.spacing == (60, 0.5, 0.25, 0.25) and session.field.units == ("s", "um")
+    assert session.field.volume.spacing == (60, 0.5, 0.25, 0.25) and session.field.units == (
+        "s",
+        "um",
+    )
 
 
-def test_or_fitted_in_frames_and_voxels(viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume) -> None:
+def test_or_fitted_in_frames_and_voxels(
+    viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume
+) -> None:
     viewer.add_image(np.asarray(small.data), name="cells")
     click(dock.fit_button)
     session = fitted(dock, click, wait)
@@ -481,7 +589,9 @@ def test_or_fitted_in_frames_and_voxels(viewer: Any, dock: Any, click: Any, wait
     same_world(viewer, "cells", PREVIEW)
 
 
-def test_a_turned_mirrored_shifted_layer(viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume) -> None:
+def test_a_turned_mirrored_shifted_layer(
+    viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume
+) -> None:
     turn = np.eye(4)
     turn[2:, 2:] = [[0.8, -0.6], [0.6, 0.8]]
     affine = np.diag([1.0, 1, 2, 1, 1])
@@ -506,10 +616,14 @@ def test_a_turned_mirrored_shifted_layer(viewer: Any, dock: Any, click: Any, wai
 
 
 @pytest.mark.parametrize("axes", ["zyx", "tyx"])
-def test_three_axes(axes: str, viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume) -> None:
+def test_three_axes(
+    axes: str, viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume
+) -> None:
     data = np.asarray(small.data)[0] if axes == "zyx" else np.asarray(small.data)[:, 3]
     units = ("um" if axes == "zyx" else "s", "um", "um")
-    viewer.add_image(data, name="cells", units=units, axis_labels=tuple(axes), scale=(2, 0.25, 0.25))
+    viewer.add_image(
+        data, name="cells", units=units, axis_labels=tuple(axes), scale=(2, 0.25, 0.25)
+    )
     fitted(dock, click, wait)
     layer = viewer.layers[PREVIEW]
     assert layer.ndim == 3 and layer.data.shape == ((6, 20, 24) if axes == "zyx" else (49, 20, 24))
@@ -530,12 +644,21 @@ def test_volumes_in_3d(viewer: Any, dock: Any, click: Any, wait: Wait, small: Vo
     assert np.allclose(shown, session.field.on_grid(session.array.grid)[24:25], atol=1e-5)
 
 
-def test_only_the_rectangle_is_fitted(viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume) -> None:
+def test_only_the_rectangle_is_fitted(
+    viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume
+) -> None:
     source = add(viewer, small)
-    shapes = viewer.add_shapes([np.array([[0.9, 1.1], [0.9, 4.1], [4.1, 4.1], [4.1, 1.1]])], scale=(1, 1))
+    shapes = viewer.add_shapes(
+        [np.array([[0.9, 1.1], [0.9, 4.1], [4.1, 4.1], [4.1, 1.1]])], scale=(1, 1)
+    )
     dock.source_panel.region.setCurrentIndex(1)
     session = fitted(dock, click, wait)
-    assert session.roi == ((0, 4), (0, 6), (4, 17), (5, 17)) and session.field.grid.shape == (4, 6, 13, 12)
+    assert session.roi == ((0, 4), (0, 6), (4, 17), (5, 17)) and session.field.grid.shape == (
+        4,
+        6,
+        13,
+        12,
+    )
     layer = viewer.layers[PREVIEW]
     assert np.allclose(layer.data_to_world((0, 0, 0, 0)), source.data_to_world((0, 0, 4, 5)))
     viewer.layers.remove(shapes)
@@ -545,9 +668,15 @@ def test_only_the_rectangle_is_fitted(viewer: Any, dock: Any, click: Any, wait: 
     assert "no Shapes layer" in dock.progress_panel.message.text()
 
 
-def test_channels_share_the_motion(viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume) -> None:
+def test_channels_share_the_motion(
+    viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume
+) -> None:
     add(viewer, small, blending="additive")
-    other = add(viewer, Volume(np.asarray(small.data)[:, ::-1].copy(), small.spacing, units=small.units), blending="additive")
+    other = add(
+        viewer,
+        Volume(np.asarray(small.data)[:, ::-1].copy(), small.spacing, units=small.units),
+        blending="additive",
+    )
     other.name = "other"
     viewer.add_image(np.zeros((2, 3, 4)), name="of another size", contrast_limits=(0, 1))
     dock.source_panel.select(viewer.layers["cells"])
@@ -556,9 +685,17 @@ def test_channels_share_the_motion(viewer: Any, dock: Any, click: Any, wait: Wai
     channels.item(0).setCheckState(Qt.CheckState.Checked)
     dock.method_panel.form.editors[("gate",)].value = False
     click(dock.fit_button)
-    wait(lambda: not dock.fitter.running and len(dock.fitter.sessions) == 2 and dock.fitter.sessions[1].field is not None)
+    wait(
+        lambda: (
+            not dock.fitter.running
+            and len(dock.fitter.sessions) == 2
+            and dock.fitter.sessions[1].field is not None
+        )
+    )
     one, two = (session.field.network.velocity for session in dock.fitter.sessions)
-    assert one is not None and np.array_equal(one.nodes.detach().numpy(), two.nodes.detach().numpy())
+    assert one is not None and np.array_equal(
+        one.nodes.detach().numpy(), two.nodes.detach().numpy()
+    )
     assert "other [SpatimeINR preview]" in viewer.layers and not viewer.layers["cells"].visible
 
 
@@ -571,7 +708,9 @@ def test_a_model_is_saved_and_dropped_on_the_viewer(
     click(dock.output_panel.save_model)
     wait(lambda: not dock.results.running)
     path = tmp_path / "cells.spatimeinr"
-    assert np.array_equal(np.asarray(load(path).lazy()[1, 2]), np.asarray(session.field.lazy()[1, 2]))
+    assert np.array_equal(
+        np.asarray(load(path).lazy()[1, 2]), np.asarray(session.field.lazy()[1, 2])
+    )
     viewer.layers.clear()
     viewer.open(str(path), plugin="napari-spatimeinr")
     wait(lambda: PREVIEW in viewer.layers and not dock.results.running)
@@ -600,13 +739,21 @@ def test_scales_and_physical_values_say_the_same(viewer: Any, dock: Any, small: 
     panel.dt.editingFinished.emit()
     assert panel.dt.text() == "15"
     panel.scrubber.setValue(20)
-    for button, steps in ((panel.later, 32), (panel.earlier, 16), (panel.earlier, 0), (panel.earlier, 0), (panel.later, 16)):
+    for button, steps in (
+        (panel.later, 32),
+        (panel.earlier, 16),
+        (panel.earlier, 0),
+        (panel.earlier, 0),
+        (panel.later, 16),
+    ):
         button.click()
         assert panel.scrubber.value() == steps
     assert "acquired, frame 1" in panel.shown.text() and "t = 60 s" in panel.shown.text()
 
 
-def test_the_slider_of_the_viewer_moves_the_scrubber(viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume) -> None:
+def test_the_slider_of_the_viewer_moves_the_scrubber(
+    viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume
+) -> None:
     add(viewer, small)
     fitted(dock, click, wait)
     viewer.dims.set_point(0, 90.0)
@@ -626,7 +773,9 @@ def test_every_widget_has_a_tooltip_and_every_preset_a_button(dock: Any) -> None
             assert any(parents), f"{kind.__name__} {getattr(widget, 'text', str)()} has no tooltip"
 
 
-def test_the_layers_menu_fits_renders_and_stops(viewer: Any, dock: Any, wait: Wait, small: Volume) -> None:
+def test_the_layers_menu_fits_renders_and_stops(
+    viewer: Any, dock: Any, wait: Wait, small: Volume
+) -> None:
     from napari_spatimeinr._napari import commands
 
     add(viewer, small)
@@ -667,10 +816,15 @@ def test_calibration_entered_after_a_fit_moves_preview_and_renderings(
     wait(lambda: drawn(viewer))
     click(dock.output_panel.render)
     wait(lambda: len(viewer.layers) == 3)
-    assert np.allclose(viewer.layers[-1].scale, (30, 0.5, 0.25, 0.25)) and viewer.layers[-1].units == viewer.layers["cells"].units
+    assert (
+        np.allclose(viewer.layers[-1].scale, (30, 0.5, 0.25, 0.25))
+        and viewer.layers[-1].units == viewer.layers["cells"].units
+    )
 
 
-def test_what_a_file_leaves_open_is_asked_in_the_dock(viewer: Any, dock: Any, click: Any, tmp_path: Path) -> None:
+def test_what_a_file_leaves_open_is_asked_in_the_dock(
+    viewer: Any, dock: Any, click: Any, tmp_path: Path
+) -> None:
     """A NIfTI whose frame interval is 0 and whose planes are nearer than its pixels."""
     image = nibabel.Nifti1Image(np.random.default_rng(0).random((20, 24, 6, 4)).astype("f4"), None)
     image.header.set_xyzt_units("micron", "sec")
@@ -679,7 +833,10 @@ def test_what_a_file_leaves_open_is_asked_in_the_dock(viewer: Any, dock: Any, cl
     (layer,) = viewer.open(str(tmp_path / "odd.nii"), plugin="napari-spatimeinr")
     panel = dock.source_panel
     assert panel.questions.isVisible() and "--" not in panel.questions.text()
-    assert "frame interval of 0" in panel.questions.text() and "smaller than the pixel" in panel.questions.text()
+    assert (
+        "frame interval of 0" in panel.questions.text()
+        and "smaller than the pixel" in panel.questions.text()
+    )
     panel.edit.setChecked(True)
     panel.interval.setText("60")
     panel.time_unit.setCurrentText("s")
@@ -689,7 +846,9 @@ def test_what_a_file_leaves_open_is_asked_in_the_dock(viewer: Any, dock: Any, cl
     assert np.allclose(layer.scale, (60, 1, 0.5, 0.5)) and "60 s" in panel.summary.text()
 
 
-def test_changes_of_the_layer_are_noticed(viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume) -> None:
+def test_changes_of_the_layer_are_noticed(
+    viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume
+) -> None:
     layer = add(viewer, small)
     layer.scale = (30, 1, 0.5, 0.5)
     assert "30 s" in dock.source_panel.summary.text()
@@ -698,7 +857,12 @@ def test_changes_of_the_layer_are_noticed(viewer: Any, dock: Any, click: Any, wa
     layer.data = np.asarray(small.data)[:3, :4]
     assert "3 x 4 x 20 x 24" in dock.source_panel.summary.text()
     session = fitted(dock, click, wait)
-    assert session.field.grid.shape == (3, 4, 20, 24) and session.field.grid.spacing == (30, 1, 0.5, 0.5)
+    assert session.field.grid.shape == (3, 4, 20, 24) and session.field.grid.spacing == (
+        30,
+        1,
+        0.5,
+        0.5,
+    )
     layer.data = np.asarray(small.data)
     session = fitted(dock, click, wait)
     assert session.field.grid.shape == small.shape
@@ -762,7 +926,14 @@ def test_what_waits_behind_a_fit_goes_on_when_the_fit_is_stopped(
 
 
 def test_a_file_is_not_replaced_unasked(
-    viewer: Any, dock: Any, click: Any, wait: Wait, answer: Any, tmp_path: Path, small: Volume, monkeypatch: Any
+    viewer: Any,
+    dock: Any,
+    click: Any,
+    wait: Wait,
+    answer: Any,
+    tmp_path: Path,
+    small: Volume,
+    monkeypatch: Any,
 ) -> None:
     add(viewer, small)
     fitted(dock, click, wait)
@@ -780,7 +951,9 @@ def test_a_file_is_not_replaced_unasked(
     with alone(tmp_path / "busy.spatimeinr"):
         click(dock.output_panel.save_model)
         wait(lambda: not dock.results.running, seconds=30)
-    assert not (tmp_path / "busy.spatimeinr").exists(), "the computing thread does not wait for another writer"
+    assert not (tmp_path / "busy.spatimeinr").exists(), (
+        "the computing thread does not wait for another writer"
+    )
 
 
 def test_a_folder_that_is_shown_is_not_written_over(
@@ -796,19 +969,35 @@ def test_a_folder_that_is_shown_is_not_written_over(
     assert "is read from" in dock.progress_panel.message.text() and not dock.results.running
 
 
-def test_two_models_at_once(viewer: Any, dock: Any, wait: Wait, tmp_path: Path, small: Volume) -> None:
+def test_two_models_at_once(
+    viewer: Any, dock: Any, wait: Wait, tmp_path: Path, small: Volume
+) -> None:
     from napari_spatimeinr import fit
 
     for name in ("a", "b"):
         fit(
-            small, "fast", {"motion": {"steps": 2}, "latents": {"enabled": False}, "axial": {"enabled": False}, "gate": False}
+            small,
+            "fast",
+            {
+                "motion": {"steps": 2},
+                "latents": {"enabled": False},
+                "axial": {"enabled": False},
+                "gate": False,
+            },
         ).save(tmp_path / f"{name}.spatimeinr")
     for name in ("a", "b"):
         viewer.open(str(tmp_path / f"{name}.spatimeinr"), plugin="napari-spatimeinr")
-    wait(lambda: len(dock.fitter.sessions) == 2 and all(session.layer is not None for session in dock.fitter.sessions))
+    wait(
+        lambda: (
+            len(dock.fitter.sessions) == 2
+            and all(session.layer is not None for session in dock.fitter.sessions)
+        )
+    )
 
 
-def test_the_menu_acts_on_the_active_layer_alone(viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume) -> None:
+def test_the_menu_acts_on_the_active_layer_alone(
+    viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume
+) -> None:
     from napari_spatimeinr._napari import commands
 
     add(viewer, small)
@@ -840,7 +1029,10 @@ def test_a_rendering_that_cannot_be_shown_is_told(
     monkeypatch.setattr(output, "add_rendered", broken)
     click(dock.output_panel.render)
     wait(lambda: not dock.results.running)
-    assert "ValueError: no room" in dock.progress_panel.message.text() and dock.progress_panel.bar.isHidden()
+    assert (
+        "ValueError: no room" in dock.progress_panel.message.text()
+        and dock.progress_panel.bar.isHidden()
+    )
 
 
 def test_two_previews_in_3d_are_both_drawn(

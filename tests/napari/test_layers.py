@@ -1,4 +1,6 @@
-"""Which layers can be used, regions, the manifest, options as widgets, readers and writers; no window."""
+"""Which layers can be used, regions, the manifest, options as widgets, readers and writers; no
+window.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,14 @@ from napari_spatimeinr._napari.preview import PreviewArray
 from napari_spatimeinr._napari.readers import get_reader
 from napari_spatimeinr._napari.samples import moving_membranes
 from napari_spatimeinr._napari.settings import Settings, settings
-from napari_spatimeinr._napari.source import candidate_axes, is_calibrated, rectangle, understand, visible, why_not
+from napari_spatimeinr._napari.source import (
+    candidate_axes,
+    is_calibrated,
+    rectangle,
+    understand,
+    visible,
+    why_not,
+)
 from napari_spatimeinr._napari.writers import write_image
 from napari_spatimeinr.config import PRESETS, Config
 from napari_spatimeinr.errors import ConfigError, FormatError, InputError, SaveError
@@ -42,7 +51,10 @@ def test_each_unusable_layer_is_refused_in_words() -> None:
         "two axes only": Image(np.zeros((8, 8))),
         "5 axes": Image(np.zeros((2, 2, 2, 8, 8))),
         "is a preview": Image(
-            PreviewArray(Volume(CUBE), grid, "tzyx", lambda *_, **__: None), contrast_limits=(0, 1), multiscale=False, rgb=False
+            PreviewArray(Volume(CUBE), grid, "tzyx", lambda *_, **__: None),
+            contrast_limits=(0, 1),
+            multiscale=False,
+            rgb=False,
         ),
     }
     for words, layer in cases.items():
@@ -56,14 +68,22 @@ def test_each_unusable_layer_is_refused_in_words() -> None:
 def test_usable_layers(kind: str) -> None:
     layer = {
         "numpy": lambda: Image(CUBE),
-        "dask": lambda: Image(dask.array.from_array(CUBE, chunks=(1, 6, 10, 24)), contrast_limits=(0, 1000)),
-        "multiscale": lambda: Image([CUBE, CUBE[:, :, ::2, ::2]], multiscale=True, contrast_limits=(0, 1000)),
+        "dask": lambda: Image(
+            dask.array.from_array(CUBE, chunks=(1, 6, 10, 24)), contrast_limits=(0, 1000)
+        ),
+        "multiscale": lambda: Image(
+            [CUBE, CUBE[:, :, ::2, ::2]], multiscale=True, contrast_limits=(0, 1000)
+        ),
         "bool": lambda: Image(CUBE > 500),
     }[kind]()
     assert why_not(layer) is None
     volume = understand(layer).volume
     assert volume.shape == CUBE.shape
-    field = fit(volume, "fast", {"motion": {"steps": 2}, "latents": {"steps": 2}, "axial": {"steps": 2}, "gate": False})
+    field = fit(
+        volume,
+        "fast",
+        {"motion": {"steps": 2}, "latents": {"steps": 2}, "axial": {"steps": 2}, "gate": False},
+    )
     assert np.isfinite(np.asarray(field.lazy()[1, 2])).all()
 
 
@@ -76,7 +96,9 @@ def test_axes_of_three_are_guessed_from_names_and_units() -> None:
 
 def test_calibration_is_known_by_units_or_scale() -> None:
     assert not is_calibrated(Image(CUBE))
-    assert is_calibrated(Image(CUBE, scale=(1, 2, 1, 1))) and is_calibrated(Image(CUBE, units=("s", "um", "um", "um")))
+    assert is_calibrated(Image(CUBE, scale=(1, 2, 1, 1))) and is_calibrated(
+        Image(CUBE, units=("s", "um", "um", "um"))
+    )
 
 
 def test_irregular_times_of_a_file_are_refused() -> None:
@@ -133,7 +155,10 @@ def test_the_manifest_is_valid_and_everything_in_it_exists() -> None:
     manifest = PluginManifest.from_file(ROOT / "napari.yaml")
     manifest.validate_imports()
     contributions = manifest.contributions
-    assert {w.display_name for w in contributions.widgets or []} == {"SpatimeINR", "SpatimeINR Quality"}
+    assert {w.display_name for w in contributions.widgets or []} == {
+        "SpatimeINR",
+        "SpatimeINR Quality",
+    }
     assert {c.command for c in contributions.readers or []} == {"napari-spatimeinr.read"}
     assert contributions.menus and contributions.submenus and contributions.configurations
     properties = contributions.configurations["fit"].properties
@@ -162,7 +187,9 @@ def test_every_option_has_a_widget_and_comes_back(qtbot: Any) -> None:
         out = set()
         for name, info in model.model_fields.items():
             inner = info.annotation
-            out |= leaves(inner, (*path, name)) if hasattr(inner, "model_fields") else {(*path, name)}
+            out |= (
+                leaves(inner, (*path, name)) if hasattr(inner, "model_fields") else {(*path, name)}
+            )
         return out
 
     assert set(form.editors) == leaves(Config) - {("preset",), ("published",)}
@@ -200,7 +227,11 @@ def test_a_layer_written_is_the_layer_read(name: str, tmp_path: Path) -> None:
     assert write_image(str(tmp_path / name), data, meta) == [str(tmp_path / name)]
     (again,) = opened(tmp_path / name)
     assert np.array_equal(np.asarray(again.data), CUBE)
-    assert np.allclose(again.scale, layer.scale) and again.units == layer.units and tuple(again.axis_labels) == tuple("tzyx")
+    assert (
+        np.allclose(again.scale, layer.scale)
+        and again.units == layer.units
+        and tuple(again.axis_labels) == tuple("tzyx")
+    )
     if "tif" not in name:
         assert np.allclose(again.translate, layer.translate)
 
@@ -217,15 +248,23 @@ def test_an_oblique_file_keeps_its_affine_through_a_layer(tmp_path: Path) -> Non
     data, meta, _ = layer.as_layer_data_tuple()
     write_image(str(tmp_path / "out.nii"), data, meta)
     again = nibabel.load(tmp_path / "out.nii")
-    assert np.allclose(again.affine, affine, atol=1e-5) and np.array_equal(np.asarray(again.dataobj), np.asarray(image.dataobj))
+    assert np.allclose(again.affine, affine, atol=1e-5) and np.array_equal(
+        np.asarray(again.dataobj), np.asarray(image.dataobj)
+    )
 
 
 def test_channels_become_layers(tmp_path: Path) -> None:
     data = np.stack([CUBE, CUBE + 1], 2)
     tifffile.imwrite(tmp_path / "two.tif", data, imagej=True, metadata={"axes": "TZCYX"})
     one, other = opened(tmp_path / "two.tif")
-    assert np.array_equal(np.asarray(one.data), CUBE) and np.array_equal(np.asarray(other.data), CUBE + 1)
-    assert one.name != other.name and one.blending == "additive" and one.colormap.name != other.colormap.name
+    assert np.array_equal(np.asarray(one.data), CUBE) and np.array_equal(
+        np.asarray(other.data), CUBE + 1
+    )
+    assert (
+        one.name != other.name
+        and one.blending == "additive"
+        and one.colormap.name != other.colormap.name
+    )
 
 
 def test_a_folder_of_tiffs_is_one_recording(tmp_path: Path) -> None:
@@ -279,8 +318,14 @@ def test_what_cannot_be_written_is_told(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_name_without_ending_becomes_nifti_and_multiscale_is_written_finely(tmp_path: Path) -> None:
-    (written,) = write_image(str(tmp_path / "a"), [CUBE, CUBE[:, :, ::2, ::2]], {"multiscale": True, "scale": (1, 2, 1, 1)})
+def test_a_name_without_ending_becomes_nifti_and_multiscale_is_written_finely(
+    tmp_path: Path,
+) -> None:
+    (written,) = write_image(
+        str(tmp_path / "a"),
+        [CUBE, CUBE[:, :, ::2, ::2]],
+        {"multiscale": True, "scale": (1, 2, 1, 1)},
+    )
     assert written.endswith("a.nii.gz") and nibabel.load(written).shape == (24, 20, 6, 4)
     (three,) = write_image(str(tmp_path / "b.nii"), CUBE[0], {"scale": (2, 1, 1)})
     assert nibabel.load(three).shape == (24, 20, 6)
@@ -288,7 +333,9 @@ def test_a_name_without_ending_becomes_nifti_and_multiscale_is_written_finely(tm
 
 def test_a_model_opens_as_its_recording(tmp_path: Path) -> None:
     volume = Volume(CUBE, (2.0, 0.5, 0.25, 0.25))
-    fit(volume, "fast", {"motion": {"steps": 2}, "latents": {"steps": 2}, "axial": {"steps": 2}}).save(tmp_path / "m.spatimeinr")
+    fit(
+        volume, "fast", {"motion": {"steps": 2}, "latents": {"steps": 2}, "axial": {"steps": 2}}
+    ).save(tmp_path / "m.spatimeinr")
     (layer,) = opened(tmp_path / "m.spatimeinr")
     assert np.array_equal(np.asarray(layer.data), CUBE) and np.allclose(layer.scale, volume.spacing)
     assert Path(layer.metadata["spatimeinr_model"]) == tmp_path / "m.spatimeinr"

@@ -24,8 +24,12 @@ def recording(small: Volume) -> np.ndarray[Any, Any]:
     return (1000 * (data - data.min())).astype(np.uint16)
 
 
-def saved(viewer: Any, dock: Any, wait: Wait, layer: Any, tmp_path: Path) -> tuple[Any, Volume, Any]:
-    """Fit a layer, render it twice as fine in time, save that: the rendered layer, the file read back, and by nibabel."""
+def saved(
+    viewer: Any, dock: Any, wait: Wait, layer: Any, tmp_path: Path
+) -> tuple[Any, Volume, Any]:
+    """Fit a layer, render it twice as fine in time, save that: the rendered layer, the file read
+    back, and by nibabel.
+    """
     dock.source_panel.select(layer)
     dock.start_fit()
     wait(lambda: not dock.fitter.running and dock.output_panel.render.isEnabled())
@@ -39,13 +43,22 @@ def saved(viewer: Any, dock: Any, wait: Wait, layer: Any, tmp_path: Path) -> tup
 
 
 @pytest.mark.parametrize("kind", ["imagej", "ome"])
-def test_napari_tiff(viewer: Any, dock: Any, wait: Wait, recording: Any, tmp_path: Path, kind: str) -> None:
+def test_napari_tiff(
+    viewer: Any, dock: Any, wait: Wait, recording: Any, tmp_path: Path, kind: str
+) -> None:
     path = tmp_path / ("a.tif" if kind == "imagej" else "a.ome.tif")
     if kind == "imagej":
         metadata: dict[str, Any] = {"axes": "TZYX", "spacing": 0.5, "unit": "um", "finterval": 30.0}
-        tifffile.imwrite(path, recording, imagej=True, resolution=(1 / 0.2, 1 / 0.25), metadata=metadata)
+        tifffile.imwrite(
+            path, recording, imagej=True, resolution=(1 / 0.2, 1 / 0.25), metadata=metadata
+        )
     else:
-        metadata = {"axes": "TZYX", "PhysicalSizeX": 200.0, "PhysicalSizeXUnit": "nm", "PhysicalSizeY": 250.0}
+        metadata = {
+            "axes": "TZYX",
+            "PhysicalSizeX": 200.0,
+            "PhysicalSizeXUnit": "nm",
+            "PhysicalSizeY": 250.0,
+        }
         metadata |= {"PhysicalSizeYUnit": "nm", "PhysicalSizeZ": 500.0, "PhysicalSizeZUnit": "nm"}
         metadata |= {"TimeIncrement": 0.5, "TimeIncrementUnit": "min"}
         tifffile.imwrite(path, recording, ome=True, metadata=metadata)
@@ -54,17 +67,28 @@ def test_napari_tiff(viewer: Any, dock: Any, wait: Wait, recording: Any, tmp_pat
     assert rendered.scale == pytest.approx([15, *layer.scale[1:]]) and rendered.units == layer.units
     assert volume.spacing == pytest.approx((15, 0.5, 0.25, 0.2)) and volume.units == ("s", "um")
     assert volume.shape == (7, *SHAPE[1:])
-    assert image.header.get_zooms() == pytest.approx((0.2, 0.25, 0.5, 15)) and image.header.get_xyzt_units() == ("micron", "sec")
+    assert image.header.get_zooms() == pytest.approx(
+        (0.2, 0.25, 0.5, 15)
+    ) and image.header.get_xyzt_units() == ("micron", "sec")
 
 
-def test_napari_ome_zarr(viewer: Any, dock: Any, wait: Wait, recording: Any, tmp_path: Path) -> None:
+def test_napari_ome_zarr(
+    viewer: Any, dock: Any, wait: Wait, recording: Any, tmp_path: Path
+) -> None:
     """Several levels and another unit of time; an origin its reader (0.10) leaves out."""
     units = ("millisecond", *["micrometer"] * 3)
-    axes = [{"name": n, "type": "time" if n == "t" else "space", "unit": u} for n, u in zip("tzyx", units, strict=True)]
+    axes = [
+        {"name": n, "type": "time" if n == "t" else "space", "unit": u}
+        for n, u in zip("tzyx", units, strict=True)
+    ]
     datasets = []
     group = zarr.open_group(str(tmp_path / "a.zarr"), mode="w", zarr_format=2)
     for level, step in enumerate((1, 2)):
-        group.create_array(str(level), data=recording[:, :, ::step, ::step], chunk_key_encoding={"name": "v2", "separator": "/"})
+        group.create_array(
+            str(level),
+            data=recording[:, :, ::step, ::step],
+            chunk_key_encoding={"name": "v2", "separator": "/"},
+        )
         scale = {"type": "scale", "scale": [500.0, 0.5, 0.25 * step, 0.2 * step]}
         datasets.append({"path": str(level), "coordinateTransformations": [scale]})
     group.attrs["multiscales"] = [{"version": "0.4", "axes": axes, "datasets": datasets}]

@@ -30,7 +30,11 @@ def corner_world(layer: Image, index: Any) -> np.ndarray:
     signs=st.tuples(*[st.sampled_from([-1.0, 1.0])] * 3),
     translate=st.tuples(*[st.floats(-50, 50)] * 4),
     angle=st.floats(-80, 80),
-    factors=st.tuples(st.sampled_from([1.0, 2.0, 2.5]), st.sampled_from([1.0, 0.5, 3.3]), st.sampled_from([1.0, 2.0])),
+    factors=st.tuples(
+        st.sampled_from([1.0, 2.0, 2.5]),
+        st.sampled_from([1.0, 0.5, 3.3]),
+        st.sampled_from([1.0, 2.0]),
+    ),
 )
 def test_a_refined_layer_covers_the_same_box_of_the_world(
     scale: Any, signs: Any, translate: Any, angle: float, factors: Any
@@ -40,16 +44,31 @@ def test_a_refined_layer_covers_the_same_box_of_the_world(
     turn[2:, 2:] = [[c, -s], [s, c]]
     affine = np.eye(5)
     affine[1, 2] = 0.3
-    layer = Image(np.zeros(SHAPE), scale=scale * np.array([1.0, *signs]), translate=translate, rotate=turn, affine=affine)
+    layer = Image(
+        np.zeros(SHAPE),
+        scale=scale * np.array([1.0, *signs]),
+        translate=translate,
+        rotate=turn,
+        affine=affine,
+    )
     source = understand(layer)
     grid = source.volume.grid.refine(factors[0], scale_z=factors[1], scale_yx=factors[2])
     fine = Image(np.zeros(grid.shape), **source.placed(grid))
     for end in (0, 1):
-        # Time runs from the first to the last frame; voxels cover the same extent to their outer faces.
-        old = np.array([(n - 1) * end if axis == 0 else n * end - 0.5 for axis, n in enumerate(SHAPE)])
+        # Time runs from the first to the last frame; voxels cover the same extent to their outer
+        # faces.
+        old = np.array(
+            [(n - 1) * end if axis == 0 else n * end - 0.5 for axis, n in enumerate(SHAPE)]
+        )
         # A factor that leaves a tail of time is not extrapolated.
-        new = np.array([((SHAPE[0] - 1) * factors[0]) * end, *(n * end - 0.5 for n in grid.shape[1:])])
-        assert np.allclose(corner_world(layer, old), corner_world(fine, new), atol=1e-6 * (1 + np.abs(translate).max()))
+        new = np.array(
+            [((SHAPE[0] - 1) * factors[0]) * end, *(n * end - 0.5 for n in grid.shape[1:])]
+        )
+        assert np.allclose(
+            corner_world(layer, old),
+            corner_world(fine, new),
+            atol=1e-6 * (1 + np.abs(translate).max()),
+        )
 
 
 def test_a_crop_lies_where_it_was_cut() -> None:
@@ -65,10 +84,15 @@ def test_a_crop_lies_where_it_was_cut() -> None:
 @given(
     spacing=st.tuples(sizes, sizes, sizes, sizes),
     origin=st.tuples(*[st.floats(-50, 50)] * 4),
-    units=st.tuples(st.sampled_from(["s", "ms", "us", "min", "h", "frame"]), st.sampled_from(["um", "nm", "mm", "m", "voxel"])),
+    units=st.tuples(
+        st.sampled_from(["s", "ms", "us", "min", "h", "frame"]),
+        st.sampled_from(["um", "nm", "mm", "m", "voxel"]),
+    ),
     turned=st.sampled_from(["no", "mirrored", "permuted", "oblique"]),
 )
-def test_a_recording_survives_being_a_layer(spacing: Any, origin: Any, units: Any, turned: str) -> None:
+def test_a_recording_survives_being_a_layer(
+    spacing: Any, origin: Any, units: Any, turned: str
+) -> None:
     orientation = {
         "no": None,
         "mirrored": np.diag([-1.0, 1.0, -1.0]),
@@ -87,7 +111,11 @@ def test_a_recording_survives_being_a_layer(spacing: Any, origin: Any, units: An
 
 
 def test_units_of_other_names_are_converted() -> None:
-    layer = Image(np.zeros(SHAPE), scale=(2, 1, 100, 100), units=("day", "micrometer", "angstrom", "nanometer"))
+    layer = Image(
+        np.zeros(SHAPE),
+        scale=(2, 1, 100, 100),
+        units=("day", "micrometer", "angstrom", "nanometer"),
+    )
     volume = understand(layer).volume
     assert volume.units == ("s", "nm")
     assert np.allclose(volume.spacing, (2 * 86400, 1000, 10, 100))
@@ -122,7 +150,12 @@ def test_three_axes(axes: str, shape: tuple[int, ...], lazy: bool) -> None:
 
 
 def test_metadata_of_a_writer_is_understood() -> None:
-    layer = Image(np.zeros(SHAPE), scale=(2, 1.5, -0.5, 0.5), translate=(1, 2, 3, 4), units=("s", "um", "um", "um"))
+    layer = Image(
+        np.zeros(SHAPE),
+        scale=(2, 1.5, -0.5, 0.5),
+        translate=(1, 2, 3, 4),
+        units=("s", "um", "um", "um"),
+    )
     _, meta, _ = layer.as_layer_data_tuple()
     one, other = Placement.of(layer), Placement.of_metadata(meta, 4)
     assert np.allclose(one.world, other.world) and one.units == other.units

@@ -1,4 +1,6 @@
-"""The preview's data: never computes when indexed, shows what there is, is drawn elsewhere; no window."""
+"""The preview's data: never computes when indexed, shows what there is, is drawn elsewhere; no
+window.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,14 @@ def recording() -> Volume:
 @pytest.fixture(scope="module")
 def field(recording: Volume) -> Field:
     return fit(
-        recording, "fast", {"motion": {"steps": 4}, "latents": {"enabled": False}, "axial": {"enabled": False}, "gate": False}
+        recording,
+        "fast",
+        {
+            "motion": {"steps": 4},
+            "latents": {"enabled": False},
+            "axial": {"enabled": False},
+            "gate": False,
+        },
     )
 
 
@@ -51,7 +60,9 @@ def coarse(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("napari_spatimeinr._napari.preview.SLAB", 20_000)
 
 
-def preview(recording: Volume, scales: Scales | None = None, axes: str = "tzyx", **more: Any) -> tuple[PreviewArray, Wanted]:
+def preview(
+    recording: Volume, scales: Scales | None = None, axes: str = "tzyx", **more: Any
+) -> tuple[PreviewArray, Wanted]:
     want = Wanted()
     grid = (scales or Scales()).preview(recording.grid)
     return PreviewArray(recording, grid, axes, want, **more), want
@@ -69,14 +80,20 @@ def asked(recording: Volume, field: Field) -> tuple[PreviewArray, Wanted, Any]:
 def test_before_there_is_a_field_it_shows_linear_interpolation(recording: Volume) -> None:
     array, want = preview(recording)
     assert array.shape == (3 * PREVIEW_STEPS + 1, 6, 20, 24) and array.ndim == 4
-    assert array.size == np.prod(array.shape) and array.nbytes == 4 * array.size and len(array) == array.shape[0]
+    assert (
+        array.size == np.prod(array.shape)
+        and array.nbytes == 4 * array.size
+        and len(array) == array.shape[0]
+    )
     plane = array[24:25, 2:3, :, :]
     assert np.allclose(plane[0, 0], (recording.data[1, 2] + recording.data[2, 2]) / 2, atol=1e-6)
     assert np.array_equal(array[16, 3], recording.data[1, 3])
     assert not want.keys
 
 
-def test_data_that_may_be_slow_is_not_read_in_the_main_thread(recording: Volume, field: Field) -> None:
+def test_data_that_may_be_slow_is_not_read_in_the_main_thread(
+    recording: Volume, field: Field
+) -> None:
     class Slow:
         shape, dtype, ndim = recording.shape, recording.dtype, 4
 
@@ -84,7 +101,9 @@ def test_data_that_may_be_slow_is_not_read_in_the_main_thread(recording: Volume,
             raise AssertionError("read")
 
     want = Wanted()
-    array = PreviewArray(Volume(Slow(), recording.spacing), Scales().preview(recording.grid), "tzyx", want)
+    array = PreviewArray(
+        Volume(Slow(), recording.spacing), Scales().preview(recording.grid), "tzyx", want
+    )
     assert not array[24:25, 2:3].any()
     array.update(field, True)
     array[24:25, 2:3]
@@ -93,7 +112,9 @@ def test_data_that_may_be_slow_is_not_read_in_the_main_thread(recording: Volume,
     assert np.array_equal(array[30:31, 3:4], array[24:25, 2:3])
 
 
-def test_a_cropped_recording_is_shown_before_there_is_a_picture(recording: Volume, tmp_path: Path) -> None:
+def test_a_cropped_recording_is_shown_before_there_is_a_picture(
+    recording: Volume, tmp_path: Path
+) -> None:
     part = Volume.open(recording.save(tmp_path / "a.nii")).crop(((0, 3), (1, 6), (2, 20), (0, 20)))
     array, _ = preview(part)
     assert np.array_equal(array[16], recording.data[1, 1:, 2:, :20])
@@ -123,7 +144,9 @@ def test_frames_of_a_model_are_not_verified_in_the_main_thread(
     assert array[24:25, 2:3].any() and cropped[8:9, 2:3].any() and verified == [1, 2]
 
 
-def test_indexing_asks_and_never_computes(recording: Volume, field: Field, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_indexing_asks_and_never_computes(
+    recording: Volume, field: Field, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from napari_spatimeinr.render import Renderer
 
     array, want = preview(recording)
@@ -149,7 +172,9 @@ def test_indexing_asks_and_never_computes(recording: Volume, field: Field, monke
     assert not np.array_equal(before, after)
 
 
-def test_what_was_drawn_stays_until_the_newer_field_is_drawn(recording: Volume, field: Field) -> None:
+def test_what_was_drawn_stays_until_the_newer_field_is_drawn(
+    recording: Volume, field: Field
+) -> None:
     array, want = preview(recording)
     array.update(field, True)
     array[5:6, 2:3]
@@ -173,7 +198,10 @@ def test_a_volume_is_drawn_coarsely_first_then_finely(recording: Volume, field: 
     assert rough.shape == fine.shape and array.is_fresh() and not want.keys
     assert np.allclose(fine, field.on_grid(array.grid)[5:6], atol=1e-5)
     # The rough one is the same picture, thinned out: exact at the samples it kept.
-    assert np.allclose(rough[0, 0, 0, 0], fine[0, 0, 0, 0], atol=1e-5) and np.corrcoef(rough.ravel(), fine.ravel())[0, 1] > 0.8
+    assert (
+        np.allclose(rough[0, 0, 0, 0], fine[0, 0, 0, 0], atol=1e-5)
+        and np.corrcoef(rough.ravel(), fine.ravel())[0, 1] > 0.8
+    )
 
 
 @pytest.mark.usefixtures("coarse")
@@ -186,7 +214,9 @@ def test_a_fine_volume_gives_way_to_what_is_newer(recording: Volume, field: Fiel
 
 
 @pytest.mark.usefixtures("coarse")
-def test_what_gave_way_goes_on_where_it_was(recording: Volume, field: Field, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_gave_way_goes_on_where_it_was(
+    recording: Volume, field: Field, monkeypatch: pytest.MonkeyPatch
+) -> None:
     array, want, key = asked(recording, field)
     array.draw(key, lambda: False)
     for _ in range(20):
@@ -231,7 +261,10 @@ def test_while_a_fit_runs_volumes_stay_coarse(recording: Volume, field: Field) -
     )
 
 
-@pytest.mark.parametrize("key", [(0,), (slice(3, 9, 2), 1), (Ellipsis, 4), (-1, slice(None), slice(2, 5)), (slice(4, 4),)])
+@pytest.mark.parametrize(
+    "key",
+    [(0,), (slice(3, 9, 2), 1), (Ellipsis, 4), (-1, slice(None), slice(2, 5)), (slice(4, 4),)],
+)
 def test_keys_are_those_of_numpy(recording: Volume, field: Field, key: Any) -> None:
     array, want = preview(recording)
     array.update(field, True)
@@ -322,4 +355,6 @@ def test_scales_name_and_grid() -> None:
     assert grid.refine(**scales.rendering(grid)).spacing == (36, 0.09, 0.09, 0.09)
     assert scales.preview(grid).shape[0] == 4 * PREVIEW_STEPS + 1
     single = Volume(np.zeros((1, 10, 20, 20))).grid
-    assert Scales(4).rendering(single)["time_scale"] == 1 and Scales(4).preview(single).shape[0] == 1
+    assert (
+        Scales(4).rendering(single)["time_scale"] == 1 and Scales(4).preview(single).shape[0] == 1
+    )

@@ -26,7 +26,9 @@ def press(qtbot: Any, button: Any) -> None:
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
 
 
-def test_the_table_is_what_evaluate_says(viewer: Any, quality: Any, qtbot: Any, wait: Wait, small: Volume) -> None:
+def test_the_table_is_what_evaluate_says(
+    viewer: Any, quality: Any, qtbot: Any, wait: Wait, small: Volume
+) -> None:
     press(qtbot, quality.measure)
     assert "Open a recording" in quality.message.text()
     small = small.crop(((0, 1), None, None, None))
@@ -43,8 +45,13 @@ def test_the_table_is_what_evaluate_says(viewer: Any, quality: Any, qtbot: Any, 
     names = [quality.table.verticalHeaderItem(i).text() for i in range(quality.table.rowCount())]
     assert len(names) == len(report.methods) and names[:3] == ["SpatimeINR", "linear", "cubic"]
     for name in ("linear", "cubic"):
-        assert quality.table.item(names.index(name), 0).text() == f"{report.methods[name]['psnr']:.2f}"
-    assert "RMS error" in quality.message.text() and "linear interpolation on planes" in quality.message.text()
+        assert (
+            quality.table.item(names.index(name), 0).text() == f"{report.methods[name]['psnr']:.2f}"
+        )
+    assert (
+        "RMS error" in quality.message.text()
+        and "linear interpolation on planes" in quality.message.text()
+    )
     assert "In the fit of the given planes: 2 of" in quality.message.text()
     bars = {row.name: row.error for row in quality.scores.errors.rows}
     assert list(bars) == names and bars["linear"] == 1
@@ -52,14 +59,18 @@ def test_the_table_is_what_evaluate_says(viewer: Any, quality: Any, qtbot: Any, 
     assert np.isclose(bars["cubic"], errors["cubic"] / errors["linear"], rtol=1e-3)
 
 
-def test_what_cannot_be_measured_is_told(viewer: Any, quality: Any, qtbot: Any, wait: Wait, small: Volume) -> None:
+def test_what_cannot_be_measured_is_told(
+    viewer: Any, quality: Any, qtbot: Any, wait: Wait, small: Volume
+) -> None:
     add(viewer, small.crop(((0, 2), (0, 6), (0, 20), (0, 24))))
     press(qtbot, quality.measure)
     wait(lambda: not quality.results.running)
     assert "needs gap >= 2 and at least 3 frames" in quality.message.text()
 
 
-def test_a_measurement_can_be_stopped(viewer: Any, quality: Any, qtbot: Any, wait: Wait, small: Volume) -> None:
+def test_a_measurement_can_be_stopped(
+    viewer: Any, quality: Any, qtbot: Any, wait: Wait, small: Volume
+) -> None:
     add(viewer, small)
     press(qtbot, quality.measure)
     press(qtbot, quality.stop_button)
@@ -67,7 +78,9 @@ def test_a_measurement_can_be_stopped(viewer: Any, quality: Any, qtbot: Any, wai
     assert "Stopped" in quality.message.text() and quality.table.rowCount() == 0
 
 
-def test_comparisons_of_a_preview(viewer: Any, dock: Any, quality: Any, qtbot: Any, wait: Wait, small: Volume) -> None:
+def test_comparisons_of_a_preview(
+    viewer: Any, dock: Any, quality: Any, qtbot: Any, wait: Wait, small: Volume
+) -> None:
     add(viewer, small)
     press(qtbot, quality.compare)
     assert "Fit the recording" in quality.message.text()
@@ -100,7 +113,9 @@ def test_comparisons_of_a_preview(viewer: Any, dock: Any, quality: Any, qtbot: A
     assert layer.name.endswith("disagreement") and float(np.asarray(layer.data).min()) >= 0
 
 
-def test_no_motion_is_told(viewer: Any, dock: Any, quality: Any, qtbot: Any, wait: Wait, small: Volume) -> None:
+def test_no_motion_is_told(
+    viewer: Any, dock: Any, quality: Any, qtbot: Any, wait: Wait, small: Volume
+) -> None:
     add(viewer, small)
     dock.method_panel.form.editors["motion", "enabled"].value = False
     press(qtbot, dock.fit_button)
@@ -109,7 +124,9 @@ def test_no_motion_is_told(viewer: Any, dock: Any, quality: Any, qtbot: Any, wai
     assert "no motion to show" in quality.message.text()
 
 
-def test_both_docks_share_one_thread_that_ends_with_them(viewer: Any, dock: Any, quality: Any, wait: Wait) -> None:
+def test_both_docks_share_one_thread_that_ends_with_them(
+    viewer: Any, dock: Any, quality: Any, wait: Wait
+) -> None:
     assert dock.engine is quality.engine
     wait(lambda: len(engine_threads()) == 1)
     viewer.close()

@@ -12,4 +12,6 @@ def test_a_constant_recording_says_one_thing() -> None:
     for shape in ((4, 3, 8, 8), (1, 3, 8, 8)):
         field = fit(Volume(np.full(shape, 7, np.uint8)), "fast", device="cpu")
         said = result_sentence(field.provenance, False)
-        assert said == "All intensities are equal; there is nothing to fit and the result is constant."
+        assert (
+            said == "All intensities are equal; there is nothing to fit and the result is constant."
+        )

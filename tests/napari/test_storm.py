@@ -1,4 +1,6 @@
-"""Sliders moved wildly, layers changed and deleted, docks and windows closed while something is computed."""
+"""Sliders moved wildly, layers changed and deleted, docks and windows closed while something is
+computed.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ def cells(viewer: Any, dock: Any, wait: Wait, small: Volume) -> Any:
     """A fitted layer."""
     layer = add(viewer, small)
     form = dock.method_panel.form.editors
-    form["latents", "enabled"].value = form["axial", "enabled"].value = form[("gate",)].value = False
+    form["latents", "enabled"].value = form["axial", "enabled"].value = form[("gate",)].value = (
+        False
+    )
     dock.start_fit()
     wait(lambda: not dock.fitter.running and dock.output_panel.carry.isEnabled())
     return layer
@@ -36,7 +40,9 @@ def quality(viewer: Any) -> Any:
 
 @pytest.fixture
 def storm(qtbot: Any, dock: Any) -> Storm:
-    """Move every slider to and fro until something holds, at least 8 times; how often they were moved."""
+    """Move every slider to and fro until something holds, at least 8 times; how often they were
+    moved.
+    """
     random = np.random.default_rng(5)
 
     def blow(until: Callable[[], bool], *more: Any) -> int:
@@ -63,7 +69,9 @@ def drawn_on(viewer: Any, cells: Any) -> dict[str, Any]:
     labels[1, 2:4, 5:12, 6:14] = 3
     return {
         "labels": viewer.add_labels(labels, name="labels", **placed),
-        "points": viewer.add_points([[1, 3, 8, 9], [3, 2, 7, 6]], name="points", size=[2, 5], **placed),
+        "points": viewer.add_points(
+            [[1, 3, 8, 9], [3, 2, 7, 6]], name="points", size=[2, 5], **placed
+        ),
         "tracks": viewer.add_tracks([[4, 0, 3, 8, 9], [4, 3, 3, 8, 11]], name="tracks", **placed),
     }
 
@@ -78,7 +86,9 @@ def begin(viewer: Any, dock: Any, layer: Any) -> None:
 def test_annotations_are_carried_as_they_were_when_the_button_was_pressed(
     viewer: Any, dock: Any, cells: Any, storm: Storm, wait: Wait
 ) -> None:
-    """Whatever becomes of sliders, and of the layer itself, meanwhile; they lie where the recording lies in the end."""
+    """Whatever becomes of sliders, and of the layer itself, meanwhile; they lie where the recording
+    lies in the end.
+    """
     layers = drawn_on(viewer, cells)
     before = np.array(layers["labels"].data)
     for kind, layer in layers.items():
@@ -93,7 +103,9 @@ def test_annotations_are_carried_as_they_were_when_the_button_was_pressed(
         assert dock.progress_panel.message.text() == f"{kind} carried is a layer now."
     field = dock.session().field
     carried = viewer.layers["labels carried"]
-    assert np.array_equal(carried.data, carry_labels(field, before, field.grid.refine(16).coordinates(0)))
+    assert np.array_equal(
+        carried.data, carry_labels(field, before, field.grid.refine(16).coordinates(0))
+    )
     points = viewer.layers["points carried"]
     assert set(points.size.tolist()) == {2, 5} and len(points.data) == 49
     assert len(viewer.layers["tracks carried"].data) == 49
@@ -116,7 +128,9 @@ def test_annotations_are_carried_as_they_were_when_the_button_was_pressed(
 def test_quality_is_measured_under_a_storm_and_says_of_what(
     viewer: Any, dock: Any, cells: Any, quality: Any, storm: Storm, wait: Wait
 ) -> None:
-    """The preview and the recording are deleted meanwhile; afterwards nothing is said of what is gone or changed."""
+    """The preview and the recording are deleted meanwhile; afterwards nothing is said of what is
+    gone or changed.
+    """
     calibrated = {"scale": (60, 0.5, 0.25, 0.25), "units": ("s", "um", "um", "um")}
     for name in ("one", "two"):
         viewer.add_image(np.asarray(cells.data)[:1], name=name, **calibrated)
@@ -131,7 +145,11 @@ def test_quality_is_measured_under_a_storm_and_says_of_what(
     storm(lambda: not quality.results.running, quality.swipe)
     assert quality.message.text().startswith('"one" was removed') and not quality.scores.errors.rows
     quality.recording.setCurrentText("two")
-    assert quality.message.text() == "" and not quality.scores.errors.rows and quality.table.rowCount() == 0
+    assert (
+        quality.message.text() == ""
+        and not quality.scores.errors.rows
+        and quality.table.rowCount() == 0
+    )
 
     quality.measure.click()
     wait(lambda: not quality.results.running)
@@ -161,6 +179,15 @@ def test_a_measurement_ends_with_its_dock_and_with_the_window(
 
 def test_a_measurement_can_be_stopped_between_any_two_methods(small: Volume) -> None:
     told: list[str] = []
-    few = {"motion": {"steps": 4}, "latents": {"enabled": False}, "axial": {"enabled": False}, "gate": False}
+    few = {
+        "motion": {"steps": 4},
+        "latents": {"enabled": False},
+        "axial": {"enabled": False},
+        "gate": False,
+    }
     evaluate(small, "time", 2, "fast", few, progress=lambda state: told.append(state.stage))
-    assert [name for name in told if name in ("linear", "cubic", "flow")] == ["linear", "cubic", "flow"]
+    assert [name for name in told if name in ("linear", "cubic", "flow")] == [
+        "linear",
+        "cubic",
+        "flow",
+    ]

@@ -1,4 +1,6 @@
-"""The docks on a small laptop's screen: nothing cut, nothing beyond it, everything readable, nothing stale."""
+"""The docks on a small laptop's screen: nothing cut, nothing beyond it, everything readable,
+nothing stale.
+"""
 
 from __future__ import annotations
 
@@ -73,7 +75,9 @@ def unreadable(dock: Any) -> list[str]:
     return found
 
 
-def test_no_state_of_the_docks_is_cut_or_beyond_a_small_screen(viewer: Any, wait: Wait, settle: Settle, appearance: Any) -> None:
+def test_no_state_of_the_docks_is_cut_or_beyond_a_small_screen(
+    viewer: Any, wait: Wait, settle: Settle, appearance: Any
+) -> None:
     """Every state of tools/dock_states.py, in dark; those with colours of ours in light as well."""
     viewer.window.resize(*SCREEN)
     found, seen = [], 0
@@ -95,9 +99,14 @@ def test_no_state_of_the_docks_is_cut_or_beyond_a_small_screen(viewer: Any, wait
     assert not found, "\n".join(found)
 
 
-def test_warnings_are_readable_in_both_themes(viewer: Any, dock: Any, settle: Settle, small: Volume, appearance: Any) -> None:
+def test_warnings_are_readable_in_both_themes(
+    viewer: Any, dock: Any, settle: Settle, small: Volume, appearance: Any
+) -> None:
     add(viewer, small, scale=(60, 0.1, 0.5, 0.5))
-    assert "smaller than the pixel" in dock.source_panel.questions.text() and dock.source_panel.questions.isVisible()
+    assert (
+        "smaller than the pixel" in dock.source_panel.questions.text()
+        and dock.source_panel.questions.isVisible()
+    )
     colours = set()
     for theme in ("light", "dark"):
         appearance.theme = theme
@@ -124,11 +133,17 @@ def test_no_digit_is_cut_at_any_font_size_and_dock_width(
             dock.source_panel.voxel.setText(f"{number}, {number}, {number}")
             dock.method_panel.seed.setValue(2**31 - 1)
             dock.method_panel.budget.setValue(123456.78)
-            cut = settle(lambda: [f"{f.text()} lacks {missing(f)}" for f in fields(dock) if missing(f) > 0])
+            cut = settle(
+                lambda: [f"{f.text()} lacks {missing(f)}" for f in fields(dock) if missing(f) > 0]
+            )
             found += [f"{words} in {width} with font {size}" for words in cut]
         assert dock.width() <= SCREEN[0]
     assert not found
-    assert {dock.scales_panel.dt, dock.source_panel.interval, dock.method_panel.seed.lineEdit()} <= set(fields(dock))
+    assert {
+        dock.scales_panel.dt,
+        dock.source_panel.interval,
+        dock.method_panel.seed.lineEdit(),
+    } <= set(fields(dock))
 
 
 def _holder(widget: Any) -> QDockWidget:
@@ -142,7 +157,10 @@ def test_large_recordings_are_described_whole(viewer: Any, dock: Any, settle: Se
         shape, dtype, ndim, size = (1000, 300, 12345, 12345), np.dtype("uint16"), 4, 2
 
         def __getitem__(self, key: Any) -> Any:
-            return np.zeros([len(range(*k.indices(n))) for k, n in zip(key, self.shape, strict=False)], np.uint16)
+            return np.zeros(
+                [len(range(*k.indices(n))) for k, n in zip(key, self.shape, strict=False)],
+                np.uint16,
+            )
 
     viewer.window.resize(*SCREEN)
     viewer.add_image(
@@ -157,7 +175,9 @@ def test_large_recordings_are_described_whole(viewer: Any, dock: Any, settle: Se
     assert not settle(lambda: problems(dock))
 
 
-def test_the_second_dock_comes_as_a_tab_in_front_and_what_was_folded_stays_folded(viewer: Any, dock: Any, wait: Wait) -> None:
+def test_the_second_dock_comes_as_a_tab_in_front_and_what_was_folded_stays_folded(
+    viewer: Any, dock: Any, wait: Wait
+) -> None:
     section = dock.scales_panel.parentWidget().parentWidget()
     assert dock.scales_panel.isVisible()
     section.header.click()
@@ -194,12 +214,23 @@ def test_sliders_say_what_they_do(dock: Any, viewer: Any, small: Volume) -> None
 
 
 def test_gains_are_said_as_errors() -> None:
-    assert gain_words(3.6) == "34 % less RMS error than linear interpolation on frames it had not seen (+3.6 dB)"
-    assert gain_words(-1.0).startswith("12 % more RMS error than") and gain_words(0.01).startswith("the same RMS error as")
+    assert (
+        gain_words(3.6)
+        == "34 % less RMS error than linear interpolation on frames it had not seen (+3.6 dB)"
+    )
+    assert gain_words(-1.0).startswith("12 % more RMS error than") and gain_words(0.01).startswith(
+        "the same RMS error as"
+    )
 
 
-def test_a_constant_recording_says_one_thing(viewer: Any, dock: Any, wait: Wait, small: Volume, click: Any) -> None:
-    add(viewer, Volume(np.full(small.shape, 7.0, np.float32), small.spacing, units=small.units), contrast_limits=(0, 10))
+def test_a_constant_recording_says_one_thing(
+    viewer: Any, dock: Any, wait: Wait, small: Volume, click: Any
+) -> None:
+    add(
+        viewer,
+        Volume(np.full(small.shape, 7.0, np.float32), small.spacing, units=small.units),
+        contrast_limits=(0, 10),
+    )
     fitted(dock, click, wait)
     words = dock.progress_panel.message.text()
     assert words.startswith('"cells": All intensities are equal') and words.count(".") == 1
@@ -207,14 +238,19 @@ def test_a_constant_recording_says_one_thing(viewer: Any, dock: Any, wait: Wait,
 
 
 def test_one_frame_is_not_judged_against_interpolation_in_time() -> None:
-    said = {"chosen": {"motion": False, "latents": False, "axial": True}, "reasons": {"motion": "one time point: nothing moves"}}
+    said = {
+        "chosen": {"motion": False, "latents": False, "axial": True},
+        "reasons": {"motion": "one time point: nothing moves"},
+    }
     assert "Interpolation was better" not in result_sentence(said, False)
 
 
 # -- nothing stale -------------------------------------------------------------------------
 
 
-def test_words_and_bars_go_with_their_layer(viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume) -> None:
+def test_words_and_bars_go_with_their_layer(
+    viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume
+) -> None:
     layer = add(viewer, small)
     fitted(dock, click, wait)
     message, errors = dock.progress_panel.message, dock.progress_panel.errors
@@ -231,10 +267,16 @@ def test_words_and_bars_go_with_their_layer(viewer: Any, dock: Any, click: Any, 
     assert message.text() == "" and not errors.isVisible()
     dock.message("something about what is there")
     viewer.layers.clear()
-    assert message.text() == "" and not errors.isVisible() and "Open a recording" in dock.source_panel.summary.text()
+    assert (
+        message.text() == ""
+        and not errors.isVisible()
+        and "Open a recording" in dock.source_panel.summary.text()
+    )
 
 
-def test_a_question_that_is_answered_goes(viewer: Any, dock: Any, click: Any, small: Volume) -> None:
+def test_a_question_that_is_answered_goes(
+    viewer: Any, dock: Any, click: Any, small: Volume
+) -> None:
     viewer.add_image(np.asarray(small.data), name="cells")
     click(dock.fit_button)
     assert "does not say" in dock.progress_panel.message.text()
@@ -260,7 +302,10 @@ def test_what_is_fitted_is_named_while_another_layer_is_chosen(
     dock.fitter.progressed.connect(lambda state: told.append(dock.progress_panel.message.text()))
     wait(lambda: len(told) > 2)
     assert all(words.startswith('Fitting "cells"') for words in told)
-    assert 'A fit of "cells" is running' in dock.fit_button.toolTip() and not dock.progress_panel.errors.isVisible()
+    assert (
+        'A fit of "cells" is running' in dock.fit_button.toolTip()
+        and not dock.progress_panel.errors.isVisible()
+    )
     viewer.layers.remove(viewer.layers["cells"])
     wait(lambda: len(told) > 5)
     assert told[-1].startswith('Fitting "cells"')

@@ -33,7 +33,9 @@ def error_of(gain_db: float) -> float:
 
 
 class ErrorBars(QWidget):
-    """Horizontal bars from zero, each with its name and its percentage; hidden while there are none."""
+    """Horizontal bars from zero, each with its name and its percentage; hidden while there are
+    none.
+    """
 
     def __init__(self, title: str, colours: Colours) -> None:
         super().__init__()
@@ -57,7 +59,10 @@ class ErrorBars(QWidget):
     def minimumSizeHint(self) -> QSize:
         name, number = self._columns()
         title = self.fontMetrics().horizontalAdvance(self._title)
-        return QSize(max(title, name + number + LEAST_BAR + 2 * GAP) + 2 * EDGE, (len(self.rows) + 1) * self._line())
+        return QSize(
+            max(title, name + number + LEAST_BAR + 2 * GAP) + 2 * EDGE,
+            (len(self.rows) + 1) * self._line(),
+        )
 
     def sizeHint(self) -> QSize:
         return self.minimumSizeHint()
@@ -72,13 +77,19 @@ class ErrorBars(QWidget):
         centred = Qt.AlignmentFlag.AlignVCenter
         painter.translate(EDGE, 0)
         painter.setPen(self._colours.text)
-        painter.drawText(QRectF(0, 0, self.width(), line), centred | Qt.AlignmentFlag.AlignLeft, self._title)
+        painter.drawText(
+            QRectF(0, 0, self.width(), line), centred | Qt.AlignmentFlag.AlignLeft, self._title
+        )
         for k, row in enumerate(self.rows):
             top = (k + 1) * line
             width = max(2.0, room * row.error / most)
             painter.setPen(self._colours.text)
-            painter.drawText(QRectF(0, top, name, line), centred | Qt.AlignmentFlag.AlignLeft, row.name)
-            painter.drawText(QRectF(name + 2 * GAP + width, top, number, line), centred, _percent(row))
+            painter.drawText(
+                QRectF(0, top, name, line), centred | Qt.AlignmentFlag.AlignLeft, row.name
+            )
+            painter.drawText(
+                QRectF(name + 2 * GAP + width, top, number, line), centred, _percent(row)
+            )
             painter.fillRect(
                 QRectF(name + GAP, top + 0.2 * line, width, 0.6 * line),
                 self._colours.fit if row.is_fit else self._colours.other,
@@ -88,7 +99,9 @@ class ErrorBars(QWidget):
     def _columns(self) -> tuple[int, int]:
         """Widths of the names and of the numbers."""
         advance = self.fontMetrics().horizontalAdvance
-        return max([0, *(advance(r.name) for r in self.rows)]), max([0, *(advance(_percent(r)) for r in self.rows)]) + 2
+        return max([0, *(advance(r.name) for r in self.rows)]), max(
+            [0, *(advance(_percent(r)) for r in self.rows)]
+        ) + 2
 
     def _line(self) -> int:
         return int(self.fontMetrics().height() + 4)

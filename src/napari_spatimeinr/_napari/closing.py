@@ -1,4 +1,6 @@
-"""What the docks of one viewer share, and what has to be undone when docks and windows are closed."""
+"""What the docks of one viewer share, and what has to be undone when docks and windows
+are closed.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ QUIT_WAIT = 10.0
 
 
 class Workplace(QObject):
-    """Engine, fits and renderings of one viewer; they outlive a dock that is closed and end with the window."""
+    """Engine, fits and renderings of one viewer; they outlive a dock that is closed and end with
+    the window.
+    """
 
     def __init__(self, viewer: Any) -> None:
         super().__init__()
@@ -31,7 +35,8 @@ class Workplace(QObject):
         self.fitter = Fitter(viewer, self.engine, self)
         self.results = Results(self.engine, self)
         self.engine.drawn.connect(self._on_drawn, QUEUED)
-        # napari holds methods weakly and functions strongly: this one keeps the workplace as long as its viewer.
+        # napari holds methods weakly and functions strongly: this one keeps the workplace as long
+        # as its viewer.
         self._keeper: Callable[[Any], None] = lambda event, self=self: self.fitter.forget_missing()
         viewer.layers.events.removed.connect(self._keeper)
         self._finalizer = weakref.finalize(self, release, self._user)
@@ -108,7 +113,9 @@ class Dock(QWidget):
         """Paint with these from now on: napari's theme has changed."""
 
     def event(self, event: QEvent) -> bool:
-        """Notice being put into a dock, being taken out of it (napari keeps a closed dock's widget alive), and a new theme."""
+        """Notice being put into a dock, being taken out of it (napari keeps a closed dock's widget
+        alive), and a new theme.
+        """
         if event.type() == QEvent.Type.ParentChange:
             if self.parent() is not None and not self._docked:
                 self._docked = True
@@ -122,12 +129,18 @@ class Dock(QWidget):
         return bool(super().event(event))
 
     def _join_tabs(self) -> None:
-        """Share the place of the other dock, as tabs: both below each other do not fit on a laptop's screen."""
+        """Share the place of the other dock, as tabs: both below each other do not fit on a
+        laptop's screen.
+        """
         mine, window = _dock_of(self), self.window()
         if mine is None or mine.isFloating() or not isinstance(window, QMainWindow):
             return
         for other in map(_dock_of, window.findChildren(Dock)):
-            if other in (None, mine) or other.isFloating() or mine in window.tabifiedDockWidgets(other):
+            if (
+                other in (None, mine)
+                or other.isFloating()
+                or mine in window.tabifiedDockWidgets(other)
+            ):
                 continue
             if window.dockWidgetArea(other) == window.dockWidgetArea(mine):
                 window.tabifyDockWidget(other, mine)

@@ -19,7 +19,9 @@ def dock(viewer: Any) -> FitWidget:
 
 
 def _for_active(viewer: Any) -> FitWidget | None:
-    """The dock with the active layer (or the recording of an active preview) chosen; None, with the reason shown, if it cannot be."""
+    """The dock with the active layer (or the recording of an active preview) chosen; None, with the
+    reason shown, if it cannot be.
+    """
     from .source import why_not
 
     widget = dock(viewer)
@@ -53,11 +55,16 @@ def render_layer(viewer: napari.Viewer) -> None:
 
 
 def carry_annotations(viewer: napari.Viewer) -> None:
-    """Carry the active Labels, Points or Tracks layer to the rendered times of the dock's recording."""
+    """Carry the active Labels, Points or Tracks layer to the rendered times of the dock's
+    recording.
+    """
     widget = dock(viewer)
     session = widget.session()
     if session is None or session.field is None:
-        widget.message("Nothing has been fitted yet; press 'Fit SpatimeINR' first, then select the annotation again.")
+        widget.message(
+            "Nothing has been fitted yet; press 'Fit SpatimeINR' first, then select the annotation"
+            " again."
+        )
         return
     widget.carry_annotations()
 

@@ -53,11 +53,13 @@ class _Swiped:
 
 
 def arrows(field: Field, axes: str) -> Callable[[Callable[[Any], None]], NDArray[np.float64]]:
-    """A job: where structure goes from each frame to the next, as napari's Vectors on the recording's own grid.
+    """A job: where structure goes from each frame to the next, as napari's Vectors on the
+    recording's own grid.
 
     Returns
     -------
-    A function of ``tick`` that gives ``(N, 2, D)``: positions and displacements in voxels, axes as in ``axes``.
+    A function of ``tick`` that gives ``(N, 2, D)``: positions and displacements in voxels, axes as
+    in ``axes``.
     """
 
     def work(tick: Callable[[Any], None]) -> NDArray[np.float64]:
@@ -66,7 +68,9 @@ def arrows(field: Field, axes: str) -> Callable[[Callable[[Any], None]], NDArray
         # Every plane has some: napari shows the arrows of the plane that is looked at.
         step = max(4.0, (np.prod(size) / MOST_ARROWS) ** 0.5)
         steps = (1.0, *(step if n > step else 1.0 for n in size[1:]))
-        at = np.meshgrid(*(np.arange((s - 1) / 2, n, s) for n, s in zip(size, steps, strict=True)), indexing="ij")
+        at = np.meshgrid(
+            *(np.arange((s - 1) / 2, n, s) for n, s in zip(size, steps, strict=True)), indexing="ij"
+        )
         index = np.stack(at, -1).reshape(-1, 3)
         nearest = np.minimum(np.rint(index).astype(int), np.array(size) - 1)
         spacing = np.asarray(grid.spacing[1:])

@@ -19,7 +19,8 @@ from .session import SUFFIX
 
 
 class ComparePanel(QWidget):
-    """Choice of a preview and what to compare it with; ``told`` with a sentence where that cannot be.
+    """Choice of a preview and what to compare it with; ``told`` with a sentence where that cannot
+    be.
 
     Parameters
     ----------
@@ -41,14 +42,24 @@ class ComparePanel(QWidget):
         self.swipe.setRange(0, 100)
         self.swipe.setValue(50)
         self.swipe.setToolTip("Where the line of a swipe is")
-        self.compare, self.side, self.motion = QPushButton("Swipe"), QPushButton("Side by side"), QPushButton("Motion arrows")
-        self.compare.setToolTip("A layer with the fit left of a line and interpolation right of it, at any time")
+        self.compare, self.side, self.motion = (
+            QPushButton("Swipe"),
+            QPushButton("Side by side"),
+            QPushButton("Motion arrows"),
+        )
+        self.compare.setToolTip(
+            "A layer with the fit left of a line and interpolation right of it, at any time"
+        )
         self.side.setToolTip("Interpolation as a layer of its own, in napari's grid beside the fit")
-        self.motion.setToolTip("Where structure goes from each frame to the next, as a Vectors layer")
+        self.motion.setToolTip(
+            "Where structure goes from each frame to the next, as a Vectors layer"
+        )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        layout.addWidget(below(("Preview", self.preview), ("Against", self.baseline), ("Line at", self.swipe)))
+        layout.addWidget(
+            below(("Preview", self.preview), ("Against", self.baseline), ("Line at", self.swipe))
+        )
         layout.addWidget(beside(self.compare, self.side, self.motion))
         self.compare.clicked.connect(self.add_swipe)
         self.side.clicked.connect(self.add_side_by_side)
@@ -58,7 +69,10 @@ class ComparePanel(QWidget):
     def _chosen(self) -> Any:
         layer = self.preview.currentData()
         if layer is None or layer not in self._viewer.layers or layer.data.field is None:
-            self.told.emit("Fit the recording in the dock SpatimeINR first; its preview layer is what is compared.")
+            self.told.emit(
+                "Fit the recording in the dock SpatimeINR first; its preview layer is what is"
+                " compared."
+            )
             return None
         return layer
 
@@ -91,7 +105,13 @@ class ComparePanel(QWidget):
         place = Placement.of(layer).moved(old.axes, old.grid, old.grid)
         name = f"{layer.name.split(f' {SUFFIX}')[0]} [{word}]"
         self._viewer.add_image(
-            array, name=name, metadata={RENDERED: {"preview": True}}, multiscale=False, rgb=False, **look(layer), **place
+            array,
+            name=name,
+            metadata={RENDERED: {"preview": True}},
+            multiscale=False,
+            rgb=False,
+            **look(layer),
+            **place,
         )
         return array
 
@@ -112,14 +132,23 @@ class ComparePanel(QWidget):
         def added(vectors: Any) -> str:
             name = f"{layer.name.split(f' {SUFFIX}')[0]} [motion]"
             width = 0.15
-            self._viewer.add_vectors(vectors, name=name, edge_width=width, vector_style="arrow", edge_color="orange", **place)
+            self._viewer.add_vectors(
+                vectors,
+                name=name,
+                edge_width=width,
+                vector_style="arrow",
+                edge_color="orange",
+                **place,
+            )
             return f"{len(vectors)} arrows from each frame to the next."
 
         self._results.run(arrows(field, array.axes), "Following the motion", added)
 
     def _on_swipe(self) -> None:
         self._swipes = [
-            (a, s) for a, s in self._swipes if any(getattr(layer, "data", None) is a for layer in self._viewer.layers)
+            (a, s)
+            for a, s in self._swipes
+            if any(getattr(layer, "data", None) is a for layer in self._viewer.layers)
         ]
         for array, swipe in self._swipes:
             swipe.share = self.swipe.value() / 100

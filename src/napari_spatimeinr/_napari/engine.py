@@ -23,7 +23,8 @@ LOG = logging.getLogger(__name__)
 TELL_EVERY = 0.1
 """Seconds between two words on progress: the main thread has a picture to show as well."""
 SWITCH = 0.001
-"""Seconds after which this thread lets the main one run: it waits so long at each of its calls of Qt."""
+"""Seconds after which this thread lets the main one run: it waits so long at each of its calls of
+Qt."""
 MOST_WANTED = 8
 """Pictures waiting to be drawn; older wishes are forgotten."""
 WHERE = "the log of napari says where"
@@ -92,9 +93,13 @@ class Engine(QObject):
         return job
 
     def want(self, picture: Picture, key: Any, later: bool = False) -> None:
-        """Draw soon; the newest wish comes first, or last if it can wait. Any thread may call this."""
+        """Draw soon; the newest wish comes first, or last if it can wait. Any thread
+        may call this.
+        """
         with self._there_is_work:
-            self._wanted = [other for other in self._wanted if not (other[0] is picture and other[1] == key)]
+            self._wanted = [
+                other for other in self._wanted if not (other[0] is picture and other[1] == key)
+            ]
             self._wanted.insert(0 if later else len(self._wanted), (picture, key, not later))
             del self._wanted[:-MOST_WANTED]
             self._wake()
@@ -120,7 +125,9 @@ class Engine(QObject):
             _emit(job, "stopped")
 
     def close(self, wait: float = 0.0) -> None:
-        """Stop everything; the thread ends at its next tick, waited for at most ``wait`` seconds."""
+        """Stop everything; the thread ends at its next tick, waited for at most
+        ``wait`` seconds.
+        """
         with self._there_is_work:
             self._closed = True
             self._jobs.clear()
@@ -158,7 +165,8 @@ class Engine(QObject):
                     self._there_is_work.wait()
                 if self._closed:
                     return
-                # A waiting job comes after one picture, or sliders that do not rest would keep it waiting for ever.
+                # A waiting job comes after one picture, or sliders that do not rest would keep it
+                # waiting for ever.
                 if self._jobs and (drew or not self._wanted):
                     self._running = self._jobs.popleft()
             drew = self._running is None
@@ -181,7 +189,9 @@ class Engine(QObject):
             result = job.work(tick)
         except Stopped:
             ending: tuple[Any, ...] = ("stopped",)
-        except BaseException as error:  # whatever happens in there, the user gets a sentence and the next job runs
+        except (
+            BaseException
+        ) as error:  # whatever happens in there, the user gets a sentence and the next job runs
             LOG.exception("a job of SpatimeINR failed")
             ending = ("failed", sentence(error, WHERE))
         else:

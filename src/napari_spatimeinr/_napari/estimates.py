@@ -11,7 +11,9 @@ from .fitter import QUEUED, Order
 
 
 class Estimator(QObject):
-    """Measures the machine before that is needed, away from the main thread; ``ready`` when it is done."""
+    """Measures the machine before that is needed, away from the main thread; ``ready`` when it is
+    done.
+    """
 
     ready = Signal()
 
@@ -29,7 +31,9 @@ class Estimator(QObject):
         volume = order.source.volume
         shape = volume.shape if order.roi is None else tuple(b - a for a, b in order.roi)
         try:
-            return str(estimate(shape, order.config, order.device, volume.spacing, order.time_budget))
+            return str(
+                estimate(shape, order.config, order.device, volume.spacing, order.time_budget)
+            )
         except SpatimeINRError as error:
             return str(error)
 

@@ -1,4 +1,6 @@
-"""Small widgets that never cut what they say: wrapped words, fields as wide as their numbers, a scroll area."""
+"""Small widgets that never cut what they say: wrapped words, fields as wide as their numbers, a
+scroll area.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +62,9 @@ class Words(QLabel):
 def _broken(word: re.Match[str]) -> str:
     separated = re.sub(r"([/\\_.,;:\-])(?=.)", rf"\1{BREAK}", word.group())
     pieces = re.split(BREAK, separated)
-    cut = (piece[i : i + LONGEST_WORD] for piece in pieces for i in range(0, len(piece), LONGEST_WORD))
+    cut = (
+        piece[i : i + LONGEST_WORD] for piece in pieces for i in range(0, len(piece), LONGEST_WORD)
+    )
     return BREAK.join(cut)
 
 
@@ -87,7 +91,9 @@ class NumberField(QLineEdit):
 
 
 class OneOf(QLabel):
-    """A label that is as wide as the longest of the words it may show: what stands beside it stays where it is."""
+    """A label that is as wide as the longest of the words it may show: what stands beside it stays
+    where it is.
+    """
 
     def __init__(self, *words: str) -> None:
         super().__init__(words[0])
@@ -102,7 +108,9 @@ class OneOf(QLabel):
 
 
 class _Roomy(QObject):
-    """Keeps a spin box wide enough for its text: napari's style gives it less than its buttons leave."""
+    """Keeps a spin box wide enough for its text: napari's style gives it less than its buttons
+    leave.
+    """
 
     def __init__(self, box: QAbstractSpinBox) -> None:
         super().__init__(box)
@@ -120,7 +128,11 @@ class _Roomy(QObject):
             self._box.setMinimumWidth(wanted)
 
     def eventFilter(self, box: QObject | None, event: QEvent | None) -> bool:
-        if event is not None and event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange, QEvent.Type.Show):
+        if event is not None and event.type() in (
+            QEvent.Type.FontChange,
+            QEvent.Type.StyleChange,
+            QEvent.Type.Show,
+        ):
             self.widen()
         return False
 
@@ -135,7 +147,9 @@ def roomy(box: QAbstractSpinBox) -> None:
 
 
 class Choice(QComboBox):
-    """A combo box that may be narrower than its longest entry; the chosen one is its tooltip then."""
+    """A combo box that may be narrower than its longest entry; the chosen one is its
+    tooltip then.
+    """
 
     def __init__(self, words: str, shortest: int = 10) -> None:
         super().__init__()
@@ -152,7 +166,9 @@ class Choice(QComboBox):
         room = self.style().subControlRect(
             QStyle.ComplexControl.CC_ComboBox, option, QStyle.SubControl.SC_ComboBoxEditField, self
         )
-        option.currentText = self.fontMetrics().elidedText(self.currentText(), Qt.TextElideMode.ElideMiddle, room.width() - SPARE)
+        option.currentText = self.fontMetrics().elidedText(
+            self.currentText(), Qt.TextElideMode.ElideMiddle, room.width() - SPARE
+        )
         painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
         painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
         painter.end()
@@ -184,5 +200,12 @@ class Upright(QScrollArea):
         return QSize(self._width(hint.width()), hint.height())
 
     def _width(self, content: int) -> int:
-        bar = self.style().pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent, None, self.verticalScrollBar())
-        return content + max(bar, self.verticalScrollBar().sizeHint().width()) + 2 * self.frameWidth() + 2
+        bar = self.style().pixelMetric(
+            QStyle.PixelMetric.PM_ScrollBarExtent, None, self.verticalScrollBar()
+        )
+        return (
+            content
+            + max(bar, self.verticalScrollBar().sizeHint().width())
+            + 2 * self.frameWidth()
+            + 2
+        )

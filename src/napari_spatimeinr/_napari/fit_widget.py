@@ -29,8 +29,8 @@ from .theme import Colours, colours
 from .time_link import TimeLink
 
 ASK = (
-    "This layer does not say how far apart its frames and voxels are: enter it above and press 'Apply to layer', "
-    "or press 'Fit SpatimeINR' again to go on in frames and voxels."
+    "This layer does not say how far apart its frames and voxels are: enter it above and press"
+    " 'Apply to layer', or press 'Fit SpatimeINR' again to go on in frames and voxels."
 )
 
 
@@ -75,11 +75,19 @@ class FitWidget(Dock):
         buttons.addWidget(self.fit_button, 2)
         buttons.addWidget(self.stop_button, 1)
         layout.addWidget(Section("Recording", self.source_panel, tip="What is fitted"))
-        layout.addWidget(Section("Quality", self.method_panel, tip="How thoroughly it is fitted, and every option"))
+        layout.addWidget(
+            Section(
+                "Quality", self.method_panel, tip="How thoroughly it is fitted, and every option"
+            )
+        )
         layout.addLayout(buttons)
         layout.addWidget(self.progress_panel)
-        layout.addWidget(Section("Scale and time", self.scales_panel, tip="How fine, and which moment is shown"))
-        layout.addWidget(Section("Render and save", self.output_panel, tip="What is made of the fit"))
+        layout.addWidget(
+            Section("Scale and time", self.scales_panel, tip="How fine, and which moment is shown")
+        )
+        layout.addWidget(
+            Section("Render and save", self.output_panel, tip="What is made of the fit")
+        )
         layout.addStretch(1)
         self._scroll = Upright(content)
         outer = QVBoxLayout(self)
@@ -136,11 +144,18 @@ class FitWidget(Dock):
         self.source_panel.set_colours(colours)
 
     def order(self) -> Order | None:
-        """What the dock asks for now, None without a usable layer; raises SpatimeINRError for a wrong option or region."""
+        """What the dock asks for now, None without a usable layer; raises SpatimeINRError for a
+        wrong option or region.
+        """
         source, method = self.source_panel.source, self.method_panel
         if source is None:
             return None
-        how = (method.config(), method.device.currentText(), method.seed.value(), method.budget.value() or None)
+        how = (
+            method.config(),
+            method.device.currentText(),
+            method.seed.value(),
+            method.budget.value() or None,
+        )
         return Order(source, self.source_panel.roi(), *how, method.chosen_channels())
 
     def _refresh(self) -> None:
@@ -164,7 +179,9 @@ class FitWidget(Dock):
             words = str(error)
         self.fit_button.setToolTip(words)
         self.stop_button.setEnabled(running or self.results.running)
-        self.output_panel.set_ready(ready, self.results.running, session is not None and session.layer is not None)
+        self.output_panel.set_ready(
+            ready, self.results.running, session is not None and session.layer is not None
+        )
 
     # -- fit ----------------------------------------------------------------------------
 
@@ -219,7 +236,9 @@ class FitWidget(Dock):
         self._scroll.ensureWidgetVisible(self.progress_panel.message, 0, 0)
 
     def _forget_others(self) -> None:
-        """What is said is about the chosen layer as it is now: words and bars about another, or about what it was, go."""
+        """What is said is about the chosen layer as it is now: words and bars about another, or
+        about what it was, go.
+        """
         source, session = self.source_panel.source, self.session()
         about: tuple[Any, ...] = (id(self.source_panel.layer()),)
         if source is None or (session is not None and not session.source.is_same_data(source)):
@@ -257,15 +276,21 @@ class FitWidget(Dock):
         self.output.to_layer(self.session(), self.scales_panel.scales())
 
     def add_confidence(self) -> None:
-        """Render how sure the fit is into a new layer: calibrated where frames were held out, else disagreement."""
+        """Render how sure the fit is into a new layer: calibrated where frames were held out, else
+        disagreement.
+        """
         session = self.session()
         if session is not None and session.field is not None:
             calibrated = "confidence" in session.field.provenance
-            self.output.to_layer(session, self.scales_panel.scales(), "confidence" if calibrated else "disagreement")
+            self.output.to_layer(
+                session, self.scales_panel.scales(), "confidence" if calibrated else "disagreement"
+            )
 
     def carry_annotations(self) -> None:
         """Carry the active Labels, Points or Tracks layer to the rendered times."""
-        self.output.carried(self.session(), self.scales_panel.scales(), self._viewer.layers.selection.active)
+        self.output.carried(
+            self.session(), self.scales_panel.scales(), self._viewer.layers.selection.active
+        )
 
     def save_rendering(self, path: Path) -> None:
         """Render at the chosen scales into a file, in the background."""
@@ -283,8 +308,12 @@ class FitWidget(Dock):
             self.fitter.follow(source)
         session = self.session()
         self.method_panel.set_channels(source, list(self._viewer.layers))
-        volume = session.volume if session is not None else source.volume if source is not None else None
-        self.scales_panel.set_recording(*((volume.grid, volume.units) if volume is not None else (None, ("frame", "voxel"))))
+        volume = (
+            session.volume if session is not None else source.volume if source is not None else None
+        )
+        self.scales_panel.set_recording(
+            *((volume.grid, volume.units) if volume is not None else (None, ("frame", "voxel")))
+        )
         if session is not None:
             self.scales_panel.set_scales(session.scales)
             self.time_link.to_scrubber()

@@ -35,7 +35,9 @@ class Order(NamedTuple):
 
 
 class Fitter(QObject):
-    """Starts, follows and ends fits; ``began``, ``progressed`` and ``ended`` say so in the main thread."""
+    """Starts, follows and ends fits; ``began``, ``progressed`` and ``ended`` say so in the main
+    thread.
+    """
 
     began = Signal(str)
     progressed = Signal(object)
@@ -69,7 +71,14 @@ class Fitter(QObject):
 
     def session_of(self, layer: Any) -> Session | None:
         """What was fitted of a layer (or is shown by a preview layer), None if nothing was."""
-        return next((s for s in reversed(self.sessions) if layer is not None and layer in (s.source.layer, s.layer)), None)
+        return next(
+            (
+                s
+                for s in reversed(self.sessions)
+                if layer is not None and layer in (s.source.layer, s.layer)
+            ),
+            None,
+        )
 
     def can_resume(self, order: Order) -> bool:
         """Whether a fit would go on from an earlier one: same data, region and options."""
@@ -97,7 +106,12 @@ class Fitter(QObject):
     def follow(self, source: Source) -> None:
         """Go along when a layer was moved, scaled or renamed."""
         session, order = self.session_of(source.layer), self._order
-        if session is not None and session.follow(source) and order is not None and session is self._session:
+        if (
+            session is not None
+            and session.follow(source)
+            and order is not None
+            and session is self._session
+        ):
             self._order = order._replace(source=source)
 
     def stop(self) -> None:
@@ -122,7 +136,11 @@ class Fitter(QObject):
         for session in self.sessions:
             if session.layer is not None and session.layer not in layers:
                 session.lost(self._viewer)
-        self.sessions = [s for s in self.sessions if s.source.layer in layers or s.layer is not None or s is self._session]
+        self.sessions = [
+            s
+            for s in self.sessions
+            if s.source.layer in layers or s.layer is not None or s is self._session
+        ]
 
     def _new(self, source: Source, roi: ROI | None) -> Session:
         session = Session(source, roi, self._engine.want)
@@ -134,9 +152,13 @@ class Fitter(QObject):
         known = session.field if resume else None
         steps = session.left if resume else None
         if steps is None:
-            volume = order.source.volume if order.roi is None else order.source.volume.crop(order.roi)
+            volume = (
+                order.source.volume if order.roi is None else order.source.volume.crop(order.roi)
+            )
             config, budget = order.config, order.time_budget
-            steps = fit_steps(volume, config.preset, config, order.device, order.seed, budget, known, motion)
+            steps = fit_steps(
+                volume, config.preset, config, order.device, order.seed, budget, known, motion
+            )
         session.left = None
         job = Job(fit_work(steps, known))
         # An earlier result stays until there is something to put in its place.
@@ -144,9 +166,13 @@ class Fitter(QObject):
         job.progressed.connect(self._on_progress, QUEUED)
         job.finished.connect(self._on_finished, QUEUED)
         job.failed.connect(self._on_failed, QUEUED)
-        job.stopped.connect(partial(self._on_failed, "Stopped before there was anything new to keep."), QUEUED)
+        job.stopped.connect(
+            partial(self._on_failed, "Stopped before there was anything new to keep."), QUEUED
+        )
         self._engine.submit(job)
-        self.began.emit(f'{"Going on with the fit of" if resume else "Fitting"} "{session.source.name}"')
+        self.began.emit(
+            f'{"Going on with the fit of" if resume else "Fitting"} "{session.source.name}"'
+        )
 
     def _take(self, field: Field, final: bool) -> None:
         session, order = self._session, self._order

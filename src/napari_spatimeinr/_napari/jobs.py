@@ -1,4 +1,6 @@
-"""What the engine is given to do: functions that call ``tick`` often and know nothing of windows."""
+"""What the engine is given to do: functions that call ``tick`` often and know nothing
+of windows.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,8 @@ class Share(NamedTuple):
 
 
 def fit_work(steps: Steps, latest: Field | None) -> Callable[[Tick], FitResult]:
-    """Do the steps of a fit; stopped, it keeps what was learned, if there is anything yet, and can go on later.
+    """Do the steps of a fit; stopped, it keeps what was learned, if there is anything yet, and can
+    go on later.
 
     Parameters
     ----------
@@ -89,7 +92,8 @@ def render_work(field: Field, how: dict[str, Any]) -> Callable[[Tick], Volume]:
             out = np.empty(rendered.shape, rendered.dtype)
         except MemoryError as error:
             raise OutOfMemoryError(
-                f"This rendering takes {rendered.nbytes / 1e9:.3g} GB; choose smaller scales or save it to a file."
+                f"This rendering takes {rendered.nbytes / 1e9:.3g} GB; choose smaller scales or"
+                " save it to a file."
             ) from error
         for t in range(len(out)):
             out[t] = rendered[t]

@@ -18,7 +18,9 @@ def look(layer: Any) -> dict[str, Any]:
     colormap = layer.colormap
     name = str(colormap.name)
     if name not in AVAILABLE_COLORMAPS:
-        colormap = Colormap(np.asarray(colormap.colors), controls=np.asarray(colormap.controls), name=name)
+        colormap = Colormap(
+            np.asarray(colormap.colors), controls=np.asarray(colormap.controls), name=name
+        )
     return {
         "contrast_limits": tuple(float(v) for v in layer.contrast_limits),
         "colormap": name if name in AVAILABLE_COLORMAPS else colormap,
@@ -36,16 +38,24 @@ def refresh_showing(viewer: Any, picture: Any) -> None:
 
 
 def reads_from(viewer: Any, path: Path) -> str | None:
-    """The name of a layer whose voxels are read from a file or folder while they are looked at, None if there is none."""
+    """The name of a layer whose voxels are read from a file or folder while they are looked at,
+    None if there is none.
+    """
     for layer in viewer.layers:
         said = {**dict(layer.metadata.get(SOURCE, {})), **dict(layer.metadata.get(RENDERED, {}))}
         for key in ("source", "file"):
-            if said.get(key) and Path(str(said[key])).absolute() == path.absolute() and type(layer.data) is not np.ndarray:
+            if (
+                said.get(key)
+                and Path(str(said[key])).absolute() == path.absolute()
+                and type(layer.data) is not np.ndarray
+            ):
                 return str(layer.name)
     return None
 
 
-def add_rendered(viewer: Any, source: Source, volume: Volume, name: str, own_contrast: bool = False) -> Any:
+def add_rendered(
+    viewer: Any, source: Source, volume: Volume, name: str, own_contrast: bool = False
+) -> Any:
     """Add a rendering of a recording as a layer that lies, looks and is called as the source's.
 
     ``own_contrast`` takes contrast and colours that suit other quantities than intensity.
@@ -55,7 +65,11 @@ def add_rendered(viewer: Any, source: Source, volume: Volume, name: str, own_con
     style = look(source.layer)
     if own_contrast:
         plane = np.asarray(volume.data[volume.shape[0] // 2, volume.shape[1] // 2])
-        style |= {"contrast_limits": (0.0, max(float(plane.max()), 1e-6)), "colormap": "inferno", "blending": "additive"}
+        style |= {
+            "contrast_limits": (0.0, max(float(plane.max()), 1e-6)),
+            "colormap": "inferno",
+            "blending": "additive",
+        }
     return viewer.add_image(
         data,
         name=name,

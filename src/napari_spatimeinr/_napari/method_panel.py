@@ -30,7 +30,10 @@ PRESET_TIPS = {
     "fast": "A first look: less than half the steps",
     "balanced": "For most recordings",
     "best": "Several times longer; for the final result",
-    "published": "SpatimeINR as it was published, repaired: to compare with; hours without a GPU, set a time budget under 'more'",
+    "published": (
+        "SpatimeINR as it was published, repaired: to compare with; hours without a GPU, set a time"
+        " budget under 'more'"
+    ),
 }
 
 
@@ -53,7 +56,9 @@ class MethodPanel(QWidget):
             row.addWidget(button)
         row.addStretch(1)
         self.estimate = Words()
-        self.estimate.setToolTip("Estimated from the size of the recording, the options and the speed of this machine")
+        self.estimate.setToolTip(
+            "Estimated from the size of the recording, the options and the speed of this machine"
+        )
 
         self.form = OptionsForm()
         self.device = QComboBox()
@@ -63,7 +68,9 @@ class MethodPanel(QWidget):
         self.device.setToolTip("Where to compute: auto takes a CUDA GPU where there is one")
         self.seed = QSpinBox()
         self.seed.setMaximum(2**31 - 1)
-        self.seed.setToolTip("The same seed gives the same result on the CPU with a fixed number of threads")
+        self.seed.setToolTip(
+            "The same seed gives the same result on the CPU with a fixed number of threads"
+        )
         self.budget = QDoubleSpinBox()
         self.budget.setRange(0, 1e6)
         self.budget.setSpecialValueText("no limit")
@@ -72,7 +79,10 @@ class MethodPanel(QWidget):
         self.budget.setToolTip("Seconds the fit may take; it ends with what it has by then")
         self.channels = QListWidget()
         self.channels.setMaximumHeight(80)
-        self.channels.setToolTip("Layers of the same size that move the same way: each is fitted after this one, with its motion")
+        self.channels.setToolTip(
+            "Layers of the same size that move the same way: each is fitted after this one, with"
+            " its motion"
+        )
         more = QWidget()
         form = QFormLayout(more)
         form.setContentsMargins(0, 0, 0, 0)
@@ -96,9 +106,11 @@ class MethodPanel(QWidget):
         self.device.currentTextChanged.connect(lambda _: self.changed.emit())
         self.budget.valueChanged.connect(lambda _: self.changed.emit())
         for editor in self.form.editors.values():
-            (editor.changed.connect if hasattr(editor, "changed") else editor.editingFinished.connect)(
-                lambda *_: self.changed.emit()
-            )
+            (
+                editor.changed.connect
+                if hasattr(editor, "changed")
+                else editor.editingFinished.connect
+            )(lambda *_: self.changed.emit())
 
     def preset(self) -> str:
         """The chosen preset."""
@@ -113,7 +125,12 @@ class MethodPanel(QWidget):
         chosen = self.chosen_channels()
         self.channels.clear()
         for layer in layers:
-            if source is None or layer == source.layer or layer.ndim != source.layer.ndim or getattr(layer, "multiscale", False):
+            if (
+                source is None
+                or layer == source.layer
+                or layer.ndim != source.layer.ndim
+                or getattr(layer, "multiscale", False)
+            ):
                 continue
             if (
                 layer.__class__.__name__ != "Image"
@@ -123,14 +140,20 @@ class MethodPanel(QWidget):
                 continue
             item = QListWidgetItem(layer.name)
             item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
-            item.setCheckState(Qt.CheckState.Checked if layer in chosen else Qt.CheckState.Unchecked)
+            item.setCheckState(
+                Qt.CheckState.Checked if layer in chosen else Qt.CheckState.Unchecked
+            )
             item.setData(Qt.ItemDataRole.UserRole, layer)
             self.channels.addItem(item)
 
     def chosen_channels(self) -> list[Any]:
         """The layers to fit with the same motion."""
         items = [self.channels.item(i) for i in range(self.channels.count())]
-        return [item.data(Qt.ItemDataRole.UserRole) for item in items if item.checkState() == Qt.CheckState.Checked]
+        return [
+            item.data(Qt.ItemDataRole.UserRole)
+            for item in items
+            if item.checkState() == Qt.CheckState.Checked
+        ]
 
     def _on_preset(self) -> None:
         self.form.set_preset(self.preset())

@@ -38,7 +38,9 @@ class OptionsForm(QWidget):
         self._preset = "balanced"
         self.set_preset(self._preset)
 
-    def _add(self, layout: QVBoxLayout, title: str, model: type[BaseModel], path: tuple[str, ...]) -> None:
+    def _add(
+        self, layout: QVBoxLayout, title: str, model: type[BaseModel], path: tuple[str, ...]
+    ) -> None:
         box = self._boxes[title] = QGroupBox(title)
         form = QFormLayout(box)
         inner = []
@@ -87,7 +89,9 @@ class OptionsForm(QWidget):
             node = changes
             for key in path[:-1]:
                 node = node.setdefault(key, {})
-            node[path[-1]] = _numbers(editor.text(), path) if isinstance(editor, QLineEdit) else editor.value
+            node[path[-1]] = (
+                _numbers(editor.text(), path) if isinstance(editor, QLineEdit) else editor.value
+            )
         return make_config(self._preset, changes)
 
 
@@ -96,7 +100,10 @@ def _editor(info: FieldInfo) -> Any:
         options: dict[str, Any] = {}
         if info.annotation in (int, float):
             for limit in info.metadata:
-                low, high = getattr(limit, "ge", getattr(limit, "gt", None)), getattr(limit, "le", None)
+                low, high = (
+                    getattr(limit, "ge", getattr(limit, "gt", None)),
+                    getattr(limit, "le", None),
+                )
                 if low is not None:
                     options["min"] = low
                 if high is not None:
@@ -114,4 +121,6 @@ def _numbers(text: str, path: tuple[str, ...]) -> list[float] | None:
     try:
         return [float(part) for part in text.split(",")]
     except ValueError:
-        raise ConfigError(f"The option {'.'.join(path)} needs numbers separated by commas, got {text!r}.") from None
+        raise ConfigError(
+            f"The option {'.'.join(path)} needs numbers separated by commas, got {text!r}."
+        ) from None

@@ -43,7 +43,9 @@ class Output(QObject):
         self._viewer, self._results, self._panel = viewer, results, panel
 
     def to_layer(self, session: Session | None, scales: Scales, what: str = "intensity") -> None:
-        """Render a quantity into a new layer, in memory or, if it is large and the user agrees, on disk."""
+        """Render a quantity into a new layer, in memory or, if it is large and the user agrees, on
+        disk.
+        """
         if session is None or session.field is None:
             return
         field, source = session.field, session.source
@@ -62,7 +64,11 @@ class Output(QObject):
         if path is None:
             self._run(render_work(field, how), f"Rendering {name}", added)
         elif path and self._is_free(Path(path)):
-            self._run(save_work(field, how, Path(path), name), f"Rendering {name}", lambda p: added(_reopened(p, field, how)))
+            self._run(
+                save_work(field, how, Path(path), name),
+                f"Rendering {name}",
+                lambda p: added(_reopened(p, field, how)),
+            )
 
     def carried(self, session: Session | None, scales: Scales, layer: Any) -> None:
         """Carry an annotation layer to the rendered times, into a new layer."""
@@ -92,7 +98,11 @@ class Output(QObject):
             return
         field, path = session.field, self._panel.model_path(save=True)
         if path is not None and self._is_free(path):
-            self._run(lambda tick: field.save(path, A_MOMENT), f"Saving {path.name}", lambda written: f"Saved {written}.")
+            self._run(
+                lambda tick: field.save(path, A_MOMENT),
+                f"Saving {path.name}",
+                lambda written: f"Saved {written}.",
+            )
 
     def open_model(self) -> None:
         """Ask for a model file and open it: the recording as a layer, and its preview."""
@@ -104,7 +114,10 @@ class Output(QObject):
         """Whether no layer is read from a file; says so if one is."""
         name = reads_from(self._viewer, destination(path))
         if name is not None:
-            self.told.emit(f"The layer '{name}' is read from {path}; choose another name, or remove that layer first.")
+            self.told.emit(
+                f"The layer '{name}' is read from {path}; choose another name, or remove that layer"
+                " first."
+            )
         return name is None
 
     def _run(self, work: Callable[[Any], Any], words: str, then: Callable[[Any], str]) -> None:

@@ -6,7 +6,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QFileDialog, QGridLayout, QMenu, QMessageBox, QPushButton, QWidget
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QFileDialog,
+    QGridLayout,
+    QMenu,
+    QMessageBox,
+    QPushButton,
+    QWidget,
+)
 
 from ..device import free_memory
 from ..io import WRITABLE, ending, is_template, present
@@ -14,7 +22,9 @@ from .settings import settings
 
 
 class Kind(NamedTuple):
-    """A kind of file: what it is called, the proposed name, its endings, the proposed one first, and the place for a number."""
+    """A kind of file: what it is called, the proposed name, its endings, the proposed one first,
+    and the place for a number.
+    """
 
     name: str
     stem: str
@@ -41,11 +51,15 @@ class OutputPanel(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.preview = QCheckBox("Preview layer")
-        self.preview.setToolTip("Show what was fitted as a layer beside the recording, computed while it is looked at")
+        self.preview.setToolTip(
+            "Show what was fitted as a layer beside the recording, computed while it is looked at"
+        )
         self.render = QPushButton("Render to layer")
         self.render.setToolTip("Compute the recording at the chosen scales into a new layer")
         self.save_as = QPushButton("Save as...")
-        self.save_as.setToolTip("Compute the recording at the chosen scales into a file: NIfTI, TIFF or OME-Zarr")
+        self.save_as.setToolTip(
+            "Compute the recording at the chosen scales into a file: NIfTI, TIFF or OME-Zarr"
+        )
         menu = QMenu(self.save_as)
         for kind in KINDS:
             menu.addAction(kind.name, lambda kind=kind: self._ask(kind))
@@ -55,18 +69,28 @@ class OutputPanel(QWidget):
         self.load_model.setToolTip("Open such a file: the recording and its preview")
         self.confidence = QPushButton("Confidence layer")
         self.confidence.setToolTip(
-            "Half the width of the interval that holds 90 % of what would have been recorded, by errors on held-out frames; "
-            "with fewer than four frames: how far the two frames around a time differ after their motion is undone"
+            "Half the width of the interval that holds 90 % of what would have been recorded, by"
+            " errors on held-out frames; with fewer than four frames: how far the two frames around"
+            " a time differ after their motion is undone"
         )
         self.carry = QPushButton("Carry annotations")
         self.carry.setToolTip(
-            "Select a Labels, Points or Tracks layer drawn on acquired frames: it is carried along the motion to the rendered times"
+            "Select a Labels, Points or Tracks layer drawn on acquired frames: it is carried along"
+            " the motion to the rendered times"
         )
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(4)
         for number, widget in enumerate(
-            (self.render, self.save_as, self.save_model, self.load_model, self.confidence, self.carry, self.preview)
+            (
+                self.render,
+                self.save_as,
+                self.save_model,
+                self.load_model,
+                self.confidence,
+                self.carry,
+                self.preview,
+            )
         ):
             grid.addWidget(widget, number // 2, number % 2)
         self._folder = str(Path.home())
@@ -89,12 +113,14 @@ class OutputPanel(QWidget):
         return Path(text) if text else None
 
     def where_to(self, nbytes: int, name: str) -> Path | str | None:
-        """Where a rendering goes: None for memory, a path to an OME-Zarr for a large one, "" for nowhere."""
+        """Where a rendering goes: None for memory, a path to an OME-Zarr for a large one, "" for
+        nowhere.
+        """
         if nbytes < settings().memory_gb * 1e9 and nbytes < 0.5 * free_memory():
             return None
         question = (
-            f"{name} takes {nbytes / 1e9:.1f} GB, {free_memory() / 1e9:.1f} GB of memory are free.\n"
-            "Write it to an OME-Zarr on disk and open that as a layer?"
+            f"{name} takes {nbytes / 1e9:.1f} GB, {free_memory() / 1e9:.1f} GB of memory are"
+            " free.\nWrite it to an OME-Zarr on disk and open that as a layer?"
         )
         if not self._agreed("Large rendering", question):
             return ""
@@ -114,14 +140,21 @@ class OutputPanel(QWidget):
             return None
         path = _named(Path(text), kind)
         # The dialog has asked about the very name that was typed only.
-        if (path != Path(text) or is_template(path)) and present(path) and not self._agreed(title, _replaced(path)):
+        if (
+            (path != Path(text) or is_template(path))
+            and present(path)
+            and not self._agreed(title, _replaced(path))
+        ):
             return None
         self._folder = str(path.parent)
         return path
 
     def _agreed(self, title: str, question: str) -> bool:
         yes = QMessageBox.StandardButton.Yes
-        return bool(QMessageBox.question(self, title, question, yes | QMessageBox.StandardButton.Cancel) == yes)
+        return bool(
+            QMessageBox.question(self, title, question, yes | QMessageBox.StandardButton.Cancel)
+            == yes
+        )
 
 
 def _filter(kind: Kind) -> str:
@@ -131,10 +164,14 @@ def _filter(kind: Kind) -> str:
 def _named(path: Path, kind: Kind) -> Path:
     """A name with an ending of its kind, and for a series with a place for the number."""
     last = ending(path)
-    stem = path.name[: len(path.name) - len(last)] if last in (*WRITABLE, *kind.endings) else path.name
+    stem = (
+        path.name[: len(path.name) - len(last)] if last in (*WRITABLE, *kind.endings) else path.name
+    )
     if not is_template(path):
         stem += kind.number
-    return path.with_name(stem + (path.name[-len(last) :] if last in kind.endings else kind.endings[0]))
+    return path.with_name(
+        stem + (path.name[-len(last) :] if last in kind.endings else kind.endings[0])
+    )
 
 
 def _replaced(path: Path) -> str:

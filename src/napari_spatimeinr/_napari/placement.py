@@ -1,4 +1,6 @@
-"""Where a layer's voxels lie in the world, and where those of another grid of the same recording do."""
+"""Where a layer's voxels lie in the world, and where those of another grid of the same recording
+do.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +59,11 @@ class Placement:
     def of_metadata(cls, meta: dict[str, Any], ndim: int) -> Placement:
         """The placement in the keyword arguments a writer is given."""
         affine = meta.get("affine")
-        affine = np.eye(ndim + 1) if affine is None else np.asarray(getattr(affine, "affine_matrix", affine), float)
+        affine = (
+            np.eye(ndim + 1)
+            if affine is None
+            else np.asarray(getattr(affine, "affine_matrix", affine), float)
+        )
         if len(affine) != ndim + 1:
             affine = _grown(affine, ndim)
         rotate = meta.get("rotate")
@@ -77,7 +83,11 @@ class Placement:
     def turn(self) -> NDArray[np.float64]:
         """The rotation and shear alone, as a matrix."""
         n = len(self.scale)
-        return np.asarray(Affine(scale=np.ones(n), translate=np.zeros(n), rotate=self.rotate, shear=self.shear).linear_matrix)
+        return np.asarray(
+            Affine(
+                scale=np.ones(n), translate=np.zeros(n), rotate=self.rotate, shear=self.shear
+            ).linear_matrix
+        )
 
     @property
     def world(self) -> NDArray[np.float64]:
@@ -129,10 +139,20 @@ def to_volume(data: Any, axes: str, placement: Placement, metadata: dict[str, An
     full[np.ix_([*where, 4], [*where, 4])] = placement.world
     space = full[1:4, 1:4]
     if np.any(np.abs(full[0, 1:4]) > 1e-9) or np.any(np.abs(full[1:4, 0]) > 1e-9):
-        raise InputError("This layer is rotated or sheared between time and space; give it a transform of space alone.")
+        raise InputError(
+            "This layer is rotated or sheared between time and space; give it a transform of space"
+            " alone."
+        )
     spacing = np.linalg.norm(space, axis=0)
-    if full[0, 0] <= 0 or not np.isfinite(full).all() or not (spacing > 0).all() or abs(np.linalg.det(space / spacing)) < 1e-6:
-        raise InputError("The scale of this layer is impossible (zero, or time runs backwards); set layer.scale.")
+    if (
+        full[0, 0] <= 0
+        or not np.isfinite(full).all()
+        or not (spacing > 0).all()
+        or abs(np.linalg.det(space / spacing)) < 1e-6
+    ):
+        raise InputError(
+            "The scale of this layer is impossible (zero, or time runs backwards); set layer.scale."
+        )
     direction = space / spacing
     origin = np.linalg.solve(direction, full[1:4, 4])
     units, factors = _units(axes, placement.units)
@@ -161,8 +181,9 @@ def to_volume(data: Any, axes: str, placement: Placement, metadata: dict[str, An
 def from_volume(volume: Volume) -> dict[str, Any]:
     """Keyword arguments of a layer ``(t, z, y, x)`` that puts a recording where its file says.
 
-    Mirrored axes are mirrored in the viewer. An oblique or permuted orientation, across which napari
-    cannot slice, is left for the files: it is kept in the metadata and comes back in :func:`to_volume`.
+    Mirrored axes are mirrored in the viewer. An oblique or permuted orientation, across which
+    napari cannot slice, is left for the files: it is kept in the metadata and comes back in
+    :func:`to_volume`.
     """
     said = dict(volume.metadata)
     if volume.grid.times is not None:
@@ -175,7 +196,9 @@ def from_volume(volume: Volume) -> dict[str, Any]:
         "metadata": {SOURCE: said},
     }
     orientation = volume.orientation
-    if orientation is not None and np.allclose(orientation, np.diag(np.diag(orientation)), atol=1e-4):
+    if orientation is not None and np.allclose(
+        orientation, np.diag(np.diag(orientation)), atol=1e-4
+    ):
         out["affine"] = np.diag([1.0, *np.sign(np.diag(orientation))[::-1], 1.0])
     elif orientation is not None:
         said[ORIENTATION] = orientation.tolist()
@@ -188,7 +211,9 @@ def napari_unit(unit: str) -> str:
 
 
 def time_factor(placement: Placement, dims: Any, axis: int) -> float:
-    """What a time in the layer's unit is multiplied with to be in the viewer's, whose axis this is."""
+    """What a time in the layer's unit is multiplied with to be in the viewer's, whose
+    axis this is.
+    """
     units = getattr(dims, "units", None)
     if not units or PIXEL in (placement.units[0], str(units[axis])):
         return 1.0
@@ -199,22 +224,32 @@ class _Expanded(LazyArray):
     """An array with axes of 1 put in where it has none; nothing is read before it is indexed."""
 
     def __init__(self, array: Any, axes: str) -> None:
-        super().__init__(tuple(array.shape[axes.index(a)] if a in axes else 1 for a in "tzyx"), array.dtype)
+        super().__init__(
+            tuple(array.shape[axes.index(a)] if a in axes else 1 for a in "tzyx"), array.dtype
+        )
         self._array, self._kept = array, ["tzyx".index(a) for a in axes]
 
     def _block(self, ranges: tuple[range, ...]) -> NDArray[Any]:
-        part = tuple(slice(r.start, r.stop if r.stop >= 0 else None, r.step) for r in (ranges[i] for i in self._kept))
+        part = tuple(
+            slice(r.start, r.stop if r.stop >= 0 else None, r.step)
+            for r in (ranges[i] for i in self._kept)
+        )
         return np.asarray(self._array[part]).reshape([len(r) for r in ranges])
 
 
 def _units(axes: str, units: tuple[str, ...]) -> tuple[tuple[str, str], NDArray[np.float64]]:
-    """Units of time and of space, and the factors (t, z, y, x) that bring the layer's numbers to them."""
+    """Units of time and of space, and the factors (t, z, y, x) that bring the layer's numbers to
+    them.
+    """
     by_axis = dict(zip(axes, units, strict=True))
     time = by_axis.get("t", PIXEL)
     space = next((by_axis[a] for a in "xyz" if a in by_axis), PIXEL)
     factors = np.ones(4)
     names = []
-    for kind, unit, known, unknown, letters in ((0, time, TIME, "frame", "t"), (1, space, SPACE, "voxel", "zyx")):
+    for kind, unit, known, unknown, letters in (
+        (0, time, TIME, "frame", "t"),
+        (1, space, SPACE, "voxel", "zyx"),
+    ):
         target = unit
         if unit == PIXEL or _quantity(unit) != ("[time]", "[length]")[kind]:
             names.append(unknown)
@@ -238,7 +273,9 @@ def _quantity(unit: str) -> str:
 
 
 def factor(unit: str, target: str) -> float:
-    """What a number in one of napari's units is multiplied with to be in another; 1 where they have nothing in common."""
+    """What a number in one of napari's units is multiplied with to be in another; 1 where they have
+    nothing in common.
+    """
     import pint
 
     try:

@@ -26,11 +26,13 @@ MOST_CACHED = 256 * 2**20
 SMALL = 2_000_000
 """Voxels the placeholder may have: it is made in the main thread, in some 10 ms."""
 MOST_FINE = 128_000_000
-"""Voxels of a volume (or of a movie that is shown as one) that is drawn at all scales; a larger one stays coarse."""
+"""Voxels of a volume (or of a movie that is shown as one) that is drawn at all scales; a larger one
+stays coarse."""
 COARSE = 250_000
 """Voxels of the first pass over a volume."""
 UPDATE_SHARE = 4.0
-"""While a fit runs, a picture is renewed when this many times its cost have passed: the fit comes first."""
+"""While a fit runs, a picture is renewed when this many times its cost have passed: the fit comes
+first."""
 SLAB = 1_000_000
 """Voxels drawn before asking whether something newer is wanted."""
 
@@ -49,7 +51,8 @@ class PreviewArray(DuckArray):
 
     Parameters
     ----------
-    volume : the recording that is previewed; shown (blended linearly) until something has been drawn.
+    volume : the recording that is previewed; shown (blended linearly) until something has been
+        drawn.
     grid : where the preview's voxels lie.
     axes : which of ``tzyx`` the layer has; the others have one sample.
     want : called with ``(self, key)`` when something has to be drawn; any thread.
@@ -76,11 +79,15 @@ class PreviewArray(DuckArray):
         self._drawn: OrderedDict[Rows, tuple[int, NDArray[np.float32]]] = OrderedDict()
         self._shown: Rows | None = None
         self._drawn_at, self._cost = -math.inf, 0.0
-        # A volume being drawn: key, generation, voxels, planes of a slab, slabs still to do. The engine's alone.
+        # A volume being drawn: key, generation, voxels, planes of a slab, slabs still to do. The
+        # engine's alone.
         self._begun: tuple[Rows, int, NDArray[np.float32], int, list[tuple[int, int]]] | None = None
         self._lock = threading.Lock()
         # The source's indices of the preview's samples, for the placeholder.
-        self._index = [np.clip(volume.grid.to_index(grid.coordinates(a), a), 0, volume.shape[a] - 1) for a in range(4)]
+        self._index = [
+            np.clip(volume.grid.to_index(grid.coordinates(a), a), 0, volume.shape[a] - 1)
+            for a in range(4)
+        ]
 
     @property
     def field(self) -> Field | None:
@@ -89,7 +96,8 @@ class PreviewArray(DuckArray):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         raise InputError(
-            "This layer is a preview that is computed while it is looked at; use 'Render to layer' or 'Save as...' in the SpatimeINR dock, and deselect it to save other layers."
+            "This layer is a preview that is computed while it is looked at; use 'Render to layer'"
+            " or 'Save as...' in the SpatimeINR dock, and deselect it to save other layers."
         )
 
     def __deepcopy__(self, memo: dict[int, Any]) -> PreviewArray:
@@ -157,7 +165,9 @@ class PreviewArray(DuckArray):
         return tuple(rows), dropped
 
     def _placeholder(self, rows: Rows) -> NDArray[np.float32]:
-        """The recording itself at the nearest voxels, linear in time, where that is quickly done; else what was drawn last."""
+        """The recording itself at the nearest voxels, linear in time, where that is quickly done;
+        else what was drawn last.
+        """
         at = [self._index[a][slice(*r)] for a, r in enumerate(rows)]
         shape = tuple(len(i) for i in at)
         if all(shape) and math.prod(shape) <= SMALL and self._is_quick(at):
@@ -165,7 +175,9 @@ class PreviewArray(DuckArray):
             with suppress(FormatError):
                 return self._blended(at, shape)
         with self._lock:
-            last = next((data for _, data in reversed(self._drawn.values()) if data.shape == shape), None)
+            last = next(
+                (data for _, data in reversed(self._drawn.values()) if data.shape == shape), None
+            )
         return np.zeros(shape, np.float32) if last is None else last
 
     def _is_quick(self, at: list[NDArray[np.float64]]) -> bool:
@@ -175,8 +187,12 @@ class PreviewArray(DuckArray):
             return data.is_quick(frames, planes=len(at[0]) == len(at[1]) == 1)
         return isinstance(data, np.ndarray)
 
-    def _blended(self, at: list[NDArray[np.float64]], shape: tuple[int, ...]) -> NDArray[np.float32]:
-        """The recording at indices along t (linear between frames), z, y, x (the nearest voxels)."""
+    def _blended(
+        self, at: list[NDArray[np.float64]], shape: tuple[int, ...]
+    ) -> NDArray[np.float32]:
+        """The recording at indices along t (linear between frames), z, y, x (the
+        nearest voxels).
+        """
         where = [np.rint(i).astype(int) for i in at[1:]]
         out = np.empty(shape, np.float32)
         for n, t in enumerate(at[0]):
@@ -224,7 +240,8 @@ class PreviewArray(DuckArray):
             return True
         fine = final and size <= MOST_FINE
         if known is None or not fine:
-            # Kept as an older generation if the fine one follows: it is shown, and the fine one still wanted.
+            # Kept as an older generation if the fine one follows: it is shown, and the fine one
+            # still wanted.
             self._keep(key, generation - 1 if fine else generation, _thinned(array, key, shape))
             if fine:
                 self._want(self, key, later=True)
@@ -237,7 +254,12 @@ class PreviewArray(DuckArray):
         return True
 
     def _slab_by_slab(
-        self, array: Any, key: Rows, shape: tuple[int, ...], generation: int, superseded: Callable[[], bool]
+        self,
+        array: Any,
+        key: Rows,
+        shape: tuple[int, ...],
+        generation: int,
+        superseded: Callable[[], bool],
     ) -> NDArray[np.float32] | None:
         """All of it, or None where something newer came in between."""
         if self._begun is None or self._begun[:2] != (key, generation):
@@ -249,7 +271,9 @@ class PreviewArray(DuckArray):
             t, z = slabs.pop(0)
             first, _, step = key[1]
             part = slice(first + z * step, first + min(z + thick, shape[1]) * step, step)
-            out[t, z : z + thick] = array[(key[0][0] + t * key[0][2], part, slice(*key[2]), slice(*key[3]))]
+            out[t, z : z + thick] = array[
+                (key[0][0] + t * key[0][2], part, slice(*key[2]), slice(*key[3]))
+            ]
             if slabs and superseded():
                 return None
         self._begun = None
@@ -259,16 +283,23 @@ class PreviewArray(DuckArray):
         with self._lock:
             self._drawn[key] = (generation, data)
             self._drawn.move_to_end(key)
-            while sum(a.nbytes for _, a in self._drawn.values()) > MOST_CACHED and len(self._drawn) > 1:
+            while (
+                sum(a.nbytes for _, a in self._drawn.values()) > MOST_CACHED
+                and len(self._drawn) > 1
+            ):
                 self._drawn.popitem(last=False)
 
 
 def _thinned(array: Any, key: Rows, shape: tuple[int, ...]) -> NDArray[np.float32]:
     """Every few samples along each axis, repeated to the full size."""
     step = math.ceil((math.prod(shape) / COARSE) ** (1 / sum(n > 1 for n in shape)))
-    thin = tuple(slice(r[0], r[1], r[2] * (1 if n == 1 else step)) for r, n in zip(key, shape, strict=True))
+    thin = tuple(
+        slice(r[0], r[1], r[2] * (1 if n == 1 else step)) for r, n in zip(key, shape, strict=True)
+    )
     rough = np.asarray(array[thin])
     for axis, n in enumerate(shape):
         if n > 1:
-            rough = np.repeat(rough, step, axis)[tuple(slice(n) if a == axis else slice(None) for a in range(4))]
+            rough = np.repeat(rough, step, axis)[
+                tuple(slice(n) if a == axis else slice(None) for a in range(4))
+            ]
     return rough

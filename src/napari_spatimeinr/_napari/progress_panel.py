@@ -1,4 +1,6 @@
-"""How a fit is doing: how much of it is done, what it does, and how well it predicts frames it has not seen."""
+"""How a fit is doing: how much of it is done, what it does, and how well it predicts frames it has
+not seen.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +29,8 @@ class ProgressPanel(QWidget):
         self.message.setToolTip("What is being done, and what came of it")
         self.errors = ErrorBars("RMS error on frames it had not seen", colours)
         self.errors.setToolTip(
-            "Some frames were held out, predicted from the others and compared with what was recorded there "
-            "(root mean square of the difference); linear interpolation is 100 %"
+            "Some frames were held out, predicted from the others and compared with what was"
+            " recorded there (root mean square of the difference); linear interpolation is 100 %"
         )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -61,7 +63,11 @@ class ProgressPanel(QWidget):
 
     def show_gain(self, gain_db: float | None) -> None:
         """The gain over linear interpolation on frames held out; None where nothing is known."""
-        rows = [] if gain_db is None else [Bar("linear interpolation", 1.0), Bar("SpatimeINR", error_of(gain_db), True)]
+        rows = (
+            []
+            if gain_db is None
+            else [Bar("linear interpolation", 1.0), Bar("SpatimeINR", error_of(gain_db), True)]
+        )
         if rows != self.errors.rows:
             self.errors.show_bars(rows)
 

@@ -1,4 +1,6 @@
-"""The dock ``SpatimeINR Quality``: hold-out scores against what users have now, and comparisons to look at."""
+"""The dock ``SpatimeINR Quality``: hold-out scores against what users have now, and comparisons to
+look at.
+"""
 
 from __future__ import annotations
 
@@ -76,7 +78,12 @@ class QualityWidget(Dock):
         layers = napari_viewer.layers.events
         self._heard: Any = None
         self.destroyed.connect(partial(self._hear, None))
-        self.listen([(event, self._on_layers) for event in (layers.inserted, layers.removed, layers.renamed)])
+        self.listen(
+            [
+                (event, self._on_layers)
+                for event in (layers.inserted, layers.removed, layers.renamed)
+            ]
+        )
         # What is measured is of no use without the dock, and would keep fits waiting.
         self.destroyed.connect(self.results.stop)
         for box in (self.recording, self.preview):
@@ -91,16 +98,29 @@ class QualityWidget(Dock):
         self.stop_button.setToolTip("End the measurement")
 
     def _lay_out(self) -> None:
-        choices = (("Recording", self.recording), ("Hold out in", self.hold_out), ("Given", self.gap), ("Quality", self.preset))
+        choices = (
+            ("Recording", self.recording),
+            ("Hold out in", self.hold_out),
+            ("Given", self.gap),
+            ("Quality", self.preset),
+        )
         content = QWidget()
         layout = QVBoxLayout(content)
         layout.setContentsMargins(6, 4, 6, 4)
         layout.setSpacing(6)
-        layout.addWidget(Section("Measure", below(*choices), tip="How well frames or planes that were held out are predicted"))
+        layout.addWidget(
+            Section(
+                "Measure",
+                below(*choices),
+                tip="How well frames or planes that were held out are predicted",
+            )
+        )
         layout.addWidget(beside(self.measure, self.stop_button))
         layout.addWidget(self.message)
         layout.addWidget(self.scores)
-        layout.addWidget(Section("Compare", self.comparisons, tip="Look at the fit and at interpolation"))
+        layout.addWidget(
+            Section("Compare", self.comparisons, tip="Look at the fit and at interpolation")
+        )
         layout.addStretch(1)
         self._scroll = Upright(content)
         outer = QVBoxLayout(self)
@@ -144,12 +164,22 @@ class QualityWidget(Dock):
 
     def _measured(self, layer: Any, report: Report) -> str:
         self.scores.show_report(report)
-        gain = report.methods["spatimeinr"]["psnr"] - report.methods["linear"]["psnr"] if "linear" in report.methods else math.nan
+        gain = (
+            report.methods["spatimeinr"]["psnr"] - report.methods["linear"]["psnr"]
+            if "linear" in report.methods
+            else math.nan
+        )
         off = [part for part in ("motion", "latents") if not report.chosen.get(part)]
         what = "frames" if report.hold_out == "time" else "planes"
-        words = f'"{layer.name}": {gain_words(gain, f"on {what} it had not seen")}, measured in {report.seconds:.0f} s.'
+        words = (
+            f'"{layer.name}": {gain_words(gain, f"on {what} it had not seen")}, measured in'
+            f" {report.seconds:.0f} s."
+        )
         if off and report.hold_out == "time":
-            words += f" Switched off because it did not help on data the fit had not seen: {' and '.join(off)}."
+            words += (
+                " Switched off because it did not help on data the fit had not seen:"
+                f" {' and '.join(off)}."
+            )
         self._measured_words = " ".join([words, *report.said])
         return self._measured_words
 
@@ -157,7 +187,9 @@ class QualityWidget(Dock):
 
     def _on_progress(self, done: int, of: int) -> None:
         percent = 100 * done // max(of, 1)
-        self.message.setText(f'Measuring on "{self._measured_of.name}": {percent} % of {self._doing}')
+        self.message.setText(
+            f'Measuring on "{self._measured_of.name}": {percent} % of {self._doing}'
+        )
 
     def _on_words(self, words: str) -> None:
         self.message.setText(words)
@@ -167,11 +199,17 @@ class QualityWidget(Dock):
             self._forget_missing()
 
     def _forget_missing(self) -> None:
-        """Scores of what was removed or changed while it was measured are about nothing that is there."""
+        """Scores of what was removed or changed while it was measured are about nothing that is
+        there.
+        """
         layer = self._measured_of
-        if layer is not None and (layer not in self._viewer.layers or _same(layer) != self._measured_about):
+        if layer is not None and (
+            layer not in self._viewer.layers or _same(layer) != self._measured_about
+        ):
             self._forget()
-            self.message.setText(f'"{layer.name}" was removed or changed while it was measured; measure again.')
+            self.message.setText(
+                f'"{layer.name}" was removed or changed while it was measured; measure again.'
+            )
 
     def _forget(self) -> None:
         self.scores.clear()

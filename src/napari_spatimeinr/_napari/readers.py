@@ -1,4 +1,6 @@
-"""Readers: files and folders to calibrated layers, model files to their recording (and its preview in the dock)."""
+"""Readers: files and folders to calibrated layers, model files to their recording (and its preview
+in the dock).
+"""
 
 from __future__ import annotations
 
@@ -64,15 +66,33 @@ def _model(path: str | list[str]) -> list[LayerData]:
     except SpatimeINRError as error:
         raise FormatError(str(error)) from error
     _open_dock()
-    return [_layer(volume, str(volume.metadata.get("name") or _stem(name)), {}, {MODEL: str(Path(name).resolve())})]
+    return [
+        _layer(
+            volume,
+            str(volume.metadata.get("name") or _stem(name)),
+            {},
+            {MODEL: str(Path(name).resolve())},
+        )
+    ]
 
 
-def _layer(volume: Volume, name: str, options: dict[str, Any] | None = None, metadata: dict[str, Any] | None = None) -> LayerData:
+def _layer(
+    volume: Volume,
+    name: str,
+    options: dict[str, Any] | None = None,
+    metadata: dict[str, Any] | None = None,
+) -> LayerData:
     from .placement import from_volume
 
     keywords = from_volume(volume)
     keywords["metadata"] |= metadata or {}
-    keywords |= {"name": name, "contrast_limits": _limits(volume), "multiscale": False, "rgb": False, **(options or {})}
+    keywords |= {
+        "name": name,
+        "contrast_limits": _limits(volume),
+        "multiscale": False,
+        "rgb": False,
+        **(options or {}),
+    }
     return volume.data, keywords, "image"
 
 
@@ -88,7 +108,9 @@ def _limits(volume: Volume) -> tuple[float, float]:
 
 
 def _open_dock() -> None:
-    """Show the dock, which then loads the model's preview; without a viewer there is only the recording."""
+    """Show the dock, which then loads the model's preview; without a viewer there is only the
+    recording.
+    """
     import napari
 
     viewer = napari.current_viewer()

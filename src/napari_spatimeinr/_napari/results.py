@@ -15,7 +15,9 @@ QUEUED = Qt.ConnectionType.QueuedConnection
 
 
 class Results(QObject):
-    """Runs one job and hands its result on; ``began``, ``progressed`` and ``ended`` say so in the main thread."""
+    """Runs one job and hands its result on; ``began``, ``progressed`` and ``ended`` say so in the
+    main thread.
+    """
 
     began = Signal(str)
     progressed = Signal(int, int)
@@ -33,7 +35,8 @@ class Results(QObject):
         return self._job is not None
 
     def run(self, work: Callable[[Any], Any], words: str, then: Callable[[Any], str]) -> bool:
-        """Do ``work`` in the engine, then ``then(result)`` in the main thread, which says what came of it.
+        """Do ``work`` in the engine, then ``then(result)`` in the main thread, which says what came
+        of it.
 
         Returns False, and does nothing, while another job of this kind runs.
         """
@@ -68,7 +71,8 @@ class Results(QObject):
         then = self._end()
         try:
             words = then(value) if then is not None else ""
-        except Exception as error:  # whatever napari or a file says against the result, the dock must not wait for ever
+        # Whatever napari or a file says against the result, the dock must not wait for ever
+        except Exception as error:
             LOG.exception("a result of SpatimeINR could not be shown")
             words = sentence(error, WHERE)
         self.ended.emit(words)

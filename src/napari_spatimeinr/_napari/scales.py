@@ -37,4 +37,6 @@ class Scales:
     def name(self, layer: str, grid: Grid) -> str:
         """The name of a rendered layer: what was asked for, ``<layer> [t x2.5, z x4.7, yx x1]``."""
         z = grid.spacing[1] * self.yx / min(grid.spacing[2:]) if self.isotropic else self.z
-        return f"{layer} [t x{self.rendering(grid)['time_scale']:.3g}, z x{z:.3g}, yx x{self.yx:.3g}]"
+        return (
+            f"{layer} [t x{self.rendering(grid)['time_scale']:.3g}, z x{z:.3g}, yx x{self.yx:.3g}]"
+        )

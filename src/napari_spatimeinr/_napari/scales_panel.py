@@ -7,7 +7,16 @@ from typing import Any
 
 from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtGui import QPainter
-from qtpy.QtWidgets import QCheckBox, QGridLayout, QHBoxLayout, QLabel, QPushButton, QSlider, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSlider,
+    QVBoxLayout,
+    QWidget,
+)
 from superqt import QDoubleSlider
 
 from ..axes import Grid
@@ -51,7 +60,14 @@ class Scale:
     """
 
     def __init__(
-        self, name: str, words: tuple[str, str, str], low: float, high: float, value: float, tip: str, spacing_tip: str
+        self,
+        name: str,
+        words: tuple[str, str, str],
+        low: float,
+        high: float,
+        value: float,
+        tip: str,
+        spacing_tip: str,
     ) -> None:
         self._words = words
         self.name, self.words, self.unit = QLabel(name), OneOf(*words), QLabel()
@@ -70,7 +86,9 @@ class Scale:
 
     def add_to(self, rows: QGridLayout, row: int) -> None:
         """Place the widgets in a row."""
-        for column, widget in enumerate((self.name, self.factor, self.words, self.slider, self.spacing, self.unit)):
+        for column, widget in enumerate(
+            (self.name, self.factor, self.words, self.slider, self.spacing, self.unit)
+        ):
             rows.addWidget(widget, row, column)
 
     def set_enabled(self, on: bool) -> None:
@@ -113,7 +131,9 @@ FINER = ("x finer", "x, as recorded", "x as fine")
 
 
 class ScalesPanel(QWidget):
-    """``changed`` with the Scales when a slider moved, ``scrubbed`` with a fractional frame number."""
+    """``changed`` with the Scales when a slider moved, ``scrubbed`` with a fractional
+    frame number.
+    """
 
     changed = Signal(object)
     scrubbed = Signal(float)
@@ -125,9 +145,33 @@ class ScalesPanel(QWidget):
         self._quiet = False
         more = ("x more frames", "x, as recorded", "x as many")
         self._rows = (
-            Scale("time:", more, 1, 16, 2, "How many times as many frames 'Render to layer' makes", "Time between two frames"),
-            Scale("z:", FINER, 0.5, 10, 1, "How many times finer the preview and renderings are along z", "Voxel size along z"),
-            Scale("y, x:", FINER, 0.5, 4, 1, "How many times finer the preview and renderings are in the plane", "Voxel size"),
+            Scale(
+                "time:",
+                more,
+                1,
+                16,
+                2,
+                "How many times as many frames 'Render to layer' makes",
+                "Time between two frames",
+            ),
+            Scale(
+                "z:",
+                FINER,
+                0.5,
+                10,
+                1,
+                "How many times finer the preview and renderings are along z",
+                "Voxel size along z",
+            ),
+            Scale(
+                "y, x:",
+                FINER,
+                0.5,
+                4,
+                1,
+                "How many times finer the preview and renderings are in the plane",
+                "Voxel size",
+            ),
         )
         self.time, self.z, self.yx = (row.slider for row in self._rows)
         self.dt, self.dz, self.dyx = (row.spacing for row in self._rows)
@@ -140,7 +184,9 @@ class ScalesPanel(QWidget):
         self._timer.timeout.connect(lambda: self.changed.emit(self.scales()))
         for row, axis in zip(self._rows, (0, 1, 3), strict=True):
             row.slider.valueChanged.connect(self._on_factor)
-            row.spacing.editingFinished.connect(lambda row=row, axis=axis: self._on_physical(row, axis))
+            row.spacing.editingFinished.connect(
+                lambda row=row, axis=axis: self._on_physical(row, axis)
+            )
         self.isotropic.toggled.connect(self._on_factor)
         self.scrubber.valueChanged.connect(self._on_scrub)
         self.earlier.clicked.connect(lambda: self._jump(-1))
@@ -160,7 +206,9 @@ class ScalesPanel(QWidget):
         self.earlier.setToolTip("The acquired frame before")
         self.later.setToolTip("The acquired frame after")
         self.shown = Words("t")
-        self.shown.setToolTip("The time that is shown, and whether it was acquired or is interpolated")
+        self.shown.setToolTip(
+            "The time that is shown, and whether it was acquired or is interpolated"
+        )
         scrub = QHBoxLayout()
         for widget in (self.earlier, self.scrubber, self.later):
             scrub.addWidget(widget, 1 if widget is self.scrubber else 0)
@@ -174,7 +222,9 @@ class ScalesPanel(QWidget):
 
     def scales(self) -> Scales:
         """What the sliders say."""
-        return Scales(self.time.value(), self.z.value(), self.yx.value(), self.isotropic.isChecked())
+        return Scales(
+            self.time.value(), self.z.value(), self.yx.value(), self.isotropic.isChecked()
+        )
 
     def set_recording(self, grid: Grid | None, units: tuple[str, str]) -> None:
         """Show the physical values of a recording; None switches everything off."""
@@ -229,7 +279,9 @@ class ScalesPanel(QWidget):
         spacing, scales = self._grid.spacing, self.scales()
         dyx = min(spacing[2:]) / scales.yx
         values = (spacing[0] / scales.time, dyx if scales.isotropic else spacing[1] / scales.z, dyx)
-        for row, value, unit in zip(self._rows, values, (self._units[0], *[self._units[1]] * 2), strict=True):
+        for row, value, unit in zip(
+            self._rows, values, (self._units[0], *[self._units[1]] * 2), strict=True
+        ):
             row.say()
             row.show_spacing(value, unit)
         if scales.isotropic:
@@ -252,5 +304,9 @@ class ScalesPanel(QWidget):
         steps = self.scrubber.value()
         t = self._grid.origin[0] + self._grid.spacing[0] * steps / PREVIEW_STEPS
         frame, rest = divmod(steps, PREVIEW_STEPS)
-        kind = f"acquired, frame {frame}" if rest == 0 else f"interpolated between frames {frame} and {frame + 1}"
+        kind = (
+            f"acquired, frame {frame}"
+            if rest == 0
+            else f"interpolated between frames {frame} and {frame + 1}"
+        )
         self.shown.setText(f"t = {plain(t)} {self._units[0]}   {kind}")

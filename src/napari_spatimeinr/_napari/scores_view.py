@@ -5,7 +5,14 @@ from __future__ import annotations
 import math
 
 from qtpy.QtCore import QEvent, QSize, Qt
-from qtpy.QtWidgets import QHeaderView, QSizePolicy, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QHeaderView,
+    QSizePolicy,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
 
 from ..evaluate import Report
 from .bars import Bar, ErrorBars, error_of
@@ -14,13 +21,26 @@ from .theme import Colours
 
 COLUMNS = {
     "psnr": ("PSNR\ndB", "Peak signal to noise ratio: 6 dB more is half the error"),
-    "psnr_smoothed": ("smooth\ndB", "PSNR after both were smoothed with sigma 1: noise counts less"),
-    "psnr_foreground": ("moving\ndB", "PSNR where something changes between the two given neighbours"),
+    "psnr_smoothed": (
+        "smooth\ndB",
+        "PSNR after both were smoothed with sigma 1: noise counts less",
+    ),
+    "psnr_foreground": (
+        "moving\ndB",
+        "PSNR where something changes between the two given neighbours",
+    ),
     "ssim": ("SSIM", "Structural similarity: 1 is equal"),
     "nrmse": ("NRMSE", "Root mean square error as a share of the recording's range"),
 }
-NAMES = {"spatimeinr": "SpatimeINR", "linear + best blur": "linear, blurred", "flow + best blur": "flow, blurred"}
-TIP = "Frames (or planes) are given to every method except those scored; 'blurred' is with the Gaussian blur that scores best"
+NAMES = {
+    "spatimeinr": "SpatimeINR",
+    "linear + best blur": "linear, blurred",
+    "flow + best blur": "flow, blurred",
+}
+TIP = (
+    "Frames (or planes) are given to every method except those scored; 'blurred' is with the"
+    " Gaussian blur that scores best"
+)
 
 
 class Table(QTableWidget):
@@ -55,7 +75,11 @@ class Table(QTableWidget):
 
     def event(self, event: QEvent) -> bool:
         """Take another room with another font."""
-        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange, QEvent.Type.LayoutRequest):
+        if event.type() in (
+            QEvent.Type.FontChange,
+            QEvent.Type.StyleChange,
+            QEvent.Type.LayoutRequest,
+        ):
             self.updateGeometry()
         return bool(super().event(event))
 
@@ -79,7 +103,9 @@ class ScoresView(QWidget):
         self.errors.setToolTip(f"The shorter the better; linear interpolation is 100 %. {TIP}")
         self.table = Table()
         self.table.setToolTip(TIP)
-        self.all = Section("All scores", self.table, tip="Every number of the measurement", folded=True)
+        self.all = Section(
+            "All scores", self.table, tip="Every number of the measurement", folded=True
+        )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
@@ -97,7 +123,11 @@ class ScoresView(QWidget):
         """Show a measurement."""
         linear = report.methods.get("linear", {}).get("psnr", math.nan)
         bars = [
-            Bar(NAMES.get(name, name), error_of(scores.get("psnr", math.nan) - linear), name == "spatimeinr")
+            Bar(
+                NAMES.get(name, name),
+                error_of(scores.get("psnr", math.nan) - linear),
+                name == "spatimeinr",
+            )
             for name, scores in report.methods.items()
         ]
         self.errors.show_bars(bars)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from qtpy.QtWidgets import QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 _FOLDED: dict[str, bool] = {}
-"""Which sections were folded in this session, by their names: a dock that is opened again looks as it did."""
+"""Which sections were folded in this session, by their names: a dock that is opened again looks as
+it did."""
 
 HEADER = (
-    "QPushButton, QPushButton:checked { font-weight: bold; text-align: left; background: none; padding: 1px 0px; }"
-    "QPushButton:hover { text-decoration: underline; }"
+    "QPushButton, QPushButton:checked { font-weight: bold; text-align: left; background: none;"
+    " padding: 1px 0px; }QPushButton:hover { text-decoration: underline; }"
 )
 
 

@@ -54,7 +54,9 @@ def in_the_dock(words: str) -> str:
 
 
 def gain_words(gain_db: float, seen: str = "on frames it had not seen") -> str:
-    """A gain over linear interpolation, ``34 % less RMS error than linear interpolation on ... (+3.6 dB)``."""
+    """A gain over linear interpolation, ``34 % less RMS error than linear interpolation on ...
+    (+3.6 dB)``.
+    """
     if not math.isfinite(gain_db):
         return f"no error to compare with linear interpolation {seen}"
     change = 1 - error_of(gain_db)
@@ -65,7 +67,9 @@ def gain_words(gain_db: float, seen: str = "on frames it had not seen") -> str:
 
 
 def gain_of(provenance: dict[str, Any]) -> float | None:
-    """The gain of a fit over linear interpolation on frames held out, None where it is interpolation or none were."""
+    """The gain of a fit over linear interpolation on frames held out, None where it is
+    interpolation or none were.
+    """
     chosen = provenance.get("chosen", {})
     gain = provenance.get("hold_out", {}).get("gain_over_linear_db")
     learned = chosen.get("motion") or chosen.get("latents")
@@ -79,10 +83,16 @@ def result_sentence(provenance: dict[str, Any], stopped: bool) -> str:
     chosen = provenance.get("chosen", {})
     if chosen.get("axial"):
         sharpened = provenance.get("axial", {}).get("sharpened")
-        said.append(f"Finer planes are learned from the lateral ones{', the blur along z is undone' if sharpened else ''}.")
+        said.append(
+            "Finer planes are learned from the lateral"
+            f" ones{', the blur along z is undone' if sharpened else ''}."
+        )
     if chosen.get("in_plane"):
         said.append("Finer voxels are learned from the planes.")
-    reasons = "; ".join(f"{PART_WORDS.get(name, name)}: {why}" for name, why in provenance.get("reasons", {}).items())
+    reasons = "; ".join(
+        f"{PART_WORDS.get(name, name)}: {why}"
+        for name, why in provenance.get("reasons", {}).items()
+    )
     if reasons and not stopped:
         said.append(f"Switched off: {reasons}.")
     said += provenance.get("warnings", [])
@@ -90,7 +100,9 @@ def result_sentence(provenance: dict[str, Any], stopped: bool) -> str:
 
 
 def _judgement(provenance: dict[str, Any]) -> str:
-    """What came of comparing the fit with interpolation; nothing where there was nothing to compare."""
+    """What came of comparing the fit with interpolation; nothing where there was nothing to
+    compare.
+    """
     chosen = provenance.get("chosen", {})
     kept = " and ".join(name for name in ("motion", "latents") if chosen.get(name))
     gain = gain_of(provenance)
@@ -99,7 +111,12 @@ def _judgement(provenance: dict[str, Any]) -> str:
     if gain is not None:
         return f"{gain_words(gain)}. Kept: {kept}."
     if kept:
-        return f"Done (kept: {kept}); too few frames to hold some out, checked on blocks it had not seen."
+        return (
+            f"Done (kept: {kept}); too few frames to hold some out, checked on blocks it had not"
+            " seen."
+        )
     if provenance.get("decided"):
-        return f"Interpolation was better: using it ({chosen.get('interpolation', 'linear')} in time)."
+        return (
+            f"Interpolation was better: using it ({chosen.get('interpolation', 'linear')} in time)."
+        )
     return ""

@@ -100,14 +100,17 @@ class Session:
             return
         array = self._array()
         self.array = array
-        # Each of these makes napari look at the data, at planes it does not mean until the last one.
+        # Each of these makes napari look at the data, at planes it does not mean until the last
+        # one.
         self.layer.data = array
         for name, value in self.source.placed(array.grid).items():
             setattr(self.layer, name, value)
         self._fill(array)
 
     def _array(self) -> PreviewArray:
-        return PreviewArray(self.volume, self.scales.preview(self.volume.grid), self.source.axes, self._want)
+        return PreviewArray(
+            self.volume, self.scales.preview(self.volume.grid), self.source.axes, self._want
+        )
 
     def _fill(self, array: PreviewArray) -> None:
         if self.field is not None:
@@ -129,10 +132,15 @@ class Session:
             self.array.update(self.field, final)
 
     def follow(self, source: Source) -> bool:
-        """Go along when the layer of the same voxels was moved, scaled or renamed; whether it was the same voxels."""
+        """Go along when the layer of the same voxels was moved, scaled or renamed; whether it was
+        the same voxels.
+        """
         if not source.is_same_data(self.source):
             return False
-        moved = any((a != b) if isinstance(a, tuple) else (a != b).any() for a, b in _pairs(source, self.source))
+        moved = any(
+            (a != b) if isinstance(a, tuple) else (a != b).any()
+            for a, b in _pairs(source, self.source)
+        )
         self._is_of(source, self.roi)
         if moved:
             if self.field is not None:
@@ -145,10 +153,20 @@ class Session:
         return f'"{self.source.name}": {self.said}' if self.said else ""
 
     def _calibrated(self, field: Field) -> Field:
-        """The Field with the calibration the layer has now: what was fitted is in voxels and frames."""
+        """The Field with the calibration the layer has now: what was fitted is in voxels and
+        frames.
+        """
         if field.grid == self.volume.grid and field.units == self.volume.units:
             return field
-        return Field(self.volume, field.network, field.levels, field.config, field.device, field.interpolation, field.provenance)
+        return Field(
+            self.volume,
+            field.network,
+            field.levels,
+            field.config,
+            field.device,
+            field.interpolation,
+            field.provenance,
+        )
 
     # -- time ---------------------------------------------------------------------------
 
@@ -159,7 +177,9 @@ class Session:
     def index_of(self, time: float) -> float:
         """Inverse of :meth:`time_of`, to the preview's steps."""
         index = self.source.index_of(time) - self.first_frame
-        return round(min(max(index, 0.0), self.volume.shape[0] - 1.0) * PREVIEW_STEPS) / PREVIEW_STEPS
+        return (
+            round(min(max(index, 0.0), self.volume.shape[0] - 1.0) * PREVIEW_STEPS) / PREVIEW_STEPS
+        )
 
 
 def _pairs(one: Source, other: Source) -> list[tuple[Any, Any]]:

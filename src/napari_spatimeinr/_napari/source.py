@@ -42,7 +42,9 @@ class Source:
         return self.placement.moved(self.axes, self.volume.grid, grid)
 
     def time_of(self, index: float) -> float:
-        """World coordinate along the time axis, in the layer's unit, of a (fractional) frame of this recording."""
+        """World coordinate along the time axis, in the layer's unit, of a (fractional) frame of
+        this recording.
+        """
         world = self.placement.world
         return float(world[0, 0] * index + world[0, -1]) if "t" in self.axes else 0.0
 
@@ -64,7 +66,13 @@ def candidate_axes(layer: Any) -> list[str]:
     if ndim != 3:
         return []
     first = str(layer.axis_labels[0]).lower()
-    time_like = first.startswith("t") or str(layer.units[0]) in ("second", "millisecond", "minute", "hour", "microsecond")
+    time_like = first.startswith("t") or str(layer.units[0]) in (
+        "second",
+        "millisecond",
+        "minute",
+        "hour",
+        "microsecond",
+    )
     return ["tyx", "zyx"] if time_like else ["zyx", "tyx"]
 
 
@@ -76,7 +84,8 @@ def why_not(layer: Any) -> str | None:
         return f"{name} is a {kind} layer; choose the Image layer it was made from."
     if getattr(layer, "rgb", False):
         return (
-            f"{name} is an RGB picture; split it into its channels first (right click on the layer > Split RGB) and choose one."
+            f"{name} is an RGB picture; split it into its channels first (right click on the layer"
+            " > Split RGB) and choose one."
         )
     data = _data(layer)
     if isinstance(data, PreviewArray):
@@ -84,7 +93,10 @@ def why_not(layer: Any) -> str | None:
     if layer.ndim < 3:
         return f"{name} has two axes only; a recording has (t, z, y, x), (z, y, x) or (t, y, x)."
     if layer.ndim > 4:
-        return f"{name} has {layer.ndim} axes; split its channels first (right click on the layer > Split Stack) and choose one."
+        return (
+            f"{name} has {layer.ndim} axes; split its channels first (right click on the layer >"
+            " Split Stack) and choose one."
+        )
     if np.dtype(data.dtype).kind not in "biuf":
         return f"{name} holds {data.dtype} numbers; real intensities are needed."
     if min(data.shape) < 1:
@@ -130,7 +142,10 @@ def rectangle(source: Source, shapes: Any) -> ROI:
     """
     chosen = sorted(shapes.selected_data) or list(range(len(shapes.data)))
     if len(chosen) != 1:
-        raise InputError("Draw one rectangle in the Shapes layer, or select one of its shapes, to say which region to fit.")
+        raise InputError(
+            "Draw one rectangle in the Shapes layer, or select one of its shapes, to say which"
+            " region to fit."
+        )
     corners = np.asarray(shapes.data[chosen[0]], float)
     world = np.array([shapes.data_to_world(corner) for corner in corners])
     n = len(source.axes)
@@ -140,9 +155,13 @@ def rectangle(source: Source, shapes: Any) -> ROI:
     full[:, n - k :] = world[:, -k:]
     index = full @ inverse[:n, :n].T + inverse[:n, n]
     # A rectangle says something about the axes it was drawn in.
-    ranges = {a: index[:, i] for i, a in enumerate(source.axes) if a != "t" and np.ptp(index[:, i]) > 0.5}
+    ranges = {
+        a: index[:, i] for i, a in enumerate(source.axes) if a != "t" and np.ptp(index[:, i]) > 0.5
+    }
     if not ranges:
-        raise InputError("The selected shape is smaller than a voxel; draw a rectangle over the region to fit.")
+        raise InputError(
+            "The selected shape is smaller than a voxel; draw a rectangle over the region to fit."
+        )
     return _box(source, ranges)
 
 
@@ -157,7 +176,9 @@ def visible(source: Source) -> ROI:
         corners = corners * factors + np.stack([np.zeros_like(factors), factors - 1])
     ranges = {a: corners[:, i] for i, a in enumerate(source.axes) if a in "yx" and shown[i]}
     if not ranges:
-        raise InputError("The canvas shows nothing of this layer in its y-x plane; move the view onto it.")
+        raise InputError(
+            "The canvas shows nothing of this layer in its y-x plane; move the view onto it."
+        )
     return _box(source, ranges)
 
 
@@ -172,6 +193,8 @@ def _box(source: Source, ranges: dict[str, Any]) -> ROI:
         low = max(0, int(np.ceil(values.min() - 1e-6)))
         high = min(n, int(np.floor(values.max() + 1e-6)) + 1)
         if high <= low:
-            raise InputError(f"The region lies beside the recording along {letter}; move it onto the layer.")
+            raise InputError(
+                f"The region lies beside the recording along {letter}; move it onto the layer."
+            )
         out.append((low, high))
     return tuple(out)  # type: ignore[return-value]

@@ -6,7 +6,15 @@ from typing import Any
 
 import numpy as np
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from ..axes import ROI
 from ..errors import InputError, SpatimeINRError
@@ -20,16 +28,32 @@ from .sentences import in_the_dock
 from .source import Source, candidate_axes, is_calibrated, rectangle, understand, visible, why_not
 from .theme import Colours
 
-AXES_WORDS = {"tzyx": "time, z, y, x", "zyx": "z, y, x (one time point)", "tyx": "time, y, x (one plane)"}
+AXES_WORDS = {
+    "tzyx": "time, z, y, x",
+    "zyx": "z, y, x (one time point)",
+    "tyx": "time, y, x (one plane)",
+}
 REGIONS = ("whole recording", "rectangle in a Shapes layer", "what the canvas shows")
 
 
-WATCHED = ("name", "data", "scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
+WATCHED = (
+    "name",
+    "data",
+    "scale",
+    "translate",
+    "rotate",
+    "shear",
+    "affine",
+    "units",
+    "axis_labels",
+)
 """What is listened to of the chosen layer."""
 
 
 class SourcePanel(QWidget):
-    """Choice of the layer, its calibration, and the region to fit; ``changed`` when any of them did."""
+    """Choice of the layer, its calibration, and the region to fit; ``changed`` when any of them
+    did.
+    """
 
     changed = Signal()
 
@@ -42,12 +66,19 @@ class SourcePanel(QWidget):
         self._heard: Any = None
         self.source: Source | None = None
 
-        self.layer_choice = Choice("The recording to fit: an Image layer with axes (t, z, y, x), (z, y, x) or (t, y, x)")
+        self.layer_choice = Choice(
+            "The recording to fit: an Image layer with axes (t, z, y, x), (z, y, x) or (t, y, x)"
+        )
         self.edit = QPushButton("edit")
         self.edit.setCheckable(True)
-        self.edit.setToolTip("Change axes, frame interval and voxel size of this layer, or fit a part of it")
+        self.edit.setToolTip(
+            "Change axes, frame interval and voxel size of this layer, or fit a part of it"
+        )
         self.summary = Words()
-        self.summary.setToolTip("What was understood of the layer: size (t, z, y, x), frame interval, voxel size (z, y, x)")
+        self.summary.setToolTip(
+            "What was understood of the layer: size (t, z, y, x), frame interval, voxel size (z,"
+            " y, x)"
+        )
 
         self.questions = Words()
         self.questions.setToolTip("What the file leaves open or states oddly; 'edit' answers it")
@@ -76,12 +107,16 @@ class SourcePanel(QWidget):
         self.axes = Choice("What the axes of the layer are")
         self.axes.currentIndexChanged.connect(self._on_axes)
         self.interval, self.time_unit = NumberField("Time between two frames"), _units(TIME_UNITS)
-        self.voxel = NumberField("Voxel size z, y, x, separated by commas", room="0.5, 0.25, 0.25", most=40)
+        self.voxel = NumberField(
+            "Voxel size z, y, x, separated by commas", room="0.5, 0.25, 0.25", most=40
+        )
         self.space_unit = _units(SPACE_UNITS)
         self.apply = QPushButton("Apply to layer")
         self.apply.setToolTip("Set the layer's scale and units to these values")
         self.apply.clicked.connect(self._on_apply)
-        self.region = Choice("Fit all of it, or only the part inside a rectangle or inside the canvas")
+        self.region = Choice(
+            "Fit all of it, or only the part inside a rectangle or inside the canvas"
+        )
         self.region.addItems(REGIONS)
         self.region.currentIndexChanged.connect(lambda _: self.changed.emit())
         form.addRow("Axes", self.axes)
@@ -99,7 +134,9 @@ class SourcePanel(QWidget):
     # -- the layers of the viewer -------------------------------------------------------
 
     def refresh(self) -> None:
-        """Fill the choice anew after layers came, went or were renamed; the chosen one stays chosen."""
+        """Fill the choice anew after layers came, went or were renamed; the chosen one stays
+        chosen.
+        """
         chosen = self.layer()
         self._filling = True
         self.layer_choice.clear()
@@ -167,7 +204,9 @@ class SourcePanel(QWidget):
             return visible(self.source)
         shapes = [layer for layer in self._viewer.layers if layer.__class__.__name__ == "Shapes"]
         if not shapes:
-            raise InputError("There is no Shapes layer with a rectangle; add one and draw the region to fit.")
+            raise InputError(
+                "There is no Shapes layer with a rectangle; add one and draw the region to fit."
+            )
         active = self._viewer.layers.selection.active
         return rectangle(self.source, active if active in shapes else shapes[-1])
 
@@ -198,7 +237,10 @@ class SourcePanel(QWidget):
         layer = self.layer()
         self.source = None
         if layer is None:
-            self.summary.setText("Open a recording: drop a TIFF or NIfTI file on the window, or File > Open Sample > SpatimeINR.")
+            self.summary.setText(
+                "Open a recording: drop a TIFF or NIfTI file on the window, or File > Open Sample >"
+                " SpatimeINR."
+            )
         else:
             reason = why_not(layer)
             try:
@@ -228,18 +270,26 @@ class SourcePanel(QWidget):
         try:
             interval = float(self.interval.text())
             voxel = [float(v) for v in self.voxel.text().split(",")]
-            if len(voxel) != 3 or min(interval, *voxel) <= 0 or not np.isfinite([interval, *voxel]).all():
+            if (
+                len(voxel) != 3
+                or min(interval, *voxel) <= 0
+                or not np.isfinite([interval, *voxel]).all()
+            ):
                 raise ValueError
         except ValueError:
             self.summary.setText(
-                "Enter the frame interval as one positive number and the voxel size as three (z, y, x), for example 0.5, 0.1, 0.1."
+                "Enter the frame interval as one positive number and the voxel size as three (z, y,"
+                " x), for example 0.5, 0.1, 0.1."
             )
             return
         layer = source.layer
         self.close_ears()
         wanted = dict(zip("tzyx", (interval, *voxel), strict=True))
         signs = np.where(np.asarray(layer.scale) < 0, -1.0, 1.0)
-        units = {a: self.time_unit.currentText() if a == "t" else self.space_unit.currentText() for a in "tzyx"}
+        units = {
+            a: self.time_unit.currentText() if a == "t" else self.space_unit.currentText()
+            for a in "tzyx"
+        }
         layer.units = tuple(napari_unit(units[a]) for a in source.axes)
         layer.axis_labels = tuple(source.axes)
         layer.scale = signs * np.array([wanted[a] for a in source.axes])
@@ -250,14 +300,18 @@ class SourcePanel(QWidget):
 
 
 def asked(source: Source) -> list[str]:
-    """What a recording's file leaves open, and what is suspicious about the layer's calibration now."""
+    """What a recording's file leaves open, and what is suspicious about the layer's calibration
+    now.
+    """
     volume = source.volume
     known = [
         None if unit in ("frame", "voxel") else s
         for s, unit in zip(volume.spacing, (volume.units[0], *[volume.units[1]] * 3), strict=True)
     ]
     of_file = source.layer.metadata.get(SOURCE, {}).get("warnings", [])
-    lines = [in_the_dock(line) for line in (*of_file, *questions(known, volume.units, volume.shape))]
+    lines = [
+        in_the_dock(line) for line in (*of_file, *questions(known, volume.units, volume.shape))
+    ]
     return list(dict.fromkeys(lines))
 
 
@@ -265,9 +319,21 @@ def describe(volume: Volume) -> str:
     """A recording in one line."""
     t, z, y, x = volume.shape
     dt, dz, dy, dx = volume.spacing
-    time = "frame interval unknown" if volume.units[0] == "frame" else f"frame every {dt:g} {volume.units[0]}"
-    voxel = "voxel size unknown" if volume.units[1] == "voxel" else f"voxel {dz:.3g} x {dy:.3g} x {dx:.3g} {volume.units[1]}"
-    parts = (f"{t} x {z} x {y} x {x} {volume.dtype.name}", time if t > 1 else "one time point", voxel)
+    time = (
+        "frame interval unknown"
+        if volume.units[0] == "frame"
+        else f"frame every {dt:g} {volume.units[0]}"
+    )
+    voxel = (
+        "voxel size unknown"
+        if volume.units[1] == "voxel"
+        else f"voxel {dz:.3g} x {dy:.3g} x {dx:.3g} {volume.units[1]}"
+    )
+    parts = (
+        f"{t} x {z} x {y} x {x} {volume.dtype.name}",
+        time if t > 1 else "one time point",
+        voxel,
+    )
     return ", ".join(part.replace(" ", TOGETHER) for part in parts)
 
 

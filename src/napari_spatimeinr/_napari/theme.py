@@ -15,7 +15,9 @@ SHAPES = 3.0
 
 @dataclass(frozen=True)
 class Colours:
-    """What the docks paint with: text, a warning, bars of the fit and of what it is compared with."""
+    """What the docks paint with: text, a warning, bars of the fit and of what it is
+    compared with.
+    """
 
     background: QColor
     text: QColor
@@ -46,7 +48,9 @@ def contrast(one: QColor, other: QColor) -> float:
 
 
 def readable(colour: QColor, background: QColor, least: float) -> QColor:
-    """A colour mixed with black or white until its contrast to ``background`` is at least ``least``."""
+    """A colour mixed with black or white until its contrast to ``background`` is at least
+    ``least``.
+    """
     end = max((QColor("black"), QColor("white")), key=lambda c: contrast(c, background))
     for share in range(0, 101, 4):
         mixed = _mixed(colour, end, share / 100)
@@ -62,7 +66,8 @@ def _mixed(one: QColor, other: QColor, share: float) -> QColor:
 
 def _luminance(colour: QColor) -> float:
     linear = [
-        v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in (colour.redF(), colour.greenF(), colour.blueF())
+        v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4
+        for v in (colour.redF(), colour.greenF(), colour.blueF())
     ]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 

@@ -22,25 +22,42 @@ class TimeLink:
     """
 
     def __init__(
-        self, viewer: Any, source_panel: SourcePanel, scales_panel: ScalesPanel, session: Callable[[], Session | None]
+        self,
+        viewer: Any,
+        source_panel: SourcePanel,
+        scales_panel: ScalesPanel,
+        session: Callable[[], Session | None],
     ) -> None:
-        self._viewer, self._source_panel, self._scales_panel, self._session = viewer, source_panel, scales_panel, session
+        self._viewer, self._source_panel, self._scales_panel, self._session = (
+            viewer,
+            source_panel,
+            scales_panel,
+            session,
+        )
 
     def to_viewer(self, index: float) -> None:
         """Show a (fractional) frame."""
         session, axis, source = self._session(), self._axis(), self._source_panel.source
         if axis is not None and source is not None:
             time = session.time_of(index) if session is not None else source.time_of(index)
-            self._viewer.dims.set_point(axis, time * time_factor(source.placement, self._viewer.dims, axis))
+            self._viewer.dims.set_point(
+                axis, time * time_factor(source.placement, self._viewer.dims, axis)
+            )
 
     def to_scrubber(self) -> None:
         """Move the scrubber to what is shown."""
         session, axis = self._session(), self._axis()
         if axis is not None and session is not None:
-            time = float(self._viewer.dims.point[axis]) / time_factor(session.source.placement, self._viewer.dims, axis)
+            time = float(self._viewer.dims.point[axis]) / time_factor(
+                session.source.placement, self._viewer.dims, axis
+            )
             self._scales_panel.set_index(session.index_of(time))
 
     def _axis(self) -> int | None:
         source = self._source_panel.source
-        axis = None if source is None or "t" not in source.axes else self._viewer.dims.ndim - len(source.axes)
+        axis = (
+            None
+            if source is None or "t" not in source.axes
+            else self._viewer.dims.ndim - len(source.axes)
+        )
         return axis if axis is not None and axis >= 0 else None

@@ -15,7 +15,8 @@ from .preview import PreviewArray
 
 
 def write_image(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
-    """Write one Image layer, ``(t, z, y, x)``, ``(z, y, x)`` or ``(t, y, x)``; the ending decides the format.
+    """Write one Image layer, ``(t, z, y, x)``, ``(z, y, x)`` or ``(t, y, x)``; the ending decides
+    the format.
 
     Raises
     ------
@@ -25,17 +26,29 @@ def write_image(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     name = f"'{meta.get('name', 'This layer')}'"
     if isinstance(data, PreviewArray):
         raise SaveError(
-            f"{name} is a preview that is computed while it is looked at; use 'Save as...' or 'Render to layer' in the SpatimeINR dock."
+            f"{name} is a preview that is computed while it is looked at; use 'Save as...' or"
+            " 'Render to layer' in the SpatimeINR dock."
         )
     if meta.get("multiscale"):
         data = data[0]
     if meta.get("rgb"):
-        raise SaveError(f"{name} is an RGB picture, these formats hold intensities; split it into its channels first.")
+        raise SaveError(
+            f"{name} is an RGB picture, these formats hold intensities; split it into its channels"
+            " first."
+        )
     ndim = len(data.shape)
     if ndim not in (3, 4):
-        raise SaveError(f"{name} has {ndim} axes; what can be written has (t, z, y, x), (z, y, x) or (t, y, x).")
+        raise SaveError(
+            f"{name} has {ndim} axes; what can be written has (t, z, y, x), (z, y, x) or (t, y, x)."
+        )
     placement = Placement.of_metadata(meta, ndim)
-    axes = "tzyx" if ndim == 4 else "tyx" if str(placement.axis_labels[0]).lower().startswith("t") else "zyx"
+    axes = (
+        "tzyx"
+        if ndim == 4
+        else "tyx"
+        if str(placement.axis_labels[0]).lower().startswith("t")
+        else "zyx"
+    )
     own = dict(meta.get("metadata") or {})
     metadata = {**dict(own.get(SOURCE, {})), "name": str(meta.get("name", ""))}
     if own.get(RENDERED):
@@ -43,7 +56,15 @@ def write_image(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     try:
         return [
             str(
-                io.write(to_volume(data if hasattr(data, "dtype") else np.asarray(data), axes, placement, metadata), _ended(path))
+                io.write(
+                    to_volume(
+                        data if hasattr(data, "dtype") else np.asarray(data),
+                        axes,
+                        placement,
+                        metadata,
+                    ),
+                    _ended(path),
+                )
             )
         ]
     except SpatimeINRError as error:

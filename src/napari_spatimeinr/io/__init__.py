@@ -1,4 +1,6 @@
-"""Reading and writing recordings; the ending of a file, or what is in a folder, decides the format."""
+"""Reading and writing recordings; the ending of a file, or what is in a folder, decides
+the format.
+"""
 
 from __future__ import annotations
 
@@ -50,8 +52,8 @@ def read(
     Parameters
     ----------
     path : a NIfTI (.nii, .nii.gz, .hdr/.img) or TIFF (.tif, .tiff, .ome.tif) file, the folder of an
-        OME-Zarr image (.zarr, .ome.zarr), or a folder with one numbered TIFF or NIfTI for each time point, or one
-        TIFF for each plane of each time point.
+        OME-Zarr image (.zarr, .ome.zarr), or a folder with one numbered TIFF or NIfTI for each time
+        point, or one TIFF for each plane of each time point.
     axes : letters of TZCYX that name the file's axes, when it does not or is wrong; in a folder of
         TIFFs those of a file.
     spacing : (dt, dz, dy, dx); an entry of None keeps what the file states.
@@ -62,10 +64,10 @@ def read(
 
     Returns
     -------
-    A volume ``(T, Z, Y, X)``. Time and space that neither the file nor the caller states have spacing
-    1.0 and the unit "frame" or "voxel". ``metadata`` (JSON values) holds ``source``, ``format``,
-    ``header``, ``affine``, ``channel``, ``channel_index``, ``channels``, ``source_dtype``,
-    ``calibrated_by``, ``stated`` and ``warnings`` (questions to ask the user).
+    A volume ``(T, Z, Y, X)``. Time and space that neither the file nor the caller states have
+    spacing 1.0 and the unit "frame" or "voxel". ``metadata`` (JSON values) holds ``source``,
+    ``format``, ``header``, ``affine``, ``channel``, ``channel_index``, ``channels``,
+    ``source_dtype``, ``calibrated_by``, ``stated`` and ``warnings`` (questions to ask the user).
 
     Raises
     ------
@@ -87,7 +89,9 @@ def read(
 
 
 def reopened(source: Source) -> Any:
-    """The array of a recording that was read before, of which only its file and how it was read are known."""
+    """The array of a recording that was read before, of which only its file and how it was read are
+    known.
+    """
     from .lazy import LazyArray
 
     data = _read(source.path, source.how).data
@@ -96,14 +100,17 @@ def reopened(source: Source) -> Any:
     return data
 
 
-def write(volume: Volume, path: str | os.PathLike[str], *, dtype: Any = None, zarr_version: str = "0.4") -> Path:
+def write(
+    volume: Volume, path: str | os.PathLike[str], *, dtype: Any = None, zarr_version: str = "0.4"
+) -> Path:
     """Write a recording frame by frame, completely or not at all.
 
     Parameters
     ----------
     volume : the recording; its data may be lazy, only one frame is held at a time.
     path : .nii, .nii.gz, .ome.tif(f) (OME-TIFF), .tif(f) (ImageJ hyperstack), .zarr or .ome.zarr
-        (OME-Zarr); a name like ``frames/Emb1_{t:03}.nii.gz`` makes one NIfTI for each time point, numbered from 1.
+        (OME-Zarr); a name like ``frames/Emb1_{t:03}.nii.gz`` makes one NIfTI for each time point,
+        numbered from 1.
     dtype : "source" (the type of the recording the volume comes from), "float32", "uint16" or
         "uint8", rounded and clipped; None keeps the volume's.
     zarr_version : of OME-Zarr, "0.4" or "0.5".
@@ -128,7 +135,9 @@ def write(volume: Volume, path: str | os.PathLike[str], *, dtype: Any = None, za
 
         return nifti_series.write(volume, target, dtype)
     if kind not in WRITABLE:
-        raise FormatError(f"{target} cannot be written: its ending must be one of {', '.join(WRITABLE)}.")
+        raise FormatError(
+            f"{target} cannot be written: its ending must be one of {', '.join(WRITABLE)}."
+        )
     if kind in TIFF:
         from . import tiff_write
 
@@ -183,7 +192,9 @@ def describe(
 
 
 def readable(path: str | os.PathLike[str]) -> bool:
-    """Whether a path is for :func:`read`, by its ending or, for a folder, by a look at the names in it; an empty one is told so."""
+    """Whether a path is for :func:`read`, by its ending or, for a folder, by a look at the names in
+    it; an empty one is told so.
+    """
     source = Path(path)
     kind = ending(source)
     if kind in (*NIFTI, *TIFF, *ZARR):
@@ -200,12 +211,16 @@ def is_template(path: Path) -> bool:
 
 
 def destination(path: Path) -> Path:
-    """What is there, and is read back, once :func:`write` has written to a name: the file, or the folder of a series."""
+    """What is there, and is read back, once :func:`write` has written to a name: the file, or the
+    folder of a series.
+    """
     return path.parent if is_template(path) else path
 
 
 def check_free(path: Path) -> None:
-    """Raise the SaveError that writing a recording or a model would end in, as far as that can be told before."""
+    """Raise the SaveError that writing a recording or a model would end in, as far as that can be
+    told before.
+    """
     from . import atomic, locks, nifti_series
 
     if is_template(path):
@@ -215,18 +230,26 @@ def check_free(path: Path) -> None:
 
 
 def clash(one: Path, other: Path) -> str | None:
-    """Why two names cannot both be written to, in words: they lead to one file or folder, or to one JSON file beside them."""
+    """Why two names cannot both be written to, in words: they lead to one file or folder, or to one
+    JSON file beside them.
+    """
     from . import beside, names
 
     if names.same(destination(one), destination(other)):
         return "leads to the same place as"
     if is_template(one) or is_template(other) or ending(one) in ZARR or ending(other) in ZARR:
         return None
-    return "would share its JSON file with" if names.same(beside.sidecar(one), beside.sidecar(other)) else None
+    return (
+        "would share its JSON file with"
+        if names.same(beside.sidecar(one), beside.sidecar(other))
+        else None
+    )
 
 
 def present(path: Path) -> list[Path]:
-    """What is there already under a name that is written to; of a series the files with any number."""
+    """What is there already under a name that is written to; of a series the files with
+    any number.
+    """
     if not is_template(path):
         return [path] if path.exists() else []
     from . import nifti_series
@@ -267,9 +290,15 @@ def _read(path: str | os.PathLike[str], how: Any) -> Volume:
     except FormatError:
         raise
     except OSError as error:
-        raise FormatError(f"{source} cannot be read ({error.strerror or error}); check the file and its permissions.") from error
+        raise FormatError(
+            f"{source} cannot be read ({error.strerror or error}); check the file and its"
+            " permissions."
+        ) from error
 
 
 def _no_levels(source: Path, how: Any) -> None:
     if how.level != 0:
-        raise InputError(f"{source} has one level of resolution, only OME-Zarr has more; leave out level (--level).")
+        raise InputError(
+            f"{source} has one level of resolution, only OME-Zarr has more; leave out level"
+            " (--level)."
+        )

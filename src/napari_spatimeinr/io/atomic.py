@@ -35,7 +35,8 @@ COMPOUND = names.COMPOUND
 WAIT = 60.0
 """Seconds for which a short writing, of a model, waits for another one of the same name."""
 TRIES = (0.1, 0.3, 0.6, 1.0)
-"""Waits in seconds between tries where a program, often a virus scanner, holds a file for a moment."""
+"""Waits in seconds between tries where a program, often a virus scanner, holds a file for a
+moment."""
 
 
 class HeldError(SaveError):
@@ -44,20 +45,24 @@ class HeldError(SaveError):
 
 @contextlib.contextmanager
 def replacing(
-    path: str | os.PathLike[str], before: AbstractContextManager[object] | None = None, wait: float = WAIT
+    path: str | os.PathLike[str],
+    before: AbstractContextManager[object] | None = None,
+    wait: float = WAIT,
 ) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` that takes its place only when the block succeeds.
 
     The temporary file exists (empty) when the block starts, so a folder that cannot be written to
-    is found before any work is done. Its name starts with a dot and the target's name and ends like the target's. On any
-    exception, ``KeyboardInterrupt`` included, it is removed and an earlier file stays as it was; what a killed process left is
-    removed by the next writing of the same target. Only where an earlier file is held open by a program, what was written
-    stays under a name of its own, which is told.
+    is found before any work is done. Its name starts with a dot and the target's name and ends like
+    the target's. On any exception, ``KeyboardInterrupt`` included, it is removed and an earlier
+    file stays as it was; what a killed process left is removed by the next writing of the same
+    target. Only where an earlier file is held open by a program, what was written stays under a
+    name of its own, which is told.
 
     Parameters
     ----------
     path : the file to write; a link is followed.
-    before : entered just before the temporary file takes its place, left just after, with the exception if it cannot.
+    before : entered just before the temporary file takes its place, left just after, with the
+        exception if it cannot.
     wait : seconds to wait for another writer of the same file.
 
     Yields
@@ -67,7 +72,8 @@ def replacing(
     Raises
     ------
     SaveError
-        If the target is a folder or being written, its folder is missing or read-only, or the disk is full.
+        If the target is a folder or being written, its folder is missing or read-only, or the disk
+        is full.
     """
     with in_a_sentence(path):
         target = names.check(followed(path))
@@ -88,7 +94,8 @@ def check_free(path: Path, wait: float = WAIT) -> None:
     Raises
     ------
     SaveError
-        As writing it would: its folder is missing or read-only, its name impossible, or another process writes it.
+        As writing it would: its folder is missing or read-only, its name impossible, or another
+        process writes it.
     """
     with in_a_sentence(path), alone(names.check(followed(path)), wait, path):
         pass
@@ -96,18 +103,25 @@ def check_free(path: Path, wait: float = WAIT) -> None:
 
 @contextlib.contextmanager
 def swapping(
-    file: Path, of: Path | None = None, before: AbstractContextManager[object] | None = None, keep: bool = False
+    file: Path,
+    of: Path | None = None,
+    before: AbstractContextManager[object] | None = None,
+    keep: bool = False,
 ) -> Iterator[Path]:
-    """The same as :func:`replacing`, without a lock, for a file that belongs to a target whose lock is held.
+    """The same as :func:`replacing`, without a lock, for a file that belongs to a target whose lock
+    is held.
 
     Parameters
     ----------
     file : to write.
-    of : the target, the file itself if None; whoever writes it next removes what a killed process left.
+    of : the target, the file itself if None; whoever writes it next removes what a killed process
+        left.
     before : see :func:`replacing`.
     keep : whether what was written stays under another name where the file is held open.
     """
-    temporary = names.hidden(file.with_name((of or file).name), f"{uuid.uuid4().hex[:12]}{ending(file)}")
+    temporary = names.hidden(
+        file.with_name((of or file).name), f"{uuid.uuid4().hex[:12]}{ending(file)}"
+    )
     try:
         temporary.touch(exist_ok=False)
         yield temporary
@@ -124,7 +138,9 @@ def swapping(
 
 
 def _kept(temporary: Path, file: Path) -> Path | None:
-    """Give a temporary file a name of its own beside the file it could not replace: ``a.new.nii.gz``."""
+    """Give a temporary file a name of its own beside the file it could not replace:
+    ``a.new.nii.gz``.
+    """
     end = len(file.name) - len(ending(file))
     for k in range(1, 100):
         place = file.with_name(f"{file.name[:end]}.new{'' if k == 1 else k}{file.name[end:]}")
@@ -141,7 +157,8 @@ def replaced(source: Path, target: Path) -> None:
     Raises
     ------
     SaveError
-        If it is protected, or (:class:`HeldError`) something holds it, although its folder can be written to.
+        If it is protected, or (:class:`HeldError`) something holds it, although its folder can be
+        written to.
     """
     for wait in (*TRIES, None):
         try:
@@ -152,12 +169,13 @@ def replaced(source: Path, target: Path) -> None:
                 raise
             if error.errno == errno.EPERM or (target.is_file() and not os.access(target, os.W_OK)):
                 raise SaveError(
-                    f"{target} may not be replaced: it is protected or belongs to someone else; choose another name."
+                    f"{target} may not be replaced: it is protected or belongs to someone else;"
+                    " choose another name."
                 ) from error
             if wait is None:
                 raise HeldError(
-                    f"{target} cannot be replaced because another program, or a recording opened from it, holds it open; "
-                    "close that and save again, or choose another name."
+                    f"{target} cannot be replaced because another program, or a recording opened"
+                    " from it, holds it open; close that and save again, or choose another name."
                 ) from error
             time.sleep(wait)
 
@@ -223,18 +241,32 @@ def remove_stale(target: Path) -> None:
 def _sentence(path: str | os.PathLike[str], error: OSError) -> str:
     folder = followed(path).parent
     if error.errno == errno.ENOENT and not os.path.isdir(folder):
-        return f"{path} cannot be written because the folder {folder} does not exist; create it first."
+        return (
+            f"{path} cannot be written because the folder {folder} does not exist; create it first."
+        )
     if error.errno == errno.EEXIST:
-        return f"{path} is in the way, and not of the kind that would be written; move it away, or choose another name."
+        return (
+            f"{path} is in the way, and not of the kind that would be written; move it away, or"
+            " choose another name."
+        )
     if error.errno == errno.ENOTDIR:
         return f"{path} cannot be written because {folder} is not a folder; choose another place."
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return f"{path} cannot be written because the folder {folder} is read-only for you; choose another place."
-    # numpy's tofile gives no number, only "N requested and M written".
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or (error.errno is None and "requested and" in str(error)):
         return (
-            f"{path} cannot be written because the disk is full or a quota is reached; free some space or choose another place."
+            f"{path} cannot be written because the folder {folder} is read-only for you; choose"
+            " another place."
+        )
+    # numpy's tofile gives no number, only "N requested and M written".
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or (
+        error.errno is None and "requested and" in str(error)
+    ):
+        return (
+            f"{path} cannot be written because the disk is full or a quota is reached; free some"
+            " space or choose another place."
         )
     if error.errno == errno.ENAMETOOLONG:
         return f"{path} cannot be written because its name is too long; choose a shorter one."
-    return f"{path} could not be written ({error.strerror or error}); choose another place or free some space."
+    return (
+        f"{path} could not be written ({error.strerror or error}); choose another place or free"
+        " some space."
+    )

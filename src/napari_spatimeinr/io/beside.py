@@ -1,4 +1,6 @@
-"""How something was made: inside a file where its format has a place, and in the JSON file beside it."""
+"""How something was made: inside a file where its format has a place, and in the JSON file beside
+it.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +22,14 @@ KEY = "spatimeinr"
 MOST_BYTES = 16_000_000
 """A longer text is nothing of ours."""
 VARYING = ("seconds", "peak_memory_bytes", "threads")
-"""What may differ between two equal runs: beside a file, not in it, so that equal results give equal bytes."""
+"""What may differ between two equal runs: beside a file, not in it, so that equal results give
+equal bytes."""
 
 
 def sidecar(path: Path) -> Path:
-    """The JSON file beside a file: ``a.nii.gz`` -> ``a.json``; of a link, beside what it leads to unless there is one beside it."""
+    """The JSON file beside a file: ``a.nii.gz`` -> ``a.json``; of a link, beside what it leads to
+    unless there is one beside it.
+    """
     beside = _named(path)
     return beside if os.path.exists(beside) or not os.path.islink(path) else _named(followed(path))
 
@@ -49,7 +54,9 @@ def without_varying(made: dict[str, Any]) -> dict[str, Any]:
 
 
 def plain(made: Any) -> dict[str, Any] | None:
-    """A dictionary in JSON values, None where JSON has no such number; None for all else and what is nested too deeply."""
+    """A dictionary in JSON values, None where JSON has no such number; None for all else and what
+    is nested too deeply.
+    """
     if not isinstance(made, dict):
         return None
     with suppress(RecursionError):
@@ -74,7 +81,11 @@ def as_text(made: dict[str, Any]) -> str:
 
 def from_text(text: Any) -> dict[str, Any] | None:
     """What :func:`as_text` wrote; None for any other text."""
-    if not isinstance(text, str) or not text.lstrip().startswith(f'{{"{KEY}"') or len(text) > MOST_BYTES:
+    if (
+        not isinstance(text, str)
+        or not text.lstrip().startswith(f'{{"{KEY}"')
+        or len(text) > MOST_BYTES
+    ):
         return None
     try:
         made = _parsed(text)[KEY]
@@ -84,7 +95,9 @@ def from_text(text: Any) -> dict[str, Any] | None:
 
 
 def content(path: Path) -> dict[str, Any] | None:
-    """The JSON object in the file beside a file; an empty one where there is none, None where it is something else."""
+    """The JSON object in the file beside a file; an empty one where there is none, None where it is
+    something else.
+    """
     beside = sidecar(path)
     try:
         if not beside.is_file() or beside.stat().st_size > MOST_BYTES:
@@ -96,7 +109,9 @@ def content(path: Path) -> dict[str, Any] | None:
 
 
 def made_of(path: Path, inside: dict[str, Any] | None) -> dict[str, Any] | None:
-    """How a file was made, by what it holds itself or else by the file beside it, if that is about this file."""
+    """How a file was made, by what it holds itself or else by the file beside it, if that is about
+    this file.
+    """
     said = plain((content(path) or {}).get(KEY))
     if said is None or not _is_about(said, path):
         return inside
@@ -106,17 +121,25 @@ def made_of(path: Path, inside: dict[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _is_about(said: dict[str, Any], path: Path) -> bool:
-    """Whether a JSON file is about a file, by its name or that of a link to it; case may have changed on the way."""
-    return str(said.get("file")).casefold() in (path.name.casefold(), followed(path).name.casefold())
+    """Whether a JSON file is about a file, by its name or that of a link to it; case may have
+    changed on the way.
+    """
+    return str(said.get("file")).casefold() in (
+        path.name.casefold(),
+        followed(path).name.casefold(),
+    )
 
 
-def words(path: Path, made: dict[str, Any] | None, more: dict[str, Any] | None = None) -> AbstractContextManager[None]:
+def words(
+    path: Path, made: dict[str, Any] | None, more: dict[str, Any] | None = None
+) -> AbstractContextManager[None]:
     """What is known of a file, for the JSON file beside it; what else that holds stays.
 
-    Without anything to say, what an earlier file of this name left there is taken out. It is written when the context is
-    entered, just before the file takes its place, and put back if the file cannot. A process killed in between leaves new words
-    beside the old file: these name the file, what the file holds itself goes before them, and the numbers of times are compared
-    with its frames.
+    Without anything to say, what an earlier file of this name left there is taken out. It is
+    written when the context is entered, just before the file takes its place, and put back if the
+    file cannot. A process killed in between leaves new words beside the old file: these name the
+    file, what the file holds itself goes before them, and the numbers of times are compared with
+    its frames.
 
     Parameters
     ----------
@@ -127,21 +150,25 @@ def words(path: Path, made: dict[str, Any] | None, more: dict[str, Any] | None =
     Raises
     ------
     SaveError
-        At once, if there is something to say, and another kind of file in its place, or frame times of another file in it.
+        At once, if there is something to say, and another kind of file in its place, or frame times
+        of another file in it.
     """
     place = sidecar(path)
     old = content(path)
     if _said(path, old or {}, made, more) != (old or {}):
         if old is None or os.path.isdir(place):
             raise SaveError(
-                f"What is to be said of {path.name} belongs into {place}, which exists and is not a JSON object; move it away first."
+                f"What is to be said of {path.name} belongs into {place}, which exists and is not a"
+                " JSON object; move it away first."
             )
         _check_times(path, place, old, more or {})
     return _put(path, place, made, more)
 
 
 @contextmanager
-def _put(path: Path, place: Path, made: dict[str, Any] | None, more: dict[str, Any] | None) -> Iterator[None]:
+def _put(
+    path: Path, place: Path, made: dict[str, Any] | None, more: dict[str, Any] | None
+) -> Iterator[None]:
     old = content(path) or {}
     new = _said(path, old, made, more)
     if new == old:
@@ -162,7 +189,9 @@ def _put(path: Path, place: Path, made: dict[str, Any] | None, more: dict[str, A
         raise
 
 
-def _said(path: Path, old: dict[str, Any], made: dict[str, Any] | None, more: dict[str, Any] | None) -> dict[str, Any]:
+def _said(
+    path: Path, old: dict[str, Any], made: dict[str, Any] | None, more: dict[str, Any] | None
+) -> dict[str, Any]:
     new = dict(old)
     said = new.get(KEY)
     if made is not None:
@@ -185,5 +214,6 @@ def _check_times(path: Path, place: Path, old: dict[str, Any], more: dict[str, A
         other = place.with_name(place.name.removesuffix(".json") + kind)
         if other.exists() and not same(other, path):
             raise SaveError(
-                f"{place.name} holds the frame times of {other}, and saving {path.name} would change them; choose another name."
+                f"{place.name} holds the frame times of {other}, and saving {path.name} would"
+                " change them; choose another name."
             )

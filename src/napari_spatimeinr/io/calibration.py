@@ -44,7 +44,9 @@ SPACE: Spellings = _spellings(
 
 def parse_unit(text: Any, table: Spellings) -> tuple[str, float] | None:
     """A unit's name and the factor to it, ``("mm", 10.0)`` for ``"cm"``; None when unknown."""
-    word = str(text).strip().replace("\\u00B5", "µ").replace("\\u00b5", "µ").replace("μ", "µ").lower()
+    word = (
+        str(text).strip().replace("\\u00B5", "µ").replace("\\u00b5", "µ").replace("μ", "µ").lower()
+    )
     found = table.get(word)
     return None if found is None or found[0] in ("frame", "voxel") else found
 
@@ -61,7 +63,8 @@ def one_space_unit(units: Sequence[tuple[str, float] | None]) -> tuple[str | Non
 
     Returns
     -------
-    The last axis' unit; None, with factors of 1, when one is unknown: the numbers then stay as they are.
+    The last axis' unit; None, with factors of 1, when one is unknown: the numbers then stay as they
+    are.
     """
     known = [unit for unit in units if unit is not None]
     if not known or len(known) < len(units):
@@ -74,8 +77,8 @@ def one_space_unit(units: Sequence[tuple[str, float] | None]) -> tuple[str | Non
 class How:
     """How to read: what the user said about the file; see :func:`napari_spatimeinr.io.read`.
 
-    ``any_channel`` takes the first of several, ``load=False`` promises that no voxel is looked at, and
-    ``part`` says that the file is one time point of a recording.
+    ``any_channel`` takes the first of several, ``load=False`` promises that no voxel is looked at,
+    and ``part`` says that the file is one time point of a recording.
     """
 
     axes: str | None = None
@@ -98,9 +101,14 @@ def _given_spacing(spacing: Any) -> tuple[float | None, ...]:
     try:
         values = tuple(None if v is None else float(v) for v in spacing)
     except (TypeError, ValueError) as error:
-        raise GridError(f"Spacing needs 4 numbers DT,DZ,DY,DX (None keeps the file's), got {spacing!r}.") from error
+        raise GridError(
+            f"Spacing needs 4 numbers DT,DZ,DY,DX (None keeps the file's), got {spacing!r}."
+        ) from error
     if len(values) != 4 or any(v is not None and not (math.isfinite(v) and v > 0) for v in values):
-        raise GridError(f"Spacing needs 4 positive numbers DT,DZ,DY,DX (None keeps the file's), got {spacing!r}.")
+        raise GridError(
+            "Spacing needs 4 positive numbers DT,DZ,DY,DX (None keeps the file's), got"
+            f" {spacing!r}."
+        )
     return values
 
 
@@ -109,7 +117,9 @@ def _given_units(units: Any) -> tuple[str | None, str | None]:
     if len(parts) != 2:
         raise InputError(f"Units are two, of time and of space, for example s,um, got {units!r}.")
     out: list[str | None] = []
-    for part, table, known, what in zip(parts, (TIME, SPACE), (TIME_UNITS, SPACE_UNITS), ("time", "space"), strict=True):
+    for part, table, known, what in zip(
+        parts, (TIME, SPACE), (TIME_UNITS, SPACE_UNITS), ("time", "space"), strict=True
+    ):
         word = None if part is None else str(part).strip().replace("μ", "µ").lower()
         if word is not None and (word not in table or table[word][1] != 1.0):
             raise InputError(f"The unit of {what} is one of {', '.join(known)}, got {part!r}.")
@@ -184,19 +194,31 @@ def settle(stated: Stated, how: How, shape: tuple[int, ...]) -> Settled:
             spacing[axis] = spacing[other]
     sources = dict(stated.sources)
     units: list[str] = []
-    for part, axes, default, unknown in (("dt", [0], "s", "frame"), ("voxel", [1, 2, 3], "um", "voxel")):
+    for part, axes, default, unknown in (
+        ("dt", [0], "s", "frame"),
+        ("voxel", [1, 2, 3], "um", "voxel"),
+    ):
         k = 0 if part == "dt" else 1
         told = any(given[a] is not None for a in axes)
-        unit, own = given_units[k], stated.units[k] if any(file[a] is not None for a in axes) else None
+        unit, own = (
+            given_units[k],
+            stated.units[k] if any(file[a] is not None for a in axes) else None,
+        )
         units.append(unit or own or (stated.units[k] or default if told else unknown))
         if told or unit is not None:
             sources[part] = "given"
         elif all(known[a] is None for a in axes):
             sources[part] = None
     if known[1] is None and shape[1] > 1 and known[3] is not None:
-        warnings.append(f"The file does not state the z step; 1 {units[1]} was assumed: what is it (--spacing DT,DZ,DY,DX)?")
+        warnings.append(
+            f"The file does not state the z step; 1 {units[1]} was assumed: what is it (--spacing"
+            " DT,DZ,DY,DX)?"
+        )
     warnings += questions(known, units, shape)
-    origin = [o * s / (f or 1.0) if g is not None else o for o, s, f, g in zip(stated.origin, spacing, file, given, strict=True)]
+    origin = [
+        o * s / (f or 1.0) if g is not None else o
+        for o, s, f, g in zip(stated.origin, spacing, file, given, strict=True)
+    ]
     metadata = {
         "calibrated_by": sources,
         "stated": {
@@ -208,24 +230,38 @@ def settle(stated: Stated, how: How, shape: tuple[int, ...]) -> Settled:
         },
         "warnings": warnings,
     }
-    return Settled(tuple(spacing), tuple(origin), (units[0], units[1]), stated.orientation, metadata)  # type: ignore[arg-type]
+    whole = _four(spacing), _four(origin)
+    return Settled(*whole, (units[0], units[1]), stated.orientation, metadata)
 
 
-def _usable(value: float | None, axis: int, given: float | None, warnings: list[str]) -> float | None:
+def _four(values: Sequence[float]) -> Four:
+    t, z, y, x = values
+    return t, z, y, x
+
+
+def _usable(
+    value: float | None, axis: int, given: float | None, warnings: list[str]
+) -> float | None:
     if value is None or given is not None:
         return None if value is None or not (math.isfinite(value) and value > 0) else float(value)
     if value == 0:
         what = "frame interval" if axis == 0 else f"spacing along {AXES[axis]}"
-        warnings.append(f"The file states a {what} of 0, which was taken as unknown: what is it (--spacing DT,DZ,DY,DX)?")
+        warnings.append(
+            f"The file states a {what} of 0, which was taken as unknown: what is it (--spacing"
+            " DT,DZ,DY,DX)?"
+        )
         return None
     if not (math.isfinite(value) and value > 0):
         raise GridError(
-            f"The file states an impossible spacing of {value:g} along {AXES[axis]}; give it with --spacing DT,DZ,DY,DX."
+            f"The file states an impossible spacing of {value:g} along {AXES[axis]}; give it with"
+            " --spacing DT,DZ,DY,DX."
         )
     return float(value)
 
 
-def questions(known: Sequence[float | None], units: Sequence[str], shape: Sequence[int]) -> list[str]:
+def questions(
+    known: Sequence[float | None], units: Sequence[str], shape: Sequence[int]
+) -> list[str]:
     """What is suspicious about a calibration, a line each.
 
     Parameters
@@ -236,8 +272,19 @@ def questions(known: Sequence[float | None], units: Sequence[str], shape: Sequen
     """
     out = []
     dz, dy, dx = known[1:]
-    if dz is not None and dx is not None and dy is not None and shape[1] > 1 and dz < 0.999 * min(dy, dx):
-        out.append(f"The z step ({dz:g} {units[1]}) is smaller than the pixel ({min(dy, dx):g} {units[1]}): is that right?")
+    if (
+        dz is not None
+        and dx is not None
+        and dy is not None
+        and shape[1] > 1
+        and dz < 0.999 * min(dy, dx)
+    ):
+        out.append(
+            f"The z step ({dz:g} {units[1]}) is smaller than the pixel ({min(dy, dx):g}"
+            f" {units[1]}): is that right?"
+        )
     if all(v == 1.0 for v in known[1:]) and units[1] != "voxel":
-        out.append(f"The voxel size is 1 {units[1]} on every axis: is that right, or was it never set?")
+        out.append(
+            f"The voxel size is 1 {units[1]} on every axis: is that right, or was it never set?"
+        )
     return out

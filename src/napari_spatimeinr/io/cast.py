@@ -37,11 +37,16 @@ def resolve_dtype(dtype: str | np.dtype[Any] | None, source_dtype: Any) -> np.dt
     except TypeError as error:
         raise InputError(f"The data type is one of {', '.join(NAMES)}, got {dtype!r}.") from error
     if out.kind not in "biuf":
-        raise InputError(f"Intensities are real numbers and cannot be stored as {out}; choose one of {', '.join(NAMES)}.")
+        raise InputError(
+            f"Intensities are real numbers and cannot be stored as {out}; choose one of"
+            f" {', '.join(NAMES)}."
+        )
     return out
 
 
-def convert_dtype(frame: Any, dtype: str | np.dtype[Any] | None, source_dtype: Any = None) -> NDArray[Any]:
+def convert_dtype(
+    frame: Any, dtype: str | np.dtype[Any] | None, source_dtype: Any = None
+) -> NDArray[Any]:
     """Intensities as another number type.
 
     Parameters
@@ -54,7 +59,8 @@ def convert_dtype(frame: Any, dtype: str | np.dtype[Any] | None, source_dtype: A
     Returns
     -------
     The same shape, native byte order; values outside the range of the type are clipped, halves go
-    to the even neighbour, and not-a-number becomes 0 in an integer type. A view where nothing changes.
+    to the even neighbour, and not-a-number becomes 0 in an integer type. A view where nothing
+    changes.
 
     Raises
     ------
@@ -71,16 +77,22 @@ def convert_dtype(frame: Any, dtype: str | np.dtype[Any] | None, source_dtype: A
         if values.dtype.kind == "f" and target.itemsize >= values.dtype.itemsize:
             return values.astype(target)
         top = np.finfo(target).max
-        if float(top) < (float(np.finfo(values.dtype).max) if values.dtype.kind == "f" else 2.0**64):
+        if float(top) < (
+            float(np.finfo(values.dtype).max) if values.dtype.kind == "f" else 2.0**64
+        ):
             finite = np.clip(values, -float(top), float(top))
             values = np.where(np.isfinite(values), finite, values)
         return values.astype(target)
-    low, high = (0, 1) if target.kind == "b" else (int(np.iinfo(target).min), int(np.iinfo(target).max))
+    low, high = (
+        (0, 1) if target.kind == "b" else (int(np.iinfo(target).min), int(np.iinfo(target).max))
+    )
     if values.dtype.kind in "iu":
         own_range = np.iinfo(values.dtype)
         values = np.clip(values, max(low, int(own_range.min)), min(high, int(own_range.max)))
         return values.astype(target)
-    rounded = np.rint(np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=np.inf, neginf=-np.inf))
+    rounded = np.rint(
+        np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=np.inf, neginf=-np.inf)
+    )
     # The float nearest to the largest 64-bit integer lies above it, so that end is set by hand.
     above, below = rounded >= float(high), rounded <= float(low)
     out = np.where(above | below, 0.0, rounded).astype(target)

@@ -24,16 +24,17 @@ from .series import Series, in_order
 OPEN_FILES = 4
 """So many files stay open (decoded, where a part of one cannot be read) while frames are read."""
 MOST_CHECKED = 500
-"""So many files are looked into when a folder is opened; in larger ones those whose size in bytes differs."""
+"""So many files are looked into when a folder is opened; in larger ones those whose size in bytes
+differs."""
 
 
 def read(path: Path, how: How) -> Volume:
     """Read a folder of TIFFs or of NIfTIs, in the order of the numbers that change in their names.
 
-    Each is a time point ``(Z, Y, X)`` or ``(Y, X)``; or, of 2-D TIFFs with two numbers that count, each is one plane
-    of one (``Emb1_030_p05.tif``). Planes come by rising number. Files are read when they are indexed. The first one
-    states the voxel size; the frame interval is unknown unless it is given, or the files were written by this package, which
-    leaves it in a file beside them.
+    Each is a time point ``(Z, Y, X)`` or ``(Y, X)``; or, of 2-D TIFFs with two numbers that count,
+    each is one plane of one (``Emb1_030_p05.tif``). Planes come by rising number. Files are read
+    when they are indexed. The first one states the voxel size; the frame interval is unknown unless
+    it is given, or the files were written by this package, which leaves it in a file beside them.
 
     Parameters
     ----------
@@ -63,18 +64,35 @@ def read(path: Path, how: How) -> Volume:
     series = in_order(path, files, single)
     flat = list(chain.from_iterable(series.files))
     first = _frame(flat[0], how)
-    metadata: dict[str, Any] = {**first.metadata, "source": str(path), "format": f"{_kind(files)}-folder"}
+    metadata: dict[str, Any] = {
+        **first.metadata,
+        "source": str(path),
+        "format": f"{_kind(files)}-folder",
+    }
     _check_files(flat, how, first, metadata["warnings"])
     count, depth = len(series.files), len(series.files[0]) if series.is_sliced else first.shape[1]
-    metadata["header"] = {**metadata["header"], "template": series.template, "first": [*series.first], "last": [*series.last]}
+    metadata["header"] = {
+        **metadata["header"],
+        "template": series.template,
+        "first": [*series.first],
+        "last": [*series.last],
+    }
     metadata["warnings"] += _questions(series, depth, metadata)
-    data = FolderArray(series, how, (count, depth, *first.shape[2:]), np.dtype(metadata["source_dtype"]))
+    data = FolderArray(
+        series, how, (count, depth, *first.shape[2:]), np.dtype(metadata["source_dtype"])
+    )
     volume = Volume(data, first.spacing, first.origin, first.units, first.orientation, metadata)
-    return _timed(volume, nifti_series.shared(path, series.template, count), how) if _kind(files) == "nifti" else volume
+    return (
+        _timed(volume, nifti_series.shared(path, series.template, count), how)
+        if _kind(files) == "nifti"
+        else volume
+    )
 
 
 def _timed(volume: Volume, said: dict[str, Any], how: How) -> Volume:
-    """With the times that the file beside a series states, unless the user gave others, and how it was made."""
+    """With the times that the file beside a series states, unless the user gave others, and how it
+    was made.
+    """
     if not said:
         return volume
     metadata = {**volume.metadata, **({beside.KEY: said[beside.KEY]} if said[beside.KEY] else {})}
@@ -94,17 +112,37 @@ def _timed(volume: Volume, said: dict[str, Any], how: How) -> Volume:
             "dt": "given" if given_unit else said["name"] if known else None,
         }
     spacing, units = (dt, *volume.spacing[1:]), (unit or volume.units[0], volume.units[1])
-    return Volume(volume.data, spacing, (origin, *volume.origin[1:]), units, volume.orientation, metadata, times)
+    return Volume(
+        volume.data,
+        spacing,
+        (origin, *volume.origin[1:]),
+        units,
+        volume.orientation,
+        metadata,
+        times,
+    )
 
 
 def _files(path: Path) -> list[Path]:
-    found = sorted(f for f in path.iterdir() if ending(f) in (*TIFF, *NIFTI) and f.name[0] != "." and f.is_file())
-    files = [f for f in found if ending(f) != ".img" or not f.with_suffix(".hdr").is_file()]  # half of a pair
+    found = sorted(
+        f
+        for f in path.iterdir()
+        if ending(f) in (*TIFF, *NIFTI) and f.name[0] != "." and f.is_file()
+    )
+    files = [
+        f for f in found if ending(f) != ".img" or not f.with_suffix(".hdr").is_file()
+    ]  # half of a pair
     if not files:
         what = "a folder without TIFFs and NIfTIs" if any(path.iterdir()) else "an empty folder"
-        raise FormatError(f"{path} is {what}; give a recording, or a folder with one TIFF or NIfTI for each time point.")
+        raise FormatError(
+            f"{path} is {what}; give a recording, or a folder with one TIFF or NIfTI for each time"
+            " point."
+        )
     if len({ending(f) in TIFF for f in files}) > 1:
-        raise InputError(f"{path} holds TIFFs and NIfTIs; put the files of one recording into a folder of their own.")
+        raise InputError(
+            f"{path} holds TIFFs and NIfTIs; put the files of one recording into a folder of their"
+            " own."
+        )
     return files
 
 
@@ -124,10 +162,20 @@ def _questions(series: Series, depth: int, metadata: dict[str, Any]) -> list[str
     if not series.is_sliced:
         return []
     count = len(series.files)
-    out = [f"The names were read as {series.template}: {count} time points of {depth} planes; is that right?"]
-    if metadata["stated"]["spacing"][1] is None and metadata["stated"]["spacing"][3] is not None and depth > 1:
+    out = [
+        f"The names were read as {series.template}: {count} time points of {depth} planes; is that"
+        " right?"
+    ]
+    if (
+        metadata["stated"]["spacing"][1] is None
+        and metadata["stated"]["spacing"][3] is not None
+        and depth > 1
+    ):
         unit = metadata["stated"]["units"][1]
-        out.append(f"The files do not state the z step; 1 {unit} was assumed: what is it (--spacing DT,DZ,DY,DX)?")
+        out.append(
+            f"The files do not state the z step; 1 {unit} was assumed: what is it (--spacing"
+            " DT,DZ,DY,DX)?"
+        )
     return out
 
 
@@ -137,8 +185,8 @@ def _frame(file: Path, how: How) -> Volume:
     volume = (tiff if ending(file) in TIFF else nifti).read(file, how)
     if volume.shape[0] > 1:
         raise InputError(
-            f"{file} holds {volume.shape[0]} time points where one was expected; open it alone, or say that they are planes "
-            "with axes='ZYX' (--axes ZYX)."
+            f"{file} holds {volume.shape[0]} time points where one was expected; open it alone, or"
+            " say that they are planes with axes='ZYX' (--axes ZYX)."
         )
     return volume
 
@@ -154,17 +202,27 @@ def _check_files(files: list[Path], how: How, first: Volume, warnings: list[str]
     usual = Counter(kinds).most_common(1)[0][0]
     for file, kind in zip(looked, kinds, strict=True):
         if kind != usual:
-            got, expected = (f"{' x '.join(map(str, shape))} {dtype}" for shape, dtype in (kind, usual))
-            raise InputError(
-                f"{file} holds {got} where the other files hold {expected} (z, y, x); export it again or move it away."
+            got, expected = (
+                f"{' x '.join(map(str, shape))} {dtype}" for shape, dtype in (kind, usual)
             )
-    other = next((file for file, fact in zip(looked, facts, strict=True) if fact[2] != facts[0][2]), None)
+            raise InputError(
+                f"{file} holds {got} where the other files hold {expected} (z, y, x); export it"
+                " again or move it away."
+            )
+    other = next(
+        (file for file, fact in zip(looked, facts, strict=True) if fact[2] != facts[0][2]), None
+    )
     if other is not None:
-        warnings.append(f"{other.name} states another voxel size than {files[0].name}, whose was taken: is that right?")
+        warnings.append(
+            f"{other.name} states another voxel size than {files[0].name}, whose was taken: is that"
+            " right?"
+        )
 
 
 def _facts(frame: Volume) -> tuple[Any, ...]:
-    """What is compared between the files; the frame itself, and with it the open file, is let go."""
+    """What is compared between the files; the frame itself, and with it the open file,
+    is let go.
+    """
     return frame.shape[1:], frame.metadata["source_dtype"], frame.metadata["stated"]
 
 
@@ -209,13 +267,21 @@ class FolderArray(PlanarArray):
     def _read(self, file: Path) -> Any:
         try:
             if stamp_of(file) != self._made[file]:  # frames of two recordings would be mixed
-                raise FormatError(f"{file} has changed since its folder was opened; open the folder again.")
+                raise FormatError(
+                    f"{file} has changed since its folder was opened; open the folder again."
+                )
             frame = _frame(file, self._how)
         except FileNotFoundError as error:
-            raise FormatError(f"{file} is gone since its folder was opened; put it back, or open the folder again.") from error
-        depth = 1 if self._series.is_sliced else self.shape[1]
-        if frame.shape[1:] != (depth, *self.shape[2:]) or frame.metadata["source_dtype"] != str(self.dtype):
             raise FormatError(
-                f"{file} is unlike the files before it, or has changed since its folder was opened; export it again."
+                f"{file} is gone since its folder was opened; put it back, or open the folder"
+                " again."
+            ) from error
+        depth = 1 if self._series.is_sliced else self.shape[1]
+        if frame.shape[1:] != (depth, *self.shape[2:]) or frame.metadata["source_dtype"] != str(
+            self.dtype
+        ):
+            raise FormatError(
+                f"{file} is unlike the files before it, or has changed since its folder was opened;"
+                " export it again."
             )
         return frame.data

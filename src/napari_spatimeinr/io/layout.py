@@ -18,9 +18,15 @@ def check_axes(axes: str) -> str:
         If a letter is unknown or repeated, or Y or X is missing.
     """
     text = str(axes).strip().upper()
-    if not text or set(text) - set(LETTERS) or len(set(text)) != len(text) or not {"Y", "X"} <= set(text):
+    if (
+        not text
+        or set(text) - set(LETTERS)
+        or len(set(text)) != len(text)
+        or not {"Y", "X"} <= set(text)
+    ):
         raise InputError(
-            f"Axes are letters of {LETTERS}, each once, with Y and X among them, got {axes!r}; for example TZYX or ZYX."
+            f"Axes are letters of {LETTERS}, each once, with Y and X among them, got {axes!r}; for"
+            " example TZYX or ZYX."
         )
     return text
 
@@ -38,11 +44,14 @@ def match_axes(axes: str, *shapes: tuple[int, ...]) -> tuple[str, tuple[int, ...
         if len(shape) == len(text):
             return text, shape
     raise InputError(
-        f"The axes {text} are {len(text)}, and the file has {len(shapes[0])} ({' x '.join(map(str, shapes[0]))}); name each once."
+        f"The axes {text} are {len(text)}, and the file has {len(shapes[0])}"
+        f" ({' x '.join(map(str, shapes[0]))}); name each once."
     )
 
 
-def choose_channel(axes: str, shape: tuple[int, ...], channel: int | None, any_channel: bool = False) -> tuple[int, int]:
+def choose_channel(
+    axes: str, shape: tuple[int, ...], channel: int | None, any_channel: bool = False
+) -> tuple[int, int]:
     """The channel to read and the number of channels.
 
     Parameters
@@ -59,18 +68,24 @@ def choose_channel(axes: str, shape: tuple[int, ...], channel: int | None, any_c
     count = shape[axes.index("C")] if "C" in axes else 1
     if channel is None:
         if count > 1 and not any_channel:
-            raise InputError(f"The recording has {count} channels; choose one with channel=N (--channel N), 0 to {count - 1}.")
+            raise InputError(
+                f"The recording has {count} channels; choose one with channel=N (--channel N), 0 to"
+                f" {count - 1}."
+            )
         return 0, count
     if isinstance(channel, bool) or int(channel) != channel or not 0 <= int(channel) < count:
         raise InputError(
-            f"There is no channel {channel}: the recording has {count} channel{'s' if count > 1 else ''}; "
-            f"choose with channel=N (--channel N), N from 0 to {count - 1}."
+            f"There is no channel {channel}: the recording has {count}"
+            f" channel{'s' if count > 1 else ''}; choose with channel=N (--channel N), N from 0 to"
+            f" {count - 1}."
         )
     return int(channel), count
 
 
 def to_tzyx(array: Any, axes: str, channel: int = 0) -> Any:
-    """A view ``(T, Z, Y, X)`` of one channel of an array with ``axes`` (missing T, Z become size 1)."""
+    """A view ``(T, Z, Y, X)`` of one channel of an array with ``axes`` (missing T, Z become size
+    1).
+    """
     if "C" in axes:
         array = array[(slice(None),) * axes.index("C") + (channel,)]
         axes = axes.replace("C", "")
@@ -100,7 +115,9 @@ def name_axes(axes: str, shape: tuple[int, ...]) -> tuple[str, tuple[int, ...], 
     if any(letter == "S" and size > 1 for letter, size in pairs):
         raise InputError("The file holds colour (RGB) images; split it into single channels first.")
     pairs = [(letter, size) for letter, size in pairs if letter in LETTERS or size > 1]
-    if any(letter not in LETTERS for letter, _ in pairs):  # an axis of size 1 may well be what the unnamed one is
+    if any(
+        letter not in LETTERS for letter, _ in pairs
+    ):  # an axis of size 1 may well be what the unnamed one is
         pairs = [(letter, size) for letter, size in pairs if letter in "YX" or size > 1]
         axes = "".join(letter for letter, _ in pairs)
     other = [letter for letter, _ in pairs if letter not in LETTERS]
@@ -108,7 +125,8 @@ def name_axes(axes: str, shape: tuple[int, ...]) -> tuple[str, tuple[int, ...], 
     if len(other) > len(free) or set(other) - set("QIR") or not {"Y", "X"} <= set(axes):
         sizes = " x ".join(str(size) for _, size in pairs)
         raise InputError(
-            f"The file does not say which of its axes ({sizes}) is which; say so with axes='...' (--axes), for example TCZYX."
+            f"The file does not say which of its axes ({sizes}) is which; say so with axes='...'"
+            " (--axes), for example TCZYX."
         )
     # One unnamed axis is depth before it is time: a stack of pages is most often one volume.
     guessed = free if len(other) == len(free) else ["Z"]
@@ -119,6 +137,7 @@ def name_axes(axes: str, shape: tuple[int, ...]) -> tuple[str, tuple[int, ...], 
         meaning = {"T": "time", "Z": "depth"}
         which = " and ".join(meaning[letter] for letter in guessed)
         warnings.append(
-            f"The file does not name its axes: {named} was assumed ({which} first); is that right, or give axes (--axes)?"
+            f"The file does not name its axes: {named} was assumed ({which} first); is that right,"
+            " or give axes (--axes)?"
         )
     return named, tuple(size for _, size in pairs), warnings

@@ -1,4 +1,6 @@
-"""Arrays that read what is indexed: scaled voxels, pages of a TIFF, parts, and what the other formats build on."""
+"""Arrays that read what is indexed: scaled voxels, pages of a TIFF, parts, and what the other
+formats build on.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,9 @@ class Source:
             If it is gone, or changed since.
         """
         if not self.is_unchanged():
-            raise FormatError(f"{self.path} is gone or was changed since it was opened; open it again.")
+            raise FormatError(
+                f"{self.path} is gone or was changed since it was opened; open it again."
+            )
         return self.path
 
     def facts(self) -> tuple[Any, ...]:
@@ -58,10 +62,15 @@ class Source:
 
 
 def stamp_of(path: Path) -> tuple[Any, ...]:
-    """Size and time of change of a file (of both files of a pair), or those and the names of all files of a folder."""
+    """Size and time of change of a file (of both files of a pair), or those and the names of all
+    files of a folder.
+    """
     if not path.is_dir():
         both = (".hdr", ".img") if path.suffix.lower() in (".hdr", ".img") else (path.suffix,)
-        states = [path.stat(), *(file.stat() for file in map(path.with_suffix, both) if file.is_file())]
+        states = [
+            path.stat(),
+            *(file.stat() for file in map(path.with_suffix, both) if file.is_file()),
+        ]
         return tuple((state.st_size, state.st_mtime_ns) for state in states)
     files = []
     with os.scandir(path) as entries:
@@ -86,7 +95,8 @@ class LazyArray(DuckArray, ABC):
 
     Integers and slices (any step) are understood on each axis; the result is a numpy array.
 
-    One that knows which file it was read from is pickled as a reference to it, any other by its values.
+    One that knows which file it was read from is pickled as a reference to it, any other by its
+    values.
 
     Parameters
     ----------
@@ -109,17 +119,22 @@ class LazyArray(DuckArray, ABC):
         return self  # it cannot be written to
 
     def __dask_tokenize__(self) -> Any:
-        """What dask tells arrays apart by: equal for equal files read in an equal way, in any process."""
+        """What dask tells arrays apart by: equal for equal files read in an equal way, in any
+        process.
+        """
         from dask.base import normalize_token
 
-        return normalize_token(self[...] if self.source is None else (type(self).__name__, *self.source.facts()))
+        return normalize_token(
+            self[...] if self.source is None else (type(self).__name__, *self.source.facts())
+        )
 
     def part(self, ranges: tuple[tuple[int, int], ...]) -> LazyArray:
         """The part inside half-open index ranges, one for each axis; nothing is read."""
         return Part(self, ranges)
 
     def is_quick(self, frames: Iterable[int], planes: bool) -> bool:
-        """Whether something of these frames is read in some milliseconds, now; asked without waiting.
+        """Whether something of these frames is read in some milliseconds, now; asked without
+        waiting.
 
         Parameters
         ----------
@@ -130,7 +145,9 @@ class LazyArray(DuckArray, ABC):
 
     @abstractmethod
     def _block(self, ranges: tuple[range, ...]) -> NDArray[Any]:
-        """What lies in non-empty ranges of indices, one for each axis; their steps may be negative."""
+        """What lies in non-empty ranges of indices, one for each axis; their steps may
+        be negative.
+        """
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return np.asarray(self[:], dtype=dtype)
@@ -155,7 +172,11 @@ class LazyArray(DuckArray, ABC):
                 raise IndexError(f"Index {index} is outside an axis of size {n}.")
             ranges.append(range(index % n, index % n + 1))
             whole.append(0)
-        out = self._block(tuple(ranges)) if all(map(len, ranges)) else np.empty([len(r) for r in ranges], dtype=self.dtype)
+        out = (
+            self._block(tuple(ranges))
+            if all(map(len, ranges))
+            else np.empty([len(r) for r in ranges], dtype=self.dtype)
+        )
         return out[tuple(whole)]
 
 
@@ -173,7 +194,10 @@ class Part(LazyArray):
         self._array, self._ranges = array, ranges
 
     def _block(self, ranges: tuple[range, ...]) -> NDArray[Any]:
-        moved = (range(r.start + a, r.stop + a, r.step) for r, (a, _) in zip(ranges, self._ranges, strict=True))
+        moved = (
+            range(r.start + a, r.stop + a, r.step)
+            for r, (a, _) in zip(ranges, self._ranges, strict=True)
+        )
         return self._array._block(tuple(moved))
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -226,7 +250,9 @@ class ScaledArray(PlanarArray):
 
     def _planes(self, t: int, z: range) -> NDArray[Any]:
         planes = self._stored[t, as_slice(z)]
-        with np.errstate(all="ignore"):  # what float32 cannot hold becomes infinite, and that is said when it is used
+        with np.errstate(
+            all="ignore"
+        ):  # what float32 cannot hold becomes infinite, and that is said when it is used
             return np.asarray(planes * np.float64(self._slope) + self._intercept, dtype=np.float32)
 
 
@@ -243,7 +269,12 @@ class PagedArray(PlanarArray):
     """
 
     def __init__(
-        self, read_page: Callable[[int], NDArray[Any]], pages: NDArray[np.intp], plane: tuple[int, int], dtype: Any, path: Path
+        self,
+        read_page: Callable[[int], NDArray[Any]],
+        pages: NDArray[np.intp],
+        plane: tuple[int, int],
+        dtype: Any,
+        path: Path,
     ) -> None:
         super().__init__((*pages.shape, *plane), dtype)
         self._read_page, self._pages, self._path = read_page, pages, path
@@ -259,6 +290,7 @@ class PagedArray(PlanarArray):
                 raise
             except Exception as error:  # decoders of damaged pages raise whatever they like
                 raise FormatError(
-                    f"{self._path} is damaged: plane {k} of frame {t} cannot be decoded; copy or export it again."
+                    f"{self._path} is damaged: plane {k} of frame {t} cannot be decoded; copy or"
+                    " export it again."
                 ) from error
         return out

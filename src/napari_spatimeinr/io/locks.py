@@ -1,4 +1,6 @@
-"""One writer at a time for a name, held by a lock of the operating system: it ends with its process, however that ends."""
+"""One writer at a time for a name, held by a lock of the operating system: it ends with its
+process, however that ends.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,8 @@ from .names import hidden
 
 POLL = 0.05
 MOMENT = 0.2
-"""Seconds after which a writer is refused at the earliest: another process may only be looking whether a name is free."""
+"""Seconds after which a writer is refused at the earliest: another process may only be looking
+whether a name is free."""
 FAR = 2**30
 """The byte that Windows locks, beyond the note, which others must be able to read."""
 BELIEVED = 24 * 3600.0
@@ -33,9 +36,10 @@ NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.E
 def alone(target: Path, wait: float = MOMENT, named: Path | None = None) -> Iterator[bool]:
     """Be the only writer of a name, of all processes and threads.
 
-    The lock is a hidden file beside the target, removed afterwards; what a killed process leaves of it hinders nobody. It
-    also holds on network shares whose server knows locks. On file systems without locks the note in the file decides:
-    its process is there, or, on another host, its file is not older than a day.
+    The lock is a hidden file beside the target, removed afterwards; what a killed process leaves of
+    it hinders nobody. It also holds on network shares whose server knows locks. On file systems
+    without locks the note in the file decides: its process is there, or, on another host, its file
+    is not older than a day.
 
     Parameters
     ----------
@@ -45,7 +49,8 @@ def alone(target: Path, wait: float = MOMENT, named: Path | None = None) -> Iter
 
     Yields
     ------
-    Whether it is certain that nobody else writes: what others left unfinished is then left for good.
+    Whether it is certain that nobody else writes: what others left unfinished is then left for
+    good.
 
     Raises
     ------
@@ -61,7 +66,9 @@ def alone(target: Path, wait: float = MOMENT, named: Path | None = None) -> Iter
         time.sleep(POLL)
     descriptor, certain = got
     try:
-        with contextlib.suppress(OSError):  # a file of another user, whose process is gone, is locked but not written
+        with contextlib.suppress(
+            OSError
+        ):  # a file of another user, whose process is gone, is locked but not written
             _write_note(descriptor)
         yield certain
     finally:
@@ -69,14 +76,17 @@ def alone(target: Path, wait: float = MOMENT, named: Path | None = None) -> Iter
 
 
 def _tried(place: Path) -> tuple[int, bool] | None:
-    """The lock's file, opened, and whether the system holds the lock; None where another writer has it."""
+    """The lock's file, opened, and whether the system holds the lock; None where another writer has
+    it.
+    """
     while True:
         descriptor = _opened(place)
         try:
             state = _taken(descriptor)
             if state is False:
                 return None
-            # Whoever had it before removes the file on leaving: then this is not the one that others find.
+            # Whoever had it before removes the file on leaving: then this is not the one that
+            # others find.
             if _is_at(descriptor, place):
                 if state is None and _lives(_note(place)):
                     return None
@@ -137,7 +147,12 @@ else:
 
 
 def _write_note(descriptor: int) -> None:
-    facts = {"process": os.getpid(), "started": psutil.Process().create_time(), "host": platform.node(), "since": time.time()}
+    facts = {
+        "process": os.getpid(),
+        "started": psutil.Process().create_time(),
+        "host": platform.node(),
+        "since": time.time(),
+    }
     os.ftruncate(descriptor, 0)
     os.lseek(descriptor, 0, os.SEEK_SET)
     os.write(descriptor, json.dumps(facts).encode())
@@ -171,11 +186,17 @@ def _lives(note: dict[str, Any]) -> bool:
 
 def _who(named: Path, note: dict[str, Any]) -> str:
     if not note:
-        return f"{named} is being written by another process; wait until it has ended, or choose another name."
+        return (
+            f"{named} is being written by another process; wait until it has ended, or choose"
+            " another name."
+        )
     since = datetime.fromtimestamp(note["since"]).strftime("%Y-%m-%d %H:%M:%S")
     here = note["host"] == platform.node()
     if here and note["process"] == os.getpid():
-        return f"{named} is being written already, since {since}; wait until that has ended, or choose another name."
+        return (
+            f"{named} is being written already, since {since}; wait until that has ended, or choose"
+            " another name."
+        )
     where = "" if here else f" on {note['host']}"
     return (
         f"{named} is being written by process {note['process']}{where} since {since}; "

@@ -1,4 +1,6 @@
-"""Names of files: endings, what a system refuses, when two are one, and hidden ones beside a target."""
+"""Names of files: endings, what a system refuses, when two are one, and hidden ones beside a
+target.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ COMPOUND = (".nii.gz", ".ome.tif", ".ome.tiff", ".ome.zarr")
 """Endings of two parts that a library must see whole."""
 LONGEST = 255
 """Bytes of a name; more is refused by nearly every file system."""
-DEVICES = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[1-9\u00b9\u00b2\u00b3]) *(\.|$)", re.IGNORECASE)
+DEVICES = re.compile(
+    r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[1-9\u00b9\u00b2\u00b3]) *(\.|$)", re.IGNORECASE
+)
 REFUSED = re.compile(r'[<>:"|?*\\\x00-\x1f]')
 
 
@@ -36,7 +40,10 @@ def check(path: Path) -> Path:
     """
     why = _refused_by_windows(path.name) if os.name == "nt" else None
     if why is not None:
-        raise SaveError(f"{path} cannot be written because Windows allows no file name {why}; choose another name.")
+        raise SaveError(
+            f"{path} cannot be written because Windows allows no file name {why}; choose another"
+            " name."
+        )
     return path
 
 
@@ -50,13 +57,19 @@ def _refused_by_windows(name: str) -> str | None:
 
 
 def same(a: Path, b: Path) -> bool:
-    """Whether two paths lead to one file, or will once it is written; where case does not count, also ``A`` and ``a``."""
+    """Whether two paths lead to one file, or will once it is written; where case does not count,
+    also ``A`` and ``a``.
+    """
     if a.exists() and b.exists():
         return a.samefile(b)
     one, other = Path(os.path.realpath(a)), Path(os.path.realpath(b))
     if one == other or one.name.casefold() != other.name.casefold():
         return one == other
-    if not one.parent.exists() or not other.parent.exists() or not one.parent.samefile(other.parent):
+    if (
+        not one.parent.exists()
+        or not other.parent.exists()
+        or not one.parent.samefile(other.parent)
+    ):
         return False
     return one.name == other.name or _ignores_case(one.parent)
 
@@ -71,7 +84,9 @@ def _ignores_case(folder: Path) -> bool:
 
 
 def hidden(target: Path, tail: str) -> Path:
-    """A name beside a target that starts with a dot, then the target's name, short enough for any file system."""
+    """A name beside a target that starts with a dot, then the target's name, short enough for any
+    file system.
+    """
     name = target.name
     room = LONGEST - len(os.fsencode(tail)) - 2
     if len(os.fsencode(name)) > room:

@@ -82,7 +82,9 @@ def read(path: Path, how: How) -> Volume:
         metadata[beside.KEY] = made
     times = None if how.part else sidecar_times(path, data.shape[0], metadata["warnings"])
     origin = settled.origin if times is None else (times[0], *settled.origin[1:])
-    return Volume(data, settled.spacing, origin, settled.units, settled.orientation, metadata, times)
+    return Volume(
+        data, settled.spacing, origin, settled.units, settled.orientation, metadata, times
+    )
 
 
 def _header(path: Path) -> tuple[Any, Path]:
@@ -95,8 +97,14 @@ def _header(path: Path) -> tuple[Any, Path]:
         with _open(of_header) as file:
             block = file.read(540)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise FormatError(f"{path} is not a complete gzip file; copy or download it again.") from error
-    sizes = {struct.unpack(order + "i", block[:4])[0]: order for order in "<>"} if len(block) >= 348 else {}
+        raise FormatError(
+            f"{path} is not a complete gzip file; copy or download it again."
+        ) from error
+    sizes = (
+        {struct.unpack(order + "i", block[:4])[0]: order for order in "<>"}
+        if len(block) >= 348
+        else {}
+    )
     magic = block[344:348]
     kind: Any
     try:
@@ -107,10 +115,15 @@ def _header(path: Path) -> tuple[Any, Path]:
         elif 348 in sizes and ending in (".hdr", ".img"):
             pair, kind, length = True, nib.AnalyzeHeader, 348
         else:
-            raise FormatError(f"{path} is not a NIfTI file although its name says so; export it again or correct its ending.")
+            raise FormatError(
+                f"{path} is not a NIfTI file although its name says so; export it again or correct"
+                " its ending."
+            )
         header = kind(block[:length], endianness=sizes[length], check=False)
     except (HeaderDataError, ValueError) as error:
-        raise FormatError(f"The NIfTI header of {path} is damaged; export the file again.") from error
+        raise FormatError(
+            f"The NIfTI header of {path} is damaged; export the file again."
+        ) from error
     if pair and of_header == of_voxels:
         raise FormatError(f"{path} is the header of a NIfTI pair; name it .hdr, beside its .img.")
     return header, of_voxels
@@ -135,7 +148,11 @@ def _comment(header: Any, path: Path, where: Path) -> dict[str, Any] | None:
         length, code = struct.unpack_from(f"{order}ii", block, at)
         if length < 16 or length % 16 or at + length > len(block):
             return None
-        made = beside.from_text(block[at + 8 : at + length].rstrip(b"\0").decode("latin-1")) if code == 6 else None
+        made = (
+            beside.from_text(block[at + 8 : at + length].rstrip(b"\0").decode("latin-1"))
+            if code == 6
+            else None
+        )
         if made is not None:
             return made
         at += length
@@ -147,7 +164,8 @@ def _sibling(path: Path, ending: str) -> Path:
         if candidate.is_file():
             return candidate
     raise FormatError(
-        f"{path} is half of a pair, and {path.with_suffix(ending).name} is missing beside it; put both into one folder."
+        f"{path} is half of a pair, and {path.with_suffix(ending).name} is missing beside it; put"
+        " both into one folder."
     )
 
 
@@ -162,11 +180,18 @@ def _dtype(header: Any, path: Path) -> np.dtype[Any]:
     except (HeaderDataError, KeyError):
         name = "none"
     if name == "none":
-        raise FormatError(f"The NIfTI header of {path} names an unknown data type; export the file again.")
+        raise FormatError(
+            f"The NIfTI header of {path} names an unknown data type; export the file again."
+        )
     if dtype.fields is not None:
         raise InputError(f"{path} holds colour (RGB) voxels; split it into single channels first.")
-    if dtype.kind not in "biuf":  # types without a number type here, such as single bits, are "void"
-        raise InputError(f"{path} holds {name} values, which are not supported; convert the recording to real numbers first.")
+    if (
+        dtype.kind not in "biuf"
+    ):  # types without a number type here, such as single bits, are "void"
+        raise InputError(
+            f"{path} holds {name} values, which are not supported; convert the recording to real"
+            " numbers first."
+        )
     return dtype
 
 
@@ -175,19 +200,25 @@ def _shape(header: Any, path: Path) -> tuple[int, ...]:
     count = int(header["dim"][0])
     sizes = [int(n) for n in header["dim"][1 : 1 + max(count, 0)]]
     if not 1 <= count <= 7:
-        raise FormatError(f"The NIfTI header of {path} states {count} axes, and there are 1 to 7; export the file again.")
+        raise FormatError(
+            f"The NIfTI header of {path} states {count} axes, and there are 1 to 7; export the file"
+            " again."
+        )
     if min(sizes) < 0:
         raise FormatError(
-            f"The NIfTI header of {path} states impossible sizes ({', '.join(map(str, sizes))}); export the file again."
+            f"The NIfTI header of {path} states impossible sizes ({', '.join(map(str, sizes))});"
+            " export the file again."
         )
     if 0 in sizes:
         raise InputError(
-            f"{path} is empty: it has {' x '.join(map(str, sizes))} voxels (x, y, z, t); export the recording again."
+            f"{path} is empty: it has {' x '.join(map(str, sizes))} voxels (x, y, z, t); export the"
+            " recording again."
         )
     sizes = sizes[:4] + [n for n in sizes[4:] if n > 1]
     if len(sizes) > 5:
         raise InputError(
-            f"{path} has {len(sizes)} axes ({' x '.join(map(str, sizes))}) and a recording has four (x, y, z, t); split it first."
+            f"{path} has {len(sizes)} axes ({' x '.join(map(str, sizes))}) and a recording has four"
+            " (x, y, z, t); split it first."
         )
     return tuple(reversed(sizes))
 
@@ -195,8 +226,8 @@ def _shape(header: Any, path: Path) -> tuple[int, ...]:
 def _default_axes(shape: tuple[int, ...]) -> str:
     if len(shape) < 3:
         raise InputError(
-            f"The file has {len(shape)} axes, and a recording has three (x, y, z) or four (x, y, z, t); "
-            "stack its planes first, or say that it is one plane with axes='YX' (--axes YX)."
+            f"The file has {len(shape)} axes, and a recording has three (x, y, z) or four (x, y, z,"
+            " t); stack its planes first, or say that it is one plane with axes='YX' (--axes YX)."
         )
     return "CTZYX"[-len(shape) :]
 
@@ -213,23 +244,41 @@ def _scaling(header: Any) -> tuple[float, float]:
 def _offset(header: Any, path: Path) -> int:
     offset = float(header["vox_offset"])
     if not math.isfinite(offset) or offset < 0:
-        raise FormatError(f"The NIfTI header of {path} is damaged (voxel offset {offset:g}); export the file again.")
+        raise FormatError(
+            f"The NIfTI header of {path} is damaged (voxel offset {offset:g}); export the file"
+            " again."
+        )
     single = isinstance(header, nib.Nifti1Header) and bytes(header["magic"].item())[:2] == b"n+"
     least = 0 if not single else 540 if isinstance(header, nib.Nifti2Header) else 348
     return int(offset) if offset >= least else (544 if least == 540 else 352)
 
 
-def _stored(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], offset: int, axes: str, channel: int, load: bool) -> Any:
+def _stored(
+    path: Path,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    offset: int,
+    axes: str,
+    channel: int,
+    load: bool,
+) -> Any:
     """One channel as (t, z, y, x); x fastest in the file is C order of the reversed shape."""
     needed = math.prod(shape) * dtype.itemsize
     there = path.stat().st_size
-    what = f"{path} is truncated: its header promises {' x '.join(map(str, shape[::-1]))} voxels ({needed} bytes)"
+    what = (
+        f"{path} is truncated: its header promises {' x '.join(map(str, shape[::-1]))} voxels"
+        f" ({needed} bytes)"
+    )
     if path.suffix.lower() != ".gz":
         if offset + needed > there:
-            raise FormatError(f"{what} and {max(there - offset, 0)} are there; copy or export it again.")
+            raise FormatError(
+                f"{what} and {max(there - offset, 0)} are there; copy or export it again."
+            )
         return StoredArray(path, dtype, offset, shape, axes, channel)
     if needed > there * MAX_DEFLATE:
-        raise FormatError(f"{what}, more than a file of {there} bytes can hold; copy or export it again.")
+        raise FormatError(
+            f"{what}, more than a file of {there} bytes can hold; copy or export it again."
+        )
     try:
         with gzip.open(path, "rb") as file:
             skipped = _skip(file, offset)
@@ -241,10 +290,14 @@ def _stored(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], offset: in
                 got = _skip(file, needed)
             file.read(1)  # reaching the end checks the sum when nothing follows
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise FormatError(f"{path} is truncated or damaged (its gzip stream breaks off); copy or download it again.") from error
+        raise FormatError(
+            f"{path} is truncated or damaged (its gzip stream breaks off); copy or download it"
+            " again."
+        ) from error
     except MemoryError as error:
         raise FormatError(
-            f"{path} needs {needed / 1e9:.3g} GB of memory; decompress it to .nii, which is read without loading it."
+            f"{path} needs {needed / 1e9:.3g} GB of memory; decompress it to .nii, which is read"
+            " without loading it."
         ) from error
     if skipped < offset or got < needed:
         raise FormatError(f"{what} and {got} are there; copy or export it again.")

@@ -34,7 +34,8 @@ def stated_by(header: Any, axes: str, how: How) -> tuple[Stated, list[list[float
     Parameters
     ----------
     header : of nibabel, NIfTI-1, NIfTI-2 or Analyze.
-    axes : letters of the axes in reversed order; position and orientation are kept for T, Z, Y, X only.
+    axes : letters of the axes in reversed order; position and orientation are kept for T, Z, Y, X
+        only.
     how : a spacing given by the user excuses a useless affine.
 
     Raises
@@ -84,13 +85,17 @@ def _affine(header: Any) -> Floats | None:
     return None
 
 
-def _place(matrix: Floats, pixdim: list[float | None], how: How, number: Any, out: Stated) -> list[float | None]:
+def _place(
+    matrix: Floats, pixdim: list[float | None], how: How, number: Any, out: Stated
+) -> list[float | None]:
     try:
         spacing, origin, orientation = from_nifti_affine(matrix)
     except GridError:
         if how.spacing is None or None in how.spacing[1:]:
             raise
-        out.warnings.append("The affine of the file is not invertible and was ignored: is the orientation needed?")
+        out.warnings.append(
+            "The affine of the file is not invertible and was ignored: is the orientation needed?"
+        )
         return pixdim
     out.orientation = orientation
     if orientation is None:
@@ -99,7 +104,13 @@ def _place(matrix: Floats, pixdim: list[float | None], how: How, number: Any, ou
         out.origin[1:] = list(origin)
     # Rounding in a rotated 32-bit matrix is undone where pixdim says the same.
     return [
-        p if p is not None and math.isfinite(p) and abs(p - s) <= 2e-6 * s else number(s) if orientation is None else s
+        (
+            p
+            if p is not None and math.isfinite(p) and abs(p - s) <= 2e-6 * s
+            else number(s)
+            if orientation is None
+            else s
+        )
         for p, s in zip(pixdim, spacing, strict=True)
     ]
 
@@ -113,9 +124,14 @@ def sidecar_times(path: Path, frames: int, warnings: list[str]) -> tuple[float, 
         times = tuple(float(t) for t in said["times"])
     except (TypeError, ValueError, OverflowError):
         times = ()
-    if len(times) != frames or not all(map(math.isfinite, times)) or any(b <= a for a, b in pairwise(times)):
+    if (
+        len(times) != frames
+        or not all(map(math.isfinite, times))
+        or any(b <= a for a, b in pairwise(times))
+    ):
         warnings.append(
-            f"The times in {beside.sidecar(path).name} are not {frames} increasing numbers and were ignored: is the file current?"
+            f"The times in {beside.sidecar(path).name} are not {frames} increasing numbers and were"
+            " ignored: is the file current?"
         )
         return None
     return times

@@ -1,8 +1,9 @@
-"""One NIfTI for each time point, and the file beside them that keeps what they cannot hold: the frame interval.
+"""One NIfTI for each time point, and the file beside them that keeps what they cannot hold: the
+frame interval.
 
-Many files cannot be replaced in one step. They are written into a hidden folder among them, which is marked when it is whole;
-from then on the new ones count, and whoever opens or writes the folder next goes on with putting them in their places
-(:func:`recover`).
+Many files cannot be replaced in one step. They are written into a hidden folder among them, which
+is marked when it is whole; from then on the new ones count, and whoever opens or writes the folder
+next goes on with putting them in their places (:func:`recover`).
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ FORMAT_SAYS = "one NIfTI for each time point is named like Emb1_{t:03}.nii.gz"
 
 
 def write(volume: Volume, template: Path, dtype: Any = None) -> Path:
-    """Write a NIfTI ``(z, y, x)`` for each time point, numbered from 1, and a JSON file with what holds for all of them.
+    """Write a NIfTI ``(z, y, x)`` for each time point, numbered from 1, and a JSON file with what
+    holds for all of them.
 
     All files take their places together at the end.
 
@@ -63,7 +65,9 @@ def write(volume: Volume, template: Path, dtype: Any = None) -> Path:
         raise FormatError(f"{template.name} cannot be written: {FORMAT_SAYS}.")
     count = volume.shape[0]
     digits = max(int(found[0] or 1), len(str(count)))
-    files = [template.with_name(NUMBER.sub(f"{k:0{digits}}", template.name)) for k in range(1, count + 1)]
+    files = [
+        template.with_name(NUMBER.sub(f"{k:0{digits}}", template.name)) for k in range(1, count + 1)
+    ]
     # A single file has no number that changes, from which a reader could tell the template.
     note_of_all = sidecar(template if count > 1 else files[0])
     for file in (*files, note_of_all):
@@ -78,7 +82,9 @@ def write(volume: Volume, template: Path, dtype: Any = None) -> Path:
             _mark(partial, complete=False)
             for k, file in enumerate(files):
                 nifti_write.put(_frame(volume, k), partial / file.name, dtype)
-            (partial / note_of_all.name).write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
+            (partial / note_of_all.name).write_text(
+                json.dumps(said, indent=1) + "\n", encoding="utf-8"
+            )
             synced(partial / note_of_all.name)
             _mark(partial, complete=True)
         except BaseException:
@@ -96,7 +102,8 @@ def check_free(template: Path) -> None:
 
 
 def recover(folder: Path) -> None:
-    """Put the files of a series in their places, where a killed process had not got to the end of it.
+    """Put the files of a series in their places, where a killed process had not got to the end of
+    it.
 
     Raises
     ------
@@ -112,17 +119,24 @@ def recover(folder: Path) -> None:
                 _put_in_place(partial)
     except OSError as error:
         raise FormatError(
-            f"{folder} holds a series whose files are not yet all in their places, and that cannot be mended ({error}); "
-            f"move what is in {partial} to {folder}."
+            f"{folder} holds a series whose files are not yet all in their places, and that cannot"
+            f" be mended ({error}); move what is in {partial} to {folder}."
         ) from error
 
 
 def _cleared(folder: Path) -> Path:
-    """The name of the hidden folder; a whole one that a killed process left is put in its place, another one removed."""
+    """The name of the hidden folder; a whole one that a killed process left is put in its place,
+    another one removed.
+    """
     partial = folder / PARTIAL
     if partial.exists():
-        if not (partial / MARKER).is_file() and any(entry.name[0] != "." for entry in partial.iterdir()):
-            raise SaveError(f"{partial} is in the way and of another kind; move it away, or choose another folder.")
+        if not (partial / MARKER).is_file() and any(
+            entry.name[0] != "." for entry in partial.iterdir()
+        ):
+            raise SaveError(
+                f"{partial} is in the way and of another kind; move it away, or choose another"
+                " folder."
+            )
         if note_of(partial).get("complete") is True:
             _put_in_place(partial)
         else:
@@ -136,7 +150,9 @@ def _mark(partial: Path, complete: bool) -> None:
 
 
 def _put_in_place(partial: Path) -> None:
-    """Move each file to its place, the marker last; what a link leads to is replaced, the link stays."""
+    """Move each file to its place, the marker last; what a link leads to is replaced, the link
+    stays.
+    """
     for file in sorted(partial.iterdir()):
         if file.name.startswith("."):
             continue
@@ -153,7 +169,9 @@ def _put_in_place(partial: Path) -> None:
 
 
 def sidecar(template: Path) -> Path:
-    """The JSON file of a series: ``Emb1_{t:03}.nii.gz`` -> ``Emb1.json``; ``series.json`` where nothing else is in the name."""
+    """The JSON file of a series: ``Emb1_{t:03}.nii.gz`` -> ``Emb1.json``; ``series.json`` where
+    nothing else is in the name.
+    """
     name = NUMBER.sub("", template.name)[: -len(ending(template))].strip(" _-.")
     return template.with_name(f"{name or 'series'}.json")
 
@@ -165,7 +183,9 @@ def present(template: Path) -> list[Path]:
 
 
 def shared(folder: Path, template: str, frames: int) -> dict[str, Any]:
-    """What the file beside a series says of all of them: its ``name``, ``dt``, ``unit``, ``origin``, ``times`` and provenance; {} if none does."""
+    """What the file beside a series says of all of them: its ``name``, ``dt``, ``unit``,
+    ``origin``, ``times`` and provenance; {} if none does.
+    """
     try:
         said = json.loads(sidecar(folder / template).read_text(encoding="utf-8"))["series"]
         dt, origin = float(said["dt"]), float(said["origin"])
@@ -173,9 +193,15 @@ def shared(folder: Path, template: str, frames: int) -> dict[str, Any]:
     except (OSError, ValueError, TypeError, LookupError, RecursionError):
         return {}
     known = parse_unit(said.get("unit"), TIME)
-    possible = math.isfinite(dt) and dt > 0 and math.isfinite(origin) and said.get("frames") == frames
+    possible = (
+        math.isfinite(dt) and dt > 0 and math.isfinite(origin) and said.get("frames") == frames
+    )
     if times is not None:
-        possible &= len(times) == frames and all(map(math.isfinite, times)) and all(a < b for a, b in pairwise(times))
+        possible &= (
+            len(times) == frames
+            and all(map(math.isfinite, times))
+            and all(a < b for a, b in pairwise(times))
+        )
     if not possible:
         return {}
     return {
@@ -192,24 +218,36 @@ def _said(note: Path, facts: dict[str, Any]) -> dict[str, Any]:
     """What the file beside a series is to hold: the facts, and what else it holds already."""
     old = {} if not note.exists() else beside.content(note)
     if old is None:
-        raise SaveError(f"What is to be said of the series belongs into {note}, which is not a JSON object; move it away first.")
+        raise SaveError(
+            f"What is to be said of the series belongs into {note}, which is not a JSON object;"
+            " move it away first."
+        )
     return {**old, **facts}
 
 
 def _shared(volume: Volume, template: Path) -> dict[str, Any]:
     unit = None if parse_unit(volume.units[0], TIME) is None else volume.units[0]
     times = volume.grid.times
-    facts: dict[str, Any] = {"template": template.name, "frames": volume.shape[0], "dt": volume.spacing[0], "unit": unit}
+    facts: dict[str, Any] = {
+        "template": template.name,
+        "frames": volume.shape[0],
+        "dt": volume.spacing[0],
+        "unit": unit,
+    }
     facts |= {"origin": volume.origin[0], "times": None if times is None else list(times)}
     made = beside.provenance(volume)
     return {"series": facts | ({} if made is None else {beside.KEY: made})}
 
 
 def _frame(volume: Volume, k: int) -> Volume:
-    """One frame as a recording of its own, at its time; how it was made is told beside the series, once."""
+    """One frame as a recording of its own, at its time; how it was made is told beside the series,
+    once.
+    """
     origin = (float(volume.grid.coordinates(0)[k]), *volume.origin[1:])
     metadata = {key: value for key, value in volume.metadata.items() if key != beside.KEY}
-    return Volume(volume.data[k : k + 1], volume.spacing, origin, volume.units, volume.orientation, metadata)
+    return Volume(
+        volume.data[k : k + 1], volume.spacing, origin, volume.units, volume.orientation, metadata
+    )
 
 
 def _check_free(folder: Path, files: list[Path]) -> None:
@@ -219,6 +257,7 @@ def _check_free(folder: Path, files: list[Path]) -> None:
     for name in names:
         if name not in ours and not name.startswith(".") and ending(name) in (*NIFTI, *TIFF):
             raise SaveError(
-                f"{folder / name} is there already and none of the {len(files)} files that would be written, but would be read "
-                "along with them; move it away, or make a folder for them."
+                f"{folder / name} is there already and none of the {len(files)} files that would be"
+                " written, but would be read along with them; move it away, or make a folder for"
+                " them."
             )

@@ -21,8 +21,19 @@ from .calibration import SPACE, TIME, parse_unit
 from .cast import convert_dtype, resolve_dtype
 from .locks import MOMENT
 
-SPACE_NAMES = {"m": ("meter", 1.0), "mm": ("mm", 1.0), "um": ("micron", 1.0), "nm": ("micron", 1e-3)}
-TIME_NAMES = {"s": ("sec", 1.0), "ms": ("msec", 1.0), "us": ("usec", 1.0), "min": ("sec", 60.0), "h": ("sec", 3600.0)}
+SPACE_NAMES = {
+    "m": ("meter", 1.0),
+    "mm": ("mm", 1.0),
+    "um": ("micron", 1.0),
+    "nm": ("micron", 1e-3),
+}
+TIME_NAMES = {
+    "s": ("sec", 1.0),
+    "ms": ("msec", 1.0),
+    "us": ("usec", 1.0),
+    "min": ("sec", 60.0),
+    "h": ("sec", 3600.0),
+}
 GZIP_LEVEL = 2
 """Noisy intensities hardly shrink further at higher levels, which take many times longer."""
 
@@ -31,8 +42,9 @@ def write(volume: Volume, path: Path, dtype: Any = None) -> Path:
     """Write ``.nii`` or ``.nii.gz``: three axes for one frame, four for more.
 
     Frames are taken from ``volume.data`` one at a time. Units NIfTI does not know are converted
-    (nm to um, min and h to s). How the volume was made goes into a header extension, and with frame times that
-    are not evenly spaced, in the unit of time of the header, into ``<name>.json`` beside the file.
+    (nm to um, min and h to s). How the volume was made goes into a header extension, and with frame
+    times that are not evenly spaced, in the unit of time of the header, into ``<name>.json`` beside
+    the file.
 
     Parameters
     ----------
@@ -46,7 +58,11 @@ def write(volume: Volume, path: Path, dtype: Any = None) -> Path:
         If it cannot be written; an earlier file stays as it was.
     """
     times = volume.grid.times
-    beside = words(path, provenance(volume), {"times": None if times is None else [t * time_factor(volume) for t in times]})
+    beside = words(
+        path,
+        provenance(volume),
+        {"times": None if times is None else [t * time_factor(volume) for t in times]},
+    )
     with replacing(path, beside, wait=MOMENT) as temporary:
         put(volume, temporary, dtype)
     return path
@@ -60,7 +76,9 @@ def put(volume: Volume, file: Path, dtype: Any = None) -> None:
     inside = b"" if made is None else _extension(as_text(made))
     with open(file, "wb") as opened:
         if file.suffix.lower() == ".gz":
-            with gzip.GzipFile(filename="", fileobj=opened, mode="wb", compresslevel=GZIP_LEVEL, mtime=0) as packed:
+            with gzip.GzipFile(
+                filename="", fileobj=opened, mode="wb", compresslevel=GZIP_LEVEL, mtime=0
+            ) as packed:
                 _stream(packed, header, inside, volume, stored)
         else:
             _stream(opened, header, inside, volume, stored)
@@ -100,7 +118,8 @@ def frame_of(volume: Volume, k: int, dtype: np.dtype[Any]) -> Any:
     frame = convert_dtype(np.asarray(volume.data[k]), dtype)
     if frame.shape != volume.shape[1:]:
         raise SaveError(
-            f"Frame {k} has shape {frame.shape} where {volume.shape[1:]} was expected (z, y, x); check the data of the volume."
+            f"Frame {k} has shape {frame.shape} where {volume.shape[1:]} was expected (z, y, x);"
+            " check the data of the volume."
         )
     return np.ascontiguousarray(frame)
 
@@ -128,9 +147,13 @@ def _header(volume: Volume, dtype: np.dtype[Any]) -> Any:
     rigid = np.allclose(direction.T @ direction, np.eye(3), atol=1e-4)
     if rigid:
         header.set_qform(affine, code=1)
-    header["pixdim"][1:4] = np.linalg.norm(affine[:3, :3], axis=0)  # a quaternion cannot hold shear, pixdim can
+    header["pixdim"][1:4] = np.linalg.norm(
+        affine[:3, :3], axis=0
+    )  # a quaternion cannot hold shear, pixdim can
     header["pixdim"][4] = volume.spacing[0] * in_header
-    header["toffset"] = (volume.origin[0] if volume.grid.times is None else volume.grid.times[0]) * in_header
+    header["toffset"] = (
+        volume.origin[0] if volume.grid.times is None else volume.grid.times[0]
+    ) * in_header
     header.set_xyzt_units(xyz=space_name, t=time_name)
     header.set_slope_inter(1.0, 0.0)
     header["descrip"] = b"napari-spatimeinr"
@@ -138,13 +161,21 @@ def _header(volume: Volume, dtype: np.dtype[Any]) -> Any:
 
 
 def _extension(text: str) -> bytes:
-    """A header extension of code 6, a comment: its length, a multiple of 16, its code, and the text."""
+    """A header extension of code 6, a comment: its length, a multiple of 16, its code, and the
+    text.
+    """
     body = text.encode("ascii")
     length = -(-(len(body) + 8) // 16) * 16
     return struct.pack("<ii", length, 6) + body.ljust(length - 8, b"\0")
 
 
-def _stream(file: IO[bytes] | gzip.GzipFile, header: Any, extension: bytes, volume: Volume, dtype: np.dtype[Any]) -> None:
+def _stream(
+    file: IO[bytes] | gzip.GzipFile,
+    header: Any,
+    extension: bytes,
+    volume: Volume,
+    dtype: np.dtype[Any],
+) -> None:
     single: Any = header.as_byteswapped("<")
     offset = (544 if isinstance(header, nib.Nifti2Header) else 352) + len(extension)
     single["vox_offset"] = offset

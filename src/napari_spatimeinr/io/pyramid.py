@@ -17,7 +17,8 @@ SMALL = 256
 def factors(shape: Sequence[int], spacing: Sequence[float]) -> list[tuple[int, int, int]]:
     """Voxels (z, y, x) of the recording per voxel of each level, the finest first.
 
-    Planes are halved along y and x together (an axis of 1 stays); z too, as long as its voxels are not longer than those of x.
+    Planes are halved along y and x together (an axis of 1 stays); z too, as long as its voxels are
+    not longer than those of x.
 
     Parameters
     ----------
@@ -35,7 +36,9 @@ def factors(shape: Sequence[int], spacing: Sequence[float]) -> list[tuple[int, i
 
 
 def coarser(frame: NDArray[Any], steps: Sequence[int]) -> NDArray[Any]:
-    """Means over blocks of ``steps`` (1 or 2 along z, y, x) voxels, of the frame's type; what is left over at the end is dropped."""
+    """Means over blocks of ``steps`` (1 or 2 along z, y, x) voxels, of the frame's type; what is
+    left over at the end is dropped.
+    """
     z, y, x = (n // s for n, s in zip(frame.shape, steps, strict=True))
     out = np.empty((z, y, x), frame.dtype)
     for k in range(z):  # a plane or two at a time: a frame may be large

@@ -1,8 +1,9 @@
-"""A folder written bit by bit into ``<name>.partial`` and then swapped in; what a killed process left is picked up.
+"""A folder written bit by bit into ``<name>.partial`` and then swapped in; what a killed process
+left is picked up.
 
-A folder cannot be replaced in one step. Between ``<name>`` going to ``<name>.old`` and ``<name>.partial`` taking its
-place there may be no ``<name>``: whoever opens or writes it next puts the right one there (:func:`recover`). All of it is
-done by one process at a time (:mod:`.locks`).
+A folder cannot be replaced in one step. Between ``<name>`` going to ``<name>.old`` and
+``<name>.partial`` taking its place there may be no ``<name>``: whoever opens or writes it next puts
+the right one there (:func:`recover`). All of it is done by one process at a time (:mod:`.locks`).
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ class Building:
     Parameters
     ----------
     folder : where.
-    identity : what is written, as JSON values; None if nobody can tell whether another writing would be of the same.
+    identity : what is written, as JSON values; None if nobody can tell whether another writing
+        would be of the same.
     done : frames that are complete already.
     """
 
@@ -46,7 +48,9 @@ class Building:
             self._mark(False)
 
     def frame_done(self, files_of: Callable[[int], list[Path]]) -> None:
-        """Count a frame; now and then wait until the files of all those counted are on the disk, and note their number."""
+        """Count a frame; now and then wait until the files of all those counted are on the disk,
+        and note their number.
+        """
         self.done += 1
         if self.identity is not None and time.monotonic() - self._marked >= MARK_EVERY:
             for k in range(self._fresh, self.done):
@@ -73,11 +77,17 @@ class Building:
 def places(path: Path) -> tuple[Path, Path, Path]:
     """The folder itself (a link is followed), ``.partial`` and ``.old`` beside it."""
     target = followed(path)
-    return target, target.with_name(f"{target.name}.partial"), target.with_name(f"{target.name}.old")
+    return (
+        target,
+        target.with_name(f"{target.name}.partial"),
+        target.with_name(f"{target.name}.old"),
+    )
 
 
 def recover(path: Path) -> Path:
-    """Where the whole folder lies: put in its place if a killed process had not got to it, read where it is if that fails."""
+    """Where the whole folder lies: put in its place if a killed process had not got to it, read
+    where it is if that fails.
+    """
     target, partial, old = places(path)
     if os.path.lexists(target) or _whole(partial, old) is None:
         return target
@@ -108,11 +118,15 @@ def _whole(partial: Path, old: Path) -> Path | None:
 
 
 @contextlib.contextmanager
-def building(path: Path, identity: dict[str, Any] | None, is_kind: Callable[[Path], bool]) -> Iterator[Building]:
-    """Yield a folder ``<name>.partial`` that takes the place of ``<name>`` only when the block succeeds.
+def building(
+    path: Path, identity: dict[str, Any] | None, is_kind: Callable[[Path], bool]
+) -> Iterator[Building]:
+    """Yield a folder ``<name>.partial`` that takes the place of ``<name>`` only when the block
+    succeeds.
 
-    With an identity, what an earlier try of the same left is gone on with, and what this one leaves on an exception stays.
-    Without one, it is removed. An earlier ``<name>`` stays until the new one is complete.
+    With an identity, what an earlier try of the same left is gone on with, and what this one leaves
+    on an exception stays. Without one, it is removed. An earlier ``<name>`` stays until the new one
+    is complete.
 
     Parameters
     ----------
@@ -123,17 +137,24 @@ def building(path: Path, identity: dict[str, Any] | None, is_kind: Callable[[Pat
     Raises
     ------
     SaveError
-        If another process writes it, something else is in the way, the folder around it is missing or read-only, or the disk
-        is full.
+        If another process writes it, something else is in the way, the folder around it is missing
+        or read-only, or the disk is full.
     """
     with in_a_sentence(path):
         target, partial, old = places(check(followed(path)))
         with alone(target, named=path):
             for place in (target, partial, old):
                 # A process killed early leaves an unfinished marker, and nothing else.
-                ours = place.is_dir() and (is_kind(place) or (place / MARKER).is_file() or _is_empty(place, place == partial))
+                ours = place.is_dir() and (
+                    is_kind(place)
+                    or (place / MARKER).is_file()
+                    or _is_empty(place, place == partial)
+                )
                 if os.path.lexists(place) and not ours:
-                    raise SaveError(f"{place} is in the way and of another kind; move it away, or choose another name.")
+                    raise SaveError(
+                        f"{place} is in the way and of another kind; move it away, or choose"
+                        " another name."
+                    )
             _recover(target, partial, old)
             if old.exists():
                 remove(old)
@@ -159,7 +180,11 @@ def building(path: Path, identity: dict[str, Any] | None, is_kind: Callable[[Pat
 def _done(partial: Path, identity: dict[str, Any] | None) -> int:
     """How many frames of the same an earlier try left."""
     note = note_of(partial)
-    return int(note.get("frames", 0)) if identity is not None and note.get("identity") == identity else 0
+    return (
+        int(note.get("frames", 0))
+        if identity is not None and note.get("identity") == identity
+        else 0
+    )
 
 
 def _swap(target: Path, partial: Path, old: Path) -> None:
@@ -173,7 +198,9 @@ def _swap(target: Path, partial: Path, old: Path) -> None:
         raise
 
 
-def _leave(path: Path, partial: Path, identity: dict[str, Any] | None, error: BaseException) -> None:
+def _leave(
+    path: Path, partial: Path, identity: dict[str, Any] | None, error: BaseException
+) -> None:
     """Keep what the same writing can go on with, and say so; remove what it cannot."""
     note = note_of(partial)
     if isinstance(error, HeldError) and note.get("complete"):
@@ -183,12 +210,15 @@ def _leave(path: Path, partial: Path, identity: dict[str, Any] | None, error: Ba
             remove(partial)
     elif isinstance(error, (OSError, SpatimeINRError)):
         raise SaveError(
-            f"{_told(error, path)} What was written is in {partial.name}; saving the same again goes on there."
+            f"{_told(error, path)} What was written is in {partial.name}; saving the same again"
+            " goes on there."
         ) from error
 
 
 def remove(folder: Path) -> None:
-    """Remove a folder, its marker last: what a process killed meanwhile leaves is known as ours, and as no image."""
+    """Remove a folder, its marker last: what a process killed meanwhile leaves is known as ours,
+    and as no image.
+    """
     if not folder.exists():
         return
     with contextlib.suppress(OSError, SpatimeINRError), swapping(folder / MARKER) as temporary:

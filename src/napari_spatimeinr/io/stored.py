@@ -1,6 +1,7 @@
 """Uncompressed voxels that stay in their file: read when they are indexed, never mapped.
 
-A mapped file that another program truncates kills the process that looks at it; a read that comes back short is an error.
+A mapped file that another program truncates kills the process that looks at it; a read that comes
+back short is an error.
 """
 
 from __future__ import annotations
@@ -26,10 +27,11 @@ MOST_AT_ONCE = 2**30
 
 
 class StoredFile:
-    """A file held open for reading, until it is let go; safe for threads and for processes that were forked.
+    """A file held open for reading, until it is let go; safe for threads and for processes that
+    were forked.
 
-    What was opened stays readable when another file takes its name, or none does. Once it is changed itself nothing of it
-    can be trusted.
+    What was opened stays readable when another file takes its name, or none does. Once it is
+    changed itself nothing of it can be trusted.
 
     Raises
     ------
@@ -39,7 +41,9 @@ class StoredFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0))
+        self._descriptor = os.open(
+            path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+        )
         weakref.finalize(self, os.close, self._descriptor)
         self._lock = threading.Lock()
         self._made = self._stamp()
@@ -65,7 +69,9 @@ class StoredFile:
         except FormatError:
             raise
         except OSError as error:
-            raise FormatError(f"{self.path} cannot be read ({error.strerror or error}); open it again.") from error
+            raise FormatError(
+                f"{self.path} cannot be read ({error.strerror or error}); open it again."
+            ) from error
 
     def _read(self, view: memoryview, offset: int) -> int:
         if hasattr(os, "preadv"):
@@ -81,7 +87,13 @@ class StoredFile:
         return state.st_size, state.st_mtime_ns
 
 
-METHODS = frozenset(name for name in dir(np.ndarray) if not name.startswith("_")) - {"data", "base", "ctypes", "flat", "strides"}
+METHODS = frozenset(name for name in dir(np.ndarray) if not name.startswith("_")) - {
+    "data",
+    "base",
+    "ctypes",
+    "flat",
+    "strides",
+}
 """What arrays can do; most of it takes the values of all voxels."""
 
 
@@ -100,10 +112,24 @@ class StoredArray(NDArrayOperatorsMixin, LazyArray):
     channel : which one to read.
     """
 
-    def __init__(self, path: Path, dtype: Any, offset: int, shape: tuple[int, ...], axes: str, channel: int = 0) -> None:
+    def __init__(
+        self,
+        path: Path,
+        dtype: Any,
+        offset: int,
+        shape: tuple[int, ...],
+        axes: str,
+        channel: int = 0,
+    ) -> None:
         sizes = dict(zip(axes, shape, strict=True))
         super().__init__(tuple(sizes.get(letter, 1) for letter in "TZYX"), dtype)
-        self._file, self._offset, self._stored, self._axes, self._channel = StoredFile(path), offset, shape, axes, channel
+        self._file, self._offset, self._stored, self._axes, self._channel = (
+            StoredFile(path),
+            offset,
+            shape,
+            axes,
+            channel,
+        )
 
     def __getattr__(self, name: str) -> Any:
         if name not in METHODS:
@@ -119,8 +145,12 @@ class StoredArray(NDArrayOperatorsMixin, LazyArray):
         return True
 
     def _block(self, ranges: tuple[range, ...]) -> NDArray[Any]:
-        rising = {letter: r if r.step > 0 else r[::-1] for letter, r in zip("TZYX", ranges, strict=True)}
-        wanted = [rising.get(letter, range(self._channel, self._channel + 1)) for letter in self._axes]
+        rising = {
+            letter: r if r.step > 0 else r[::-1] for letter, r in zip("TZYX", ranges, strict=True)
+        }
+        wanted = [
+            rising.get(letter, range(self._channel, self._channel + 1)) for letter in self._axes
+        ]
         out = np.empty([len(r) for r in wanted], self.dtype)
         at_once = self._at_once(wanted)
         for place in itertools.product(*(range(len(r)) for r in wanted[:at_once])):
@@ -131,13 +161,19 @@ class StoredArray(NDArrayOperatorsMixin, LazyArray):
         if "C" in self._axes:
             out = out[(slice(None),) * self._axes.index("C") + (0,)]
         out = out.transpose([axes.index(letter) for letter in "TZYX" if letter in axes])
-        turned = out.reshape([len(r) for r in ranges])[tuple(slice(None, None, 1 if r.step > 0 else -1) for r in ranges)]
+        turned = out.reshape([len(r) for r in ranges])[
+            tuple(slice(None, None, 1 if r.step > 0 else -1) for r in ranges)
+        ]
         return np.ascontiguousarray(turned)
 
     def _at_once(self, wanted: list[range]) -> int:
-        """The first of the axes that are read at once: rows, and what lies around them as long as all of it is wanted."""
+        """The first of the axes that are read at once: rows, and what lies around them as long as
+        all of it is wanted.
+        """
         first = max(len(wanted) - 2, 0)
-        while first > 0 and all(len(r) == n for r, n in zip(wanted[first:], self._stored[first:], strict=True)):
+        while first > 0 and all(
+            len(r) == n for r, n in zip(wanted[first:], self._stored[first:], strict=True)
+        ):
             first -= 1
         skips = wanted[first].step > 1 and len(wanted[first]) > 1
         return first + 1 if skips and first < len(wanted) - 2 else first
@@ -151,6 +187,10 @@ class StoredArray(NDArrayOperatorsMixin, LazyArray):
         block = (high - low, *shape[1:])
         whole = out.shape == block and out.flags.c_contiguous
         read = out if whole else np.empty(block, self.dtype)
-        self._file.fill(read.reshape(-1).view(np.uint8).data, self._offset + first * self.dtype.itemsize)
+        self._file.fill(
+            read.reshape(-1).view(np.uint8).data, self._offset + first * self.dtype.itemsize
+        )
         if not whole:
-            out[...] = read[(as_slice(range(0, high - low, wanted[0].step)), *(as_slice(r) for r in wanted[1:]))]
+            out[...] = read[
+                (as_slice(range(0, high - low, wanted[0].step)), *(as_slice(r) for r in wanted[1:]))
+            ]

@@ -21,14 +21,17 @@ from .stored import StoredArray
 from .tiff_calibration import imagej, ome, tags
 from .tiff_check import check_chain, check_promises, check_sizes
 
-logging.getLogger("tifffile").addHandler(logging.NullHandler())  # what it logs on the way becomes our one sentence
+logging.getLogger("tifffile").addHandler(
+    logging.NullHandler()
+)  # what it logs on the way becomes our one sentence
 
 LONG_XML = 2**18
 """Characters of OME-XML above which it is not carried along (it may describe every plane)."""
 
 
 def read(path: Path, how: How) -> Volume:
-    """Read ``.tif``, ``.tiff``, ``.ome.tif`` or ``.ome.tiff``; what it holds decides, not the ending.
+    """Read ``.tif``, ``.tiff``, ``.ome.tif`` or ``.ome.tiff``; what it holds decides, not the
+    ending.
 
     Uncompressed contiguous files are read where they are indexed, others page by page.
 
@@ -59,9 +62,14 @@ def read(path: Path, how: How) -> Volume:
     except SpatimeINRError:
         raise
     except MemoryError as error:
-        raise FormatError(f"{path} does not fit into memory; save it uncompressed, which is read without loading it.") from error
+        raise FormatError(
+            f"{path} does not fit into memory; save it uncompressed, which is read without"
+            " loading it."
+        ) from error
     except Exception as error:  # damaged files make the library raise whatever it likes
-        raise FormatError(f"{path} cannot be read as a TIFF ({_brief(error)}); export it again.") from error
+        raise FormatError(
+            f"{path} cannot be read as a TIFF ({_brief(error)}); export it again."
+        ) from error
 
 
 def _read(path: Path, file: tifffile.TiffFile, how: How) -> Volume:
@@ -70,7 +78,10 @@ def _read(path: Path, file: tifffile.TiffFile, how: How) -> Volume:
     axes, shape = _axes(path, series, how, warnings)
     dtype = np.dtype(series.dtype)
     if dtype.kind not in "biuf":
-        raise InputError(f"{path} holds {dtype} values, and intensities must be real numbers; convert the recording first.")
+        raise InputError(
+            f"{path} holds {dtype} values, and intensities must be real numbers; convert the"
+            " recording first."
+        )
     channel, channels = choose_channel(axes, shape, how.channel, how.any_channel)
     data = _data(path, file, series, axes, shape, channel)
 
@@ -87,7 +98,9 @@ def _read(path: Path, file: tifffile.TiffFile, how: How) -> Volume:
     if how.part:
         stated.forget_time()
     if len(file.series) > 1:
-        warnings.append(f"The file holds {len(file.series)} images and the first was read: is it the right one?")
+        warnings.append(
+            f"The file holds {len(file.series)} images and the first was read: is it the right one?"
+        )
     stated.warnings[:0] = warnings
     settled = settle(stated, how, data.shape)
     metadata = {
@@ -104,7 +117,9 @@ def _read(path: Path, file: tifffile.TiffFile, how: How) -> Volume:
     made = None if how.part else beside.made_of(path, stated.made)
     if made is not None:
         metadata[beside.KEY] = made
-    return Volume(data, settled.spacing, settled.origin, settled.units, settled.orientation, metadata)
+    return Volume(
+        data, settled.spacing, settled.origin, settled.units, settled.orientation, metadata
+    )
 
 
 def _series(path: Path, file: tifffile.TiffFile, how: How) -> Any:
@@ -112,7 +127,9 @@ def _series(path: Path, file: tifffile.TiffFile, how: How) -> Any:
     try:
         found = file.series
     except RuntimeError as error:
-        raise InputError(f"{path} holds pages of different sizes or types; save the recording alone in one file.") from error
+        raise InputError(
+            f"{path} holds pages of different sizes or types; save the recording alone in one file."
+        ) from error
     if not found:
         raise FormatError(f"{path} has no images; export it again.")
     series = found[0]
@@ -123,29 +140,41 @@ def _series(path: Path, file: tifffile.TiffFile, how: How) -> Any:
             "open the set's first file, or name the axes yourself with axes='...' (--axes)."
         )
     if file.is_imagej and series.kind not in ("imagej", "ome", "shaped"):
-        raise FormatError(f"{path} is truncated: its ImageJ header promises more than is there; copy or export it again.")
+        raise FormatError(
+            f"{path} is truncated: its ImageJ header promises more than is there; copy or export it"
+            " again."
+        )
     if len(found) > 1 and series.kind != "ome":
-        raise InputError(f"{path} holds pages of different sizes or types; save the recording alone in one file.")
+        raise InputError(
+            f"{path} holds pages of different sizes or types; save the recording alone in one file."
+        )
     pages: list[Any] = list(series.pages)
     if any(page is None for page in pages):
         raise FormatError(
-            f"{path} lacks planes that its OME-XML promises (a part of a set of files?); export the recording into one file."
+            f"{path} lacks planes that its OME-XML promises (a part of a set of files?); export the"
+            " recording into one file."
         )
     first = pages[0]
     for page in pages:
         check_sizes(path, page)
         if page.shape != first.shape or page.dtype != first.dtype:
-            raise InputError(f"{path} holds pages of different sizes or types; save the recording alone in one file.")
+            raise InputError(
+                f"{path} holds pages of different sizes or types; save the recording alone in one"
+                " file."
+            )
     if series.dataoffset is None and len(pages) * math.prod(first.shape) != math.prod(series.shape):
         raise FormatError(
-            f"{path} is truncated: it has {len(pages)} pages and promises {' x '.join(map(str, series.shape))}; copy it again."
+            f"{path} is truncated: it has {len(pages)} pages and promises"
+            f" {' x '.join(map(str, series.shape))}; copy it again."
         )
     return series
 
 
 def _axes(path: Path, series: Any, how: How, warnings: list[str]) -> tuple[str, tuple[int, ...]]:
     axes, shape = series.get_axes(squeeze=False), series.get_shape(squeeze=False)
-    pairs = [(letter, int(n)) for letter, n in zip(axes, shape, strict=True) if letter != "S" or n > 1]
+    pairs = [
+        (letter, int(n)) for letter, n in zip(axes, shape, strict=True) if letter != "S" or n > 1
+    ]
     if any(letter == "S" for letter, _ in pairs) or (
         series.keyframe.photometric in (2, 6) and series.keyframe.samplesperpixel > 1
     ):
@@ -153,7 +182,9 @@ def _axes(path: Path, series: Any, how: How, warnings: list[str]) -> tuple[str, 
     axes, shape = "".join(letter for letter, _ in pairs), tuple(n for _, n in pairs)
     if how.axes is not None:
         named = [n for letter, n in pairs if n > 1 or letter in "YX"]
-        return match_axes(how.axes, tuple(named), shape, tuple(n for letter, n in pairs if n > 1 or letter != "C"))
+        return match_axes(
+            how.axes, tuple(named), shape, tuple(n for letter, n in pairs if n > 1 or letter != "C")
+        )
     if (
         not how.part
         and len(series.pages) == 1
@@ -162,7 +193,8 @@ def _axes(path: Path, series: Any, how: How, warnings: list[str]) -> tuple[str, 
         and not {"Z", "T"} & set(axes)
     ):
         raise InputError(
-            f"{path} is a single plane and a recording needs several; stack them first, or say so with axes='YX' (--axes YX)."
+            f"{path} is a single plane and a recording needs several; stack them first, or say so"
+            " with axes='YX' (--axes YX)."
         )
     named_axes, sizes, guesses = name_axes(axes, shape)
     if not how.part:
@@ -170,18 +202,35 @@ def _axes(path: Path, series: Any, how: How, warnings: list[str]) -> tuple[str, 
     return named_axes, sizes
 
 
-def _data(path: Path, file: tifffile.TiffFile, series: Any, axes: str, shape: tuple[int, ...], channel: int) -> Any:
+def _data(
+    path: Path,
+    file: tifffile.TiffFile,
+    series: Any,
+    axes: str,
+    shape: tuple[int, ...],
+    channel: int,
+) -> Any:
     keyframe, offset = series.keyframe, series.dataoffset
     plain = keyframe.compression == 1 and keyframe.predictor == 1 and keyframe.fillorder == 1
-    if offset is not None and plain and keyframe.bitspersample == keyframe.dtype.itemsize * 8 and not series.is_multifile:
+    if (
+        offset is not None
+        and plain
+        and keyframe.bitspersample == keyframe.dtype.itemsize * 8
+        and not series.is_multifile
+    ):
         dtype = np.dtype(keyframe.dtype).newbyteorder(file.byteorder)
         if offset + math.prod(shape) * dtype.itemsize > path.stat().st_size:
             raise FormatError(
-                f"{path} is truncated: {' x '.join(map(str, shape))} is promised and less is there; copy or export it again."
+                f"{path} is truncated: {' x '.join(map(str, shape))} is promised and less is there;"
+                " copy or export it again."
             )
         return StoredArray(path, dtype, offset, shape, axes, channel)
     plane = tuple(n for n in keyframe.shape if n > 1)
-    if axes[-2:] != "YX" or tuple(n for n in shape[-2:] if n > 1) != plane or series.transform is not None:
+    if (
+        axes[-2:] != "YX"
+        or tuple(n for n in shape[-2:] if n > 1) != plane
+        or series.transform is not None
+    ):
         return to_tzyx(series.asarray().reshape(shape), axes, channel)
     numbers = np.arange(math.prod(shape[:-2])).reshape(*shape[:-2], 1, 1)
     pages = list(series.pages)
@@ -195,7 +244,9 @@ def _data(path: Path, file: tifffile.TiffFile, series: Any, axes: str, shape: tu
         finally:
             handle.close()
 
-    return PagedArray(read_page, lookup, (int(shape[-2]), int(shape[-1])), np.dtype(series.dtype), path)
+    return PagedArray(
+        read_page, lookup, (int(shape[-2]), int(shape[-1])), np.dtype(series.dtype), path
+    )
 
 
 def _plain(file: tifffile.TiffFile, series: Any) -> dict[str, Any]:
@@ -207,7 +258,8 @@ def _plain(file: tifffile.TiffFile, series: Any) -> dict[str, Any]:
     return {
         key: value
         for key, value in found.items()
-        if isinstance(value, str | bool | int) or (isinstance(value, float) and math.isfinite(value))
+        if isinstance(value, str | bool | int)
+        or (isinstance(value, float) and math.isfinite(value))
     }
 
 

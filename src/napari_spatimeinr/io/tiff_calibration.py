@@ -26,7 +26,8 @@ def imagej(metadata: dict[str, Any], page: Any, source: str) -> Stated:
 
     Parameters
     ----------
-    metadata : of tifffile's ``imagej_metadata``: ``unit``, ``spacing``, ``finterval``, ``tunit``, origins.
+    metadata : of tifffile's ``imagej_metadata``: ``unit``, ``spacing``, ``finterval``, ``tunit``,
+        origins.
     page : the first page, whose resolution tags hold pixels per unit.
     source : named in ``calibrated_by``.
     """
@@ -38,14 +39,24 @@ def imagej(metadata: dict[str, Any], page: Any, source: str) -> Stated:
         out = tags(page)
     else:
         dz = _number(metadata.get("spacing"))
-        space = [None if v is None else _tidy(v * factor) for v in (None if dz is None else abs(dz), dy, dx)]
+        space = [
+            None if v is None else _tidy(v * factor)
+            for v in (None if dz is None else abs(dz), dy, dx)
+        ]
         if unit is not None or any(v not in (None, 1.0) for v in space):
-            out.spacing[1:], out.units[1], out.sources["voxel"] = space, unit[0] if unit else None, source
+            out.spacing[1:], out.units[1], out.sources["voxel"] = (
+                space,
+                unit[0] if unit else None,
+                source,
+            )
     interval = _number(metadata.get("finterval"))
     if interval is not None:
         named = "tunit" in metadata
         time = parse_unit(metadata["tunit"], TIME) if named else ("s", 1.0)
-        out.spacing[0], out.units[0] = interval * (time[1] if time else 1.0), time[0] if time else None
+        out.spacing[0], out.units[0] = (
+            interval * (time[1] if time else 1.0),
+            time[0] if time else None,
+        )
         out.sources["dt"] = source
     out.made = from_text(metadata.get("Info"))
     for axis, key in ((1, "zorigin"), (2, "yorigin"), (3, "xorigin")):
@@ -99,7 +110,10 @@ def ome(xml: str, frames: int, how: How) -> tuple[Stated, list[str | None]]:
     increment = _number(attributes.get("TimeIncrement"))
     unit = parse_unit(attributes.get("TimeIncrementUnit", "s"), TIME)
     if increment is not None:
-        out.spacing[0], out.units[0] = increment * (unit[1] if unit else 1.0), unit[0] if unit else None
+        out.spacing[0], out.units[0] = (
+            increment * (unit[1] if unit else 1.0),
+            unit[0] if unit else None,
+        )
         out.sources["dt"] = "OME-XML"
     if frames > 1 and (how.spacing is None or how.spacing[0] is None):
         _plane_times(pixels, frames, out)
@@ -114,11 +128,16 @@ def _plane_times(pixels: Any, frames: int, out: Stated) -> None:
     for plane in pixels:
         if not plane.tag.endswith("Plane") or "DeltaT" not in plane.attrib:
             continue
-        time, unit = _number(plane.attrib["DeltaT"]), parse_unit(plane.attrib.get("DeltaTUnit", "s"), TIME)
+        time, unit = (
+            _number(plane.attrib["DeltaT"]),
+            parse_unit(plane.attrib.get("DeltaTUnit", "s"), TIME),
+        )
         if time is None or not math.isfinite(time) or unit is None:
             return
         t, z = int(plane.attrib.get("TheT", 0)), int(plane.attrib.get("TheZ", 0))
-        z += int(plane.attrib.get("TheC", 0)) << 32  # the first plane of the first channel stands for a frame
+        z += (
+            int(plane.attrib.get("TheC", 0)) << 32
+        )  # the first plane of the first channel stands for a frame
         if t not in first or z < first[t][0]:
             first[t] = (z, time * unit[1] * SECONDS[unit[0]])
     if sorted(first) != list(range(frames)) or len({z for z, _ in first.values()}) != 1:
@@ -130,23 +149,30 @@ def _plane_times(pixels: Any, frames: int, out: Stated) -> None:
     worst = float(np.abs(steps - median).max())
     if median <= 0 or worst > REGULAR * median:
         raise InputError(
-            f"The frames were taken at irregular times (steps of {steps.min():g} to {steps.max():g} s by the OME-XML); "
-            "give one interval with --spacing DT,DZ,DY,DX to treat them as evenly spaced."
+            f"The frames were taken at irregular times (steps of {steps.min():g} to {steps.max():g}"
+            " s by the OME-XML); give one interval with --spacing DT,DZ,DY,DX to treat them as"
+            " evenly spaced."
         )
     if worst > JITTER * median:
-        out.warnings.append(f"The frames are {steps.min():g} to {steps.max():g} s apart: is an even interval good enough?")
+        out.warnings.append(
+            f"The frames are {steps.min():g} to {steps.max():g} s apart: is an even interval good"
+            " enough?"
+        )
     if not out.spacing[0]:
         out.spacing[0], out.units[0], out.sources["dt"] = _tidy(float(steps.mean())), "s", "OME-XML"
         return
     stated = out.spacing[0] * SECONDS.get(out.units[0] or "", math.nan)
     if abs(stated - median) > REGULAR * median:
         out.warnings.append(
-            f"The file states a frame interval of {stated:g} s, and its planes are {median:g} s apart: which is right?"
+            f"The file states a frame interval of {stated:g} s, and its planes are {median:g} s"
+            " apart: which is right?"
         )
 
 
 def _own(image: Any, out: Stated) -> None:
-    """Origin and orientation, which OME-XML has no place for, and provenance, from a description this package wrote."""
+    """Origin and orientation, which OME-XML has no place for, and provenance, from a description
+    this package wrote.
+    """
     for element in image:
         own = from_text(element.text) if element.tag.endswith("Description") else None
         if own is None:
@@ -155,7 +181,11 @@ def _own(image: Any, out: Stated) -> None:
         out.made = made if isinstance(made, dict) else None
         try:
             origin = [float(v) for v in own.get("origin", [0, 0, 0, 0])]
-            orientation = np.asarray(own["orientation"], dtype=np.float64).reshape(3, 3) if "orientation" in own else None
+            orientation = (
+                np.asarray(own["orientation"], dtype=np.float64).reshape(3, 3)
+                if "orientation" in own
+                else None
+            )
             dt = float(own["dt"]) if "dt" in own else None
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
             return

@@ -1,9 +1,9 @@
 """Finer planes than were acquired, by what the lateral planes of the same recording teach.
 
-A plane along z looks like a lateral plane that was blurred and sampled coarsely along one axis. A small
-network that undoes this on lateral planes is run on the xz and on the yz planes of a frame, and the two
-results are averaged (the idea of Weigert et al. 2018, 'Content-aware image restoration', here with the
-recording as its own and only training set).
+A plane along z looks like a lateral plane that was blurred and sampled coarsely along one axis. A
+small network that undoes this on lateral planes is run on the xz and on the yz planes of a frame,
+and the two results are averaged (the idea of Weigert et al. 2018, 'Content-aware image
+restoration', here with the recording as its own and only training set).
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ SPLINE_REACH = 4
 
 
 class Axial(nn.Module):
-    """Frames on ``factor`` times finer planes: cubic splines along z plus a correction that starts at zero.
+    """Frames on ``factor`` times finer planes: cubic splines along z plus a correction that starts
+    at zero.
 
-    Plane ``factor * k`` of the result lies where plane ``k`` was acquired. Convolutions have no padding: a
-    block with ``reach`` voxels around it gives the same values as the whole frame.
+    Plane ``factor * k`` of the result lies where plane ``k`` was acquired. Convolutions have no
+    padding: a block with ``reach`` voxels around it gives the same values as the whole frame.
 
     Parameters
     ----------
@@ -38,7 +39,9 @@ class Axial(nn.Module):
         super().__init__()
         self.factor, self.sharpen = factor, sharpen
         widths = [1] + [channels] * (layers - 1) + [factor if sharpen else factor - 1]
-        self.convolutions = nn.ModuleList(nn.Conv2d(a, b, 3) for a, b in zip(widths[:-1], widths[1:], strict=True))
+        self.convolutions = nn.ModuleList(
+            nn.Conv2d(a, b, 3) for a, b in zip(widths[:-1], widths[1:], strict=True)
+        )
         last = self.convolutions[-1]
         assert isinstance(last, nn.Conv2d) and last.bias is not None
         nn.init.zeros_(last.weight)
@@ -51,7 +54,9 @@ class Axial(nn.Module):
         return max(n, SPLINE_REACH + 2), n, n
 
     def forward(self, frames: Tensor, precision: torch.dtype = torch.float32) -> Tensor:
-        """``(1, 1, Z + 2 reach, Y + 2 reach, X + 2 reach)`` to ``(1, 1, (Z - 1) factor + 1, Y, X)``."""
+        """``(1, 1, Z + 2 reach, Y + 2 reach, X + 2 reach)`` to ``(1, 1, (Z - 1) factor + 1, Y,
+        X)``.
+        """
         _, n, _ = self.reach
         block = frames[0, 0]
         z, y, x = block.shape
@@ -72,7 +77,9 @@ class Axial(nn.Module):
         return torch.cat([self.upright(some, precision) for some in slices.split(at_once)])
 
     def upright(self, slices: Tensor, precision: torch.dtype = torch.float32) -> Tensor:
-        """Slices with z upright, ``(N, Z + 2 reach, L + 2 reach)``, to ``(N, (Z - 1) factor + 1, L)``."""
+        """Slices with z upright, ``(N, Z + 2 reach, L + 2 reach)``, to ``(N, (Z - 1) factor + 1,
+        L)``.
+        """
         r, n, _ = self.reach
         depth, width = slices.shape[1] - 2 * r, slices.shape[2]
         out = self._interpolation(depth, slices) @ slices[:, :, n : width - n]
@@ -95,16 +102,21 @@ class Axial(nn.Module):
     def _interpolation(self, depth: int, like: Tensor) -> Tensor:
         """``((depth - 1) factor + 1, depth + 2 reach)``: acquired planes to finer ones."""
         r = self.reach[0]
-        positions = torch.arange((depth - 1) * self.factor + 1, device=like.device, dtype=like.dtype) / self.factor
+        positions = (
+            torch.arange((depth - 1) * self.factor + 1, device=like.device, dtype=like.dtype)
+            / self.factor
+        )
         inner = depth + 2 * (r - SPLINE_REACH)
         coefficients = prefilter_matrix(depth + 2 * r, SPLINE_REACH, like)
         return cubic_matrix(positions + (r - SPLINE_REACH), inner) @ coefficients
 
 
 class InPlane(nn.Module):
-    """Frames with ``factor`` times finer voxels along y and x: lines made finer by one network, along one axis, then the other.
+    """Frames with ``factor`` times finer voxels along y and x: lines made finer by one network,
+    along one axis, then the other.
 
-    Both orders are averaged. As along z, splines plus a correction; the acquired voxels keep their values and places.
+    Both orders are averaged. As along z, splines plus a correction; the acquired voxels keep their
+    values and places.
 
     Parameters
     ----------
@@ -128,20 +140,25 @@ class InPlane(nn.Module):
         return 0, along + across, along + across
 
     def forward(self, frames: Tensor, precision: torch.dtype = torch.float32) -> Tensor:
-        """``(1, 1, Z, Y + 2 reach, X + 2 reach)`` to ``(1, 1, Z, (Y - 1) factor + 1, (X - 1) factor + 1)``."""
+        """``(1, 1, Z, Y + 2 reach, X + 2 reach)`` to ``(1, 1, Z, (Y - 1) factor + 1, (X - 1) factor
+        + 1)``.
+        """
         block = frames[0, 0]
         yx = self._twice(block, precision)
         xy = self._twice(block.transpose(1, 2), precision).transpose(1, 2)
         return ((yx + xy) / 2)[None, None]
 
     def frame(self, frame: Tensor) -> Tensor:
-        """A whole frame ``(Z, Y, X)``, mirrored at its borders: ``(Z, (Y - 1) factor + 1, (X - 1) factor + 1)``."""
+        """A whole frame ``(Z, Y, X)``, mirrored at its borders: ``(Z, (Y - 1) factor + 1, (X - 1)
+        factor + 1)``.
+        """
         out: Tensor = self(mirrored_around(frame, self.reach)[None, None])[0, 0]
         return out
 
     def _twice(self, planes: Tensor, precision: torch.dtype) -> Tensor:
         along, across, _ = self.lines.reach
-        # Finer along the first axis with ``across`` coarse voxels to spare there, more than the finer ones that are needed.
+        # Finer along the first axis with ``across`` coarse voxels to spare there, more than the
+        # finer ones that are needed.
         fine = self.lines.upright(planes, precision)
         spare = across * self.factor - across
         fine = fine[:, spare : fine.shape[1] - spare].transpose(1, 2)
@@ -150,5 +167,8 @@ class InPlane(nn.Module):
 
 def mirrored_around(frame: Tensor, reach: Sequence[int]) -> Tensor:
     """A frame ``(Z, Y, X)`` with ``reach`` voxels of its mirror image around it."""
-    index = [mirrored(torch.arange(-r, n + r, device=frame.device), n) for r, n in zip(reach, frame.shape, strict=True)]
+    index = [
+        mirrored(torch.arange(-r, n + r, device=frame.device), n)
+        for r, n in zip(reach, frame.shape, strict=True)
+    ]
     return frame[index[0]][:, index[1]][:, :, index[2]]

@@ -1,8 +1,10 @@
-"""Samples of a box cut out of a frame, with the same bits whatever box the points were asked for with.
+"""Samples of a box cut out of a frame, with the same bits whatever box the points were asked for
+with.
 
-``torch``'s ``grid_sample`` takes places scaled to [-1, 1], and scaling rounds differently for every size. Here
-places are whole multiples of 2^-16 of a voxel and boxes (seem to be) one more than a power of two voxels long, at most
-257: then nothing is rounded on the way. Everything else is done by operations that round each number on its own.
+``torch``'s ``grid_sample`` takes places scaled to [-1, 1], and scaling rounds differently for every
+size. Here places are whole multiples of 2^-16 of a voxel and boxes (seem to be) one more than a
+power of two voxels long, at most 257: then nothing is rounded on the way. Everything else is done
+by operations that round each number on its own.
 """
 
 from __future__ import annotations
@@ -32,7 +34,9 @@ def whole_fractions(points: Tensor) -> Tensor:
 
 
 def in_boxes(points: Tensor, shape: tuple[int, int, int], sampled: Sampler) -> Tensor:
-    """``sampled(points, box)`` of points ``(1, P, 3)`` in a frame, ``(..., P)``; in parts where their box is too large."""
+    """``sampled(points, box)`` of points ``(1, P, 3)`` in a frame, ``(..., P)``; in parts where
+    their box is too large.
+    """
     points, box = needed_box(whole_fractions(points), shape)
     count = points.shape[1]
     if count > 1 and max(b - a for a, b in box) > MOST:
@@ -49,7 +53,9 @@ def linear_in(values: Tensor, points: Tensor, box: Box) -> Tensor:
 
 
 def cubic_in(coefficients: Tensor, points: Tensor, box: Box) -> Tensor:
-    """Cubic B-spline samples ``(P,)`` of the coefficients ``(1, 1, z, y, x)`` of a box; see :func:`.sampling.cubic`."""
+    """Cubic B-spline samples ``(P,)`` of the coefficients ``(1, 1, z, y, x)`` of a box; see
+    :func:`.sampling.cubic`.
+    """
     start = points.new_tensor([a for a, _ in box])
     volume = _powers(coefficients)
     return torch.cat([_cubic(volume, some, start) for some in points[0].split(POINTS_AT_ONCE)])
@@ -78,7 +84,9 @@ def _cubic(volume: Tensor, points: Tensor, start: Tensor) -> Tensor:
 
 
 def _powers(values: Tensor) -> Tensor:
-    """Values ``(1, C, z, y, x)`` as a view whose sizes are one more than powers of two; what is added is never looked at."""
+    """Values ``(1, C, z, y, x)`` as a view whose sizes are one more than powers of two; what is
+    added is never looked at.
+    """
     values = values.contiguous()
     sizes = [2 ** max(1, (n - 2).bit_length()) + 1 for n in values.shape[2:]]
     shape = (1, values.shape[1], *sizes)
@@ -90,13 +98,17 @@ def _powers(values: Tensor) -> Tensor:
 
 
 def _scaled(points: Tensor, volume: Tensor) -> tuple[Tensor, ...]:
-    """Points ``(..., 3)`` counted from the first voxel, in the units of ``grid_sample``: ``(...)`` for each axis."""
+    """Points ``(..., 3)`` counted from the first voxel, in the units of ``grid_sample``: ``(...)``
+    for each axis.
+    """
     half = points.new_tensor([(n - 1) / 2 for n in volume.shape[2:]])
     return (points / half).sub_(1).unbind(-1)
 
 
 def _sampled(volume: Tensor, grid: Tensor) -> Tensor:
-    """``(C, P)`` at scaled points ``(P, 3)``, (x, y, z), of a volume as :func:`_powers` makes it."""
+    """``(C, P)`` at scaled points ``(P, 3)``, (x, y, z), of a volume as :func:`_powers`
+    makes it.
+    """
     # torch spreads this call over threads along the batch alone, so a lone batch is cut in pieces.
     count = grid.shape[0]
     parts = torch.get_num_threads() if count >= 4096 and not grid.is_cuda else 1

@@ -19,7 +19,9 @@ PARTS = ("velocity", "encoder", "decoder", "axial", "in_plane", "published")
 
 
 def finer_parts(network: Network) -> dict[str, Any]:
-    """What cannot be told from the arrays of the parts that make voxels finer: plain values for :func:`build_network`."""
+    """What cannot be told from the arrays of the parts that make voxels finer: plain values for
+    :func:`build_network`.
+    """
     axial, lateral = network.axial, network.in_plane
     return {
         "axial": None if axial is None else {"factor": axial.factor, "sharpen": axial.sharpen},
@@ -45,7 +47,11 @@ def build_network(
     """
 
     def part(name: str) -> dict[str, torch.Tensor]:
-        return {k.removeprefix(f"{name}."): torch.from_numpy(v) for k, v in weights.items() if k.startswith(f"{name}.")}
+        return {
+            k.removeprefix(f"{name}."): torch.from_numpy(v)
+            for k, v in weights.items()
+            if k.startswith(f"{name}.")
+        }
 
     network = Network(precision=precision)
     velocity, encoder, decoder = part("velocity"), part("encoder"), part("decoder")
@@ -73,7 +79,13 @@ def build_network(
         if config.published is None:
             raise ValueError("it holds the published model without its options")
         count = len(published["heads"])
-        model = Published(config.published, (count, *shape), precision, config.latents.enabled, config.render.hypercube)
+        model = Published(
+            config.published,
+            (count, *shape),
+            precision,
+            config.latents.enabled,
+            config.render.hypercube,
+        )
         model.features = torch.empty_like(published["features"])
         model.load_state_dict(published)
         network.published = model.to(device).requires_grad_(False)

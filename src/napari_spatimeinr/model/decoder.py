@@ -7,9 +7,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 ROWS = 8192
-"""Points computed at once when nothing is learned, always: products of matrices of other sizes round differently."""
+"""Points computed at once when nothing is learned, always: products of matrices of other sizes
+round differently."""
 FIRST_SHARE = 0.25
-"""Shares of the interval the decoder is trained on begin here; nearer to a frame it is asked for this one."""
+"""Shares of the interval the decoder is trained on begin here; nearer to a frame it is asked for
+this one."""
 OUTER_START = -0.5
 """Logarithm of the weight the two outer frames start with, relative to the inner ones."""
 
@@ -17,14 +19,16 @@ OUTER_START = -0.5
 class Decoder(nn.Module):
     """A small MLP that blends two inner and two outer frames and adds a residual.
 
-    ``value = sum(w_i v_i) / sum(w_i) + fade r``. With ``u`` the share of the interval that has passed, the
-    inner weights start as ``1 - u`` and ``u``; the outer ones and ``fade`` go to 0 at the frames, so an
-    acquired frame is made of that frame alone.
+    ``value = sum(w_i v_i) / sum(w_i) + fade r``. With ``u`` the share of the interval that has
+    passed, the inner weights start as ``1 - u`` and ``u``; the outer ones and ``fade`` go to 0 at
+    the frames, so an acquired frame is made of that frame alone.
     """
 
     def __init__(self, features: int, width: int) -> None:
         super().__init__()
-        self.layers = nn.ModuleList([nn.Linear(2 * features + 8, width), nn.Linear(width, width), nn.Linear(width, 4)])
+        self.layers = nn.ModuleList(
+            [nn.Linear(2 * features + 8, width), nn.Linear(width, width), nn.Linear(width, 4)]
+        )
         last = self.layers[-1]
         assert isinstance(last, nn.Linear)
         nn.init.zeros_(last.weight)
@@ -43,7 +47,8 @@ class Decoder(nn.Module):
         Parameters
         ----------
         inner : values ``(P,)`` of the frames before and after.
-        outer : mean values ``(P,)`` of the frames before and after those, or the inner ones again at the ends.
+        outer : mean values ``(P,)`` of the frames before and after those, or the inner ones again
+            at the ends.
         latents : ``(F, P)`` of the inner frames.
         u : share of the interval, in [0, 1].
         """
@@ -52,7 +57,9 @@ class Decoder(nn.Module):
         count = len(inner[0])
         known = [F.pad(part, (0, -count % ROWS)) for part in (*inner, *outer, *latents)]
         pieces = zip(*(part.split(ROWS, -1) for part in known), strict=True)
-        return torch.cat([self._blended(p[:2], p[2:4], p[4:], u, precision) for p in pieces])[:count]
+        return torch.cat([self._blended(p[:2], p[2:4], p[4:], u, precision) for p in pieces])[
+            :count
+        ]
 
     def _blended(
         self,
@@ -66,7 +73,16 @@ class Decoder(nn.Module):
         asked = min(max(u, FIRST_SHARE), 1 - FIRST_SHARE)
         mean, difference = (a + b) / 2, a - b
         before, after = outer[0] - mean, outer[1] - mean
-        known = [mean, difference, difference.abs(), torch.full_like(a, 2 * asked - 1), before, after, before.abs(), after.abs()]
+        known = [
+            mean,
+            difference,
+            difference.abs(),
+            torch.full_like(a, 2 * asked - 1),
+            before,
+            after,
+            before.abs(),
+            after.abs(),
+        ]
         x = torch.cat([*latents, torch.stack(known)]).T.to(precision)
         for i, layer in enumerate(self.layers):
             assert isinstance(layer, nn.Linear)
@@ -75,7 +91,9 @@ class Decoder(nn.Module):
                 x = F.relu(x)
         out = x.float().T
         fade = min(1.0, min(u, 1 - u) / FIRST_SHARE)
-        odds = torch.exp(out[:3].clamp(-5, 5) + out.new_tensor([0.0, OUTER_START, OUTER_START])[:, None])
+        odds = torch.exp(
+            out[:3].clamp(-5, 5) + out.new_tensor([0.0, OUTER_START, OUTER_START])[:, None]
+        )
         w_a, w_before, w_after = (1 - u) * odds[0], fade * odds[1], fade * odds[2]
         total = w_a * a + u * b + w_before * outer[0] + w_after * outer[1]
         return total / (w_a + u + w_before + w_after) + fade * out[3]

@@ -26,23 +26,33 @@ class Encoder(nn.Module):
         super().__init__()
         self.reach = layers
         widths = [1] + [channels] * (layers - 1) + [1 + features]
-        self.convolutions = nn.ModuleList(nn.Conv3d(a, b, 3) for a, b in zip(widths[:-1], widths[1:], strict=True))
+        self.convolutions = nn.ModuleList(
+            nn.Conv3d(a, b, 3) for a, b in zip(widths[:-1], widths[1:], strict=True)
+        )
         last = self.convolutions[-1]
         assert isinstance(last, nn.Conv3d) and last.bias is not None
         with torch.no_grad():
             last.weight[0] = 0
             last.bias[0] = 0
 
-    def forward(self, frames: Tensor, precision: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
-        """``(B, 1, Z, Y, X)`` to the cleaned frame ``(B, 1, ...)`` and features ``(B, F, ...)``, ``reach`` smaller on each side."""
+    def forward(
+        self, frames: Tensor, precision: torch.dtype = torch.float32
+    ) -> tuple[Tensor, Tensor]:
+        """``(B, 1, Z, Y, X)`` to the cleaned frame ``(B, 1, ...)`` and features ``(B, F, ...)``,
+        ``reach`` smaller on each side.
+        """
         r = self.reach
         depth = frames.shape[2] - 2 * r
         if torch.is_grad_enabled():
             x = self._convolved(frames, precision)
         else:
-            # In slabs: buffers of more than some 30 MB are taken from the system and cleared each time.
+            # In slabs: buffers of more than some 30 MB are taken from the system and cleared each
+            # time.
             slab = max(4, VOXELS_AT_ONCE // (frames.shape[3] * frames.shape[4]) - 2 * r)
-            parts = [self._convolved(frames[:, :, z : min(z + slab, depth) + 2 * r], precision) for z in range(0, depth, slab)]
+            parts = [
+                self._convolved(frames[:, :, z : min(z + slab, depth) + 2 * r], precision)
+                for z in range(0, depth, slab)
+            ]
             x = parts[0] if len(parts) == 1 else torch.cat(parts, 2)
         centre = frames[:, :, r : r + depth, r : frames.shape[3] - r, r : frames.shape[4] - r]
         return centre + x[:, :1], x[:, 1:]
@@ -51,8 +61,8 @@ class Encoder(nn.Module):
         x = frames
         for i, convolution in enumerate(self.convolutions):
             assert isinstance(convolution, nn.Conv3d) and convolution.bias is not None
-            # The first one, of a single channel, gains nothing from bfloat16, and its gradient on two threads takes
-            # twenty times as long there (oneDNN 3.12, 8 or 24 channels).
+            # The first one, of a single channel, gains nothing from bfloat16, and its gradient on
+            # two threads takes twenty times as long there (oneDNN 3.12, 8 or 24 channels).
             used = torch.float32 if i == 0 else precision
             x = F.conv3d(x.to(used), convolution.weight.to(used), convolution.bias.to(used))
             if i < len(self.convolutions) - 1:

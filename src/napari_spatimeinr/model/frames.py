@@ -24,7 +24,8 @@ class Levels:
 
     ``normalised = (raw - offset) / (scale * gain[k])``
 
-    ranges : the lowest and the highest raw value of each frame; empty where they are not known (files of earlier versions).
+    ranges : the lowest and the highest raw value of each frame; empty where they are not known
+        (files of earlier versions).
     """
 
     offset: float
@@ -37,10 +38,14 @@ class Levels:
         return float(np.interp(t, np.arange(len(self.gains)), self.gains))
 
     def limits(self, t: float) -> tuple[float, float]:
-        """The lowest and the highest raw value of the frames around a time in frames; infinite where they are not known."""
+        """The lowest and the highest raw value of the frames around a time in frames; infinite
+        where they are not known.
+        """
         last = len(self.ranges) - 1
         near = self.ranges[max(0, math.floor(t + SAME)) : min(last, math.ceil(t - SAME)) + 1]
-        return min((low for low, _ in near), default=-math.inf), max((high for _, high in near), default=math.inf)
+        return min((low for low, _ in near), default=-math.inf), max(
+            (high for _, high in near), default=math.inf
+        )
 
 
 def grown(box: Box, margin: int) -> Box:
@@ -58,7 +63,9 @@ def _mirror(index: np.ndarray[Any, Any], n: int) -> np.ndarray[Any, Any]:
 
 
 def inside(box: Box, shape: tuple[int, int, int]) -> tuple[Box, list[np.ndarray[Any, Any] | None]]:
-    """The part of a frame a box is made of, and per axis the rows to take of it (None: all, in order)."""
+    """The part of a frame a box is made of, and per axis the rows to take of it (None: all, in
+    order).
+    """
     part, rows = [], []
     for (a, b), n in zip(box, shape, strict=True):
         index = _mirror(np.arange(a, b), n)

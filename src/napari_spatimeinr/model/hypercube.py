@@ -1,4 +1,5 @@
-"""4D rendering: samples inside a small box around a point of time and space, and how they are summed.
+"""4D rendering: samples inside a small box around a point of time and space, and how they are
+summed.
 
 Boxes are ``[-1, 1]^4`` here, axes (t, z, y, x); whoever samples scales them to the cell.
 """
@@ -14,15 +15,17 @@ AXES = 4
 def jittered(boxes: int, samples: int, generator: torch.Generator) -> Tensor:
     """Random samples ``(boxes, samples, 4)``, stratified along every axis (a Latin hypercube).
 
-    Along each axis every one of ``samples`` equal intervals of [-1, 1] holds one sample, uniformly: the mean is 0 and the
-    whole box is covered.
+    Along each axis every one of ``samples`` equal intervals of [-1, 1] holds one sample, uniformly:
+    the mean is 0 and the whole box is covered.
     """
     order = torch.rand(boxes, samples, AXES, generator=generator).argsort(1)
     return (order + torch.rand(boxes, samples, AXES, generator=generator)) / samples * 2 - 1
 
 
 def fixed(samples: int) -> Tensor:
-    """The samples ``(samples, 4)`` that outputs are rendered with: stratified, their mean 0, their radii distinct."""
+    """The samples ``(samples, 4)`` that outputs are rendered with: stratified, their mean 0, their
+    radii distinct.
+    """
     if samples == 1:
         return torch.zeros(1, AXES)
     generator = torch.Generator().manual_seed(samples)
@@ -32,9 +35,11 @@ def fixed(samples: int) -> Tensor:
 
 
 def shells(radius: Tensor) -> Tensor:
-    """Edges ``(P, n + 1)`` of the shells that samples at rising radii ``(P, n)`` stand for: halfway between neighbours.
+    """Edges ``(P, n + 1)`` of the shells that samples at rising radii ``(P, n)`` stand for: halfway
+    between neighbours.
 
-    Intervals from one radius to the next would give the innermost sample, before which there is nothing, half of all weight.
+    Intervals from one radius to the next would give the innermost sample, before which there is
+    nothing, half of all weight.
     """
     if radius.shape[1] == 1:
         return torch.cat([torch.zeros_like(radius), 2 * radius.clamp(min=0.5)], 1)
@@ -44,7 +49,8 @@ def shells(radius: Tensor) -> Tensor:
 
 
 def weights(offsets: Tensor, density: Tensor) -> tuple[Tensor, Tensor]:
-    """Weights of samples, from the innermost outwards, as light is absorbed along a ray (Max 1995), scaled to sum to one.
+    """Weights of samples, from the innermost outwards, as light is absorbed along a ray (Max 1995),
+    scaled to sum to one.
 
     Parameters
     ----------
@@ -75,11 +81,14 @@ def important(offsets: Tensor, order: Tensor, weight: Tensor, quantiles: Tensor)
     radius = offsets.norm(dim=-1).gather(1, order)
     edges = shells(radius)
     reached = torch.cat([torch.zeros_like(weight[:, :1]), weight.cumsum(1)], 1)
-    bin_ = torch.searchsorted(reached.contiguous(), quantiles.contiguous(), right=True).clamp(1, old)
+    bin_ = torch.searchsorted(reached.contiguous(), quantiles.contiguous(), right=True).clamp(
+        1, old
+    )
     low, high = reached.gather(1, bin_ - 1), reached.gather(1, bin_)
     share = ((quantiles - low) / (high - low).clamp(min=1e-9)).clamp(0, 1)
     new_radius = torch.lerp(edges.gather(1, bin_ - 1), edges.gather(1, bin_), share)
-    # Directions in turn, so that no two new samples share one unless there are more of them than old ones.
+    # Directions in turn, so that no two new samples share one unless there are more of them than
+    # old ones.
     turn = torch.arange(quantiles.shape[1], device=offsets.device).remainder(old).expand(count, -1)
     direction = offsets.gather(1, turn[..., None].expand(-1, -1, AXES))
     unit = direction / direction.norm(dim=-1, keepdim=True).clamp(min=1e-6)

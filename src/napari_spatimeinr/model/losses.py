@@ -24,7 +24,14 @@ def charbonnier(difference: Tensor, width: float) -> Tensor:
 
 
 def alignment(
-    field: Mover, frames: Tensor, times: Tensor, first: Tensor, second: Tensor, at: Tensor, points: Tensor, width: float
+    field: Mover,
+    frames: Tensor,
+    times: Tensor,
+    first: Tensor,
+    second: Tensor,
+    at: Tensor,
+    points: Tensor,
+    width: float,
 ) -> Tensor:
     """Difference of two frames along the trajectories through points, per point.
 

@@ -2,9 +2,10 @@
 
 Velocity is in source voxels per frame interval, on a coarse control grid over space and with one
 knot in the middle of each interval between given frames; linear between nodes. Between knots it is
-either linear too, so that motion may curve and accelerate, or it stays the same from frame to frame:
-recordings that jitter are described better by straight paths. Trajectories are integrated by the midpoint rule.
-Times are in frames of the source (frame k is at time k), points ``(B, P, 3)`` in (z, y, x) voxels.
+either linear too, so that motion may curve and accelerate, or it stays the same from frame to
+frame: recordings that jitter are described better by straight paths. Trajectories are integrated by
+the midpoint rule. Times are in frames of the source (frame k is at time k), points ``(B, P, 3)`` in
+(z, y, x) voxels.
 """
 
 from __future__ import annotations
@@ -18,15 +19,19 @@ from torch import Tensor, nn
 from .sampling import linear, resample
 
 MOST_NODES = 40_000
-"""Control nodes per knot; more could not be told apart by the dense start nor by the points drawn."""
+"""Control nodes per knot; more could not be told apart by the dense start nor by the points
+drawn."""
 
 
 REFINE = 2
-"""Nodes of a displacement per control node: trajectories curve a little more than the velocity they follow."""
+"""Nodes of a displacement per control node: trajectories curve a little more than the velocity they
+follow."""
 
 
 class Displaced(NamedTuple):
-    """Displacement on refined control nodes, ``(1, 3, z, y, x)`` in voxels; ``first`` is the number of the first along z."""
+    """Displacement on refined control nodes, ``(1, 3, z, y, x)`` in voxels; ``first`` is the number
+    of the first along z.
+    """
 
     nodes: Tensor
     first: int = 0
@@ -37,7 +42,8 @@ class VelocityField(nn.Module):
 
     Parameters
     ----------
-    times : of the given frames, increasing, ``(T,)``, in frames; the knots lie in the middle between them.
+    times : of the given frames, increasing, ``(T,)``, in frames; the knots lie in the middle
+        between them.
     shape : (Z, Y, X) of the source in voxels.
     nodes : number of control nodes along each axis; they span the source from edge to edge.
     curved : whether velocity changes within an interval or only at the frames.
@@ -48,7 +54,13 @@ class VelocityField(nn.Module):
     size: Tensor
     curved: Tensor
 
-    def __init__(self, times: Tensor, shape: tuple[int, int, int], nodes: tuple[int, int, int], curved: bool = True) -> None:
+    def __init__(
+        self,
+        times: Tensor,
+        shape: tuple[int, int, int],
+        nodes: tuple[int, int, int],
+        curved: bool = True,
+    ) -> None:
         super().__init__()
         self.shape = shape
         self.nodes = nn.Parameter(torch.zeros(len(times) - 1, 3, *nodes))
@@ -58,7 +70,9 @@ class VelocityField(nn.Module):
         self.register_buffer("size", torch.tensor([s / REFINE for s in self._per_voxel]))
 
     def at_time(self, t: Tensor) -> Tensor:
-        """The control grids at times ``(B,)``: ``(B, 3, z, y, x)``, constant beyond the end knots."""
+        """The control grids at times ``(B,)``: ``(B, 3, z, y, x)``, constant beyond the
+        end knots.
+        """
         k = len(self.knots)
         if k == 1:
             return self.nodes.expand(len(t), -1, -1, -1, -1)
@@ -72,7 +86,9 @@ class VelocityField(nn.Module):
         """Velocity at times ``(B,)`` and points ``(B, P, 3)``: ``(B, P, 3)``."""
         return linear(self.at_time(t), points * self.size).transpose(1, 2)
 
-    def trajectory(self, points: Tensor, start: Tensor, end: Tensor, steps_per_frame: float = 2.0) -> Tensor:
+    def trajectory(
+        self, points: Tensor, start: Tensor, end: Tensor, steps_per_frame: float = 2.0
+    ) -> Tensor:
         """Where the points at time ``start`` (B,) are at time ``end`` (B,): ``(B, P, 3)``."""
         longest = float((end - start).abs().max())
         steps = max(1, math.ceil(longest * steps_per_frame - 1e-6))
@@ -84,16 +100,22 @@ class VelocityField(nn.Module):
             points = points + h.view(-1, 1, 1) * self(t + 0.5 * h, half)
         return points
 
-    def displacement_nodes(self, start: float, end: float, z: tuple[float, float] | None = None) -> Displaced:
+    def displacement_nodes(
+        self, start: float, end: float, z: tuple[float, float] | None = None
+    ) -> Displaced:
         """Displacement from ``start`` to ``end`` on the control grid refined ``REFINE`` times.
 
-        Interpolating it is what makes rendering cheap: trajectories are smooth. ``z`` limits it to the
-        nodes that voxels from ``z[0]`` to ``z[1]`` need, which does not change them.
+        Interpolating it is what makes rendering cheap: trajectories are smooth. ``z`` limits it to
+        the nodes that voxels from ``z[0]`` to ``z[1]`` need, which does not change them.
         """
         device = self.nodes.device
         axes = []
         for n, m in zip(self.shape, self._refined, strict=True):
-            axes.append(torch.linspace(0, n - 1, m, device=device) if n > 1 else torch.zeros(1, device=device))
+            axes.append(
+                torch.linspace(0, n - 1, m, device=device)
+                if n > 1
+                else torch.zeros(1, device=device)
+            )
         first = 0
         if z is not None:
             per_voxel = self._per_voxel[0]
@@ -104,7 +126,9 @@ class VelocityField(nn.Module):
         moved = self.trajectory(points, t0, t1) - points
         return Displaced(moved.transpose(1, 2).reshape(1, 3, *(len(a) for a in axes)), first)
 
-    def displacement(self, displaced: Displaced, positions: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+    def displacement(
+        self, displaced: Displaced, positions: tuple[Tensor, Tensor, Tensor]
+    ) -> Tensor:
         """Displacement on the regular grid of voxel positions: ``(1, 3, z, y, x)``."""
         z, y, x = (p * s for p, s in zip(positions, self._per_voxel, strict=True))
         out = displaced.nodes
@@ -114,7 +138,9 @@ class VelocityField(nn.Module):
 
     def displacement_at(self, displaced: Displaced, points: Tensor) -> Tensor:
         """Displacement at points ``(1, P, 3)``: ``(1, P, 3)``."""
-        at = points * points.new_tensor(self._per_voxel) - points.new_tensor([displaced.first, 0, 0])
+        at = points * points.new_tensor(self._per_voxel) - points.new_tensor(
+            [displaced.first, 0, 0]
+        )
         return linear(displaced.nodes, at).transpose(1, 2)
 
     @property
@@ -124,11 +150,16 @@ class VelocityField(nn.Module):
     @property
     def _per_voxel(self) -> list[float]:
         """Refined nodes per voxel along each axis."""
-        return [(m - 1) / (n - 1) if n > 1 else 0.0 for m, n in zip(self._refined, self.shape, strict=True)]
+        return [
+            (m - 1) / (n - 1) if n > 1 else 0.0
+            for m, n in zip(self._refined, self.shape, strict=True)
+        ]
 
     @torch.no_grad()
     def set_from_dense(self, dense: Tensor) -> None:
-        """Knots from velocities ``(K, 3, z, y, x)`` in source voxels, on any grid of blocks over the source."""
+        """Knots from velocities ``(K, 3, z, y, x)`` in source voxels, on any grid of blocks over
+        the source.
+        """
         positions = []
         for n_dense, n, m in zip(dense.shape[2:], self.shape, self.nodes.shape[2:], strict=True):
             voxel = torch.linspace(0, n - 1, m, device=dense.device)
@@ -137,7 +168,9 @@ class VelocityField(nn.Module):
 
 
 def _between_nodes(nodes: Tensor, positions: Tensor, axis: int) -> Tensor:
-    """Linear interpolation along one axis; each value is computed on its own, so its bits do not depend on the others."""
+    """Linear interpolation along one axis; each value is computed on its own, so its bits do not
+    depend on the others.
+    """
     n = nodes.shape[axis]
     at = positions.clamp(0, n - 1)
     low = at.floor().long().clamp(max=max(n - 2, 0))
@@ -147,8 +180,12 @@ def _between_nodes(nodes: Tensor, positions: Tensor, axis: int) -> Tensor:
     return (after - before).mul_(share).add_(before)
 
 
-def node_counts(shape: tuple[int, int, int], spacing: tuple[float, float, float], node_voxels: float) -> tuple[int, int, int]:
-    """Nodes per axis: about every ``node_voxels`` lateral voxels, at most every 2 voxels along z, at most ``MOST_NODES`` in all."""
+def node_counts(
+    shape: tuple[int, int, int], spacing: tuple[float, float, float], node_voxels: float
+) -> tuple[int, int, int]:
+    """Nodes per axis: about every ``node_voxels`` lateral voxels, at most every 2 voxels along z,
+    at most ``MOST_NODES`` in all.
+    """
     distance = node_voxels * min(spacing[1:])
     while True:
         counts = []

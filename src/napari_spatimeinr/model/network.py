@@ -1,4 +1,6 @@
-"""The parts of a fitted model in one place, and the value they give for points between two frames."""
+"""The parts of a fitted model in one place, and the value they give for points between
+two frames.
+"""
 
 from __future__ import annotations
 
@@ -20,22 +22,28 @@ from .motion import Displaced, VelocityField
 from .sampling import PREFILTER_REACH, cubic, gaussian, linear, prefilter
 
 OUTER_MOVING = 1
-"""Frames beyond the inner ones on each side; further ones are too far to be aligned (measured: no gain from 2)."""
+"""Frames beyond the inner ones on each side; further ones are too far to be aligned (measured: no
+gain from 2)."""
 OUTER_STILL = 2
 """The same where nothing moves, so that alignment cannot fail."""
 LEARNED_REACH = 4
-"""Reach of the spline prefilter of cleaned frames, voxels: less is spent on borders, and what is cut off is 0.5 % of a contrast."""
+"""Reach of the spline prefilter of cleaned frames, voxels: less is spent on borders, and what is
+cut off is 0.5 % of a contrast."""
 
 
 class Encoded(NamedTuple):
-    """A box of a frame: spline coefficients ``(1, 1, z, y, x)`` and, with an encoder, latents ``(1, F, ...)``."""
+    """A box of a frame: spline coefficients ``(1, 1, z, y, x)`` and, with an encoder, latents ``(1,
+    F, ...)``.
+    """
 
     coefficients: Tensor
     latents: Tensor | None = None
 
 
 class Around(NamedTuple):
-    """The frames around a time, by number: two inner ones, those beyond on each side (none at the ends), and the share of the interval."""
+    """The frames around a time, by number: two inner ones, those beyond on each side (none at the
+    ends), and the share of the interval.
+    """
 
     outer_before: tuple[int, ...]
     before: int
@@ -45,7 +53,9 @@ class Around(NamedTuple):
 
 
 def around(t: float, numbers: Sequence[int], outer: int) -> Around:
-    """The frames around time ``t`` among increasing frame numbers, at least one and at most ``1 + outer`` on each side."""
+    """The frames around time ``t`` among increasing frame numbers, at least one and at most ``1 +
+    outer`` on each side.
+    """
     i = max(n for n, k in enumerate(numbers) if k < t)
     j = next(n for n, k in enumerate(numbers) if k > t)
     a, b = numbers[i], numbers[j]
@@ -55,7 +65,9 @@ def around(t: float, numbers: Sequence[int], outer: int) -> Around:
 
 @dataclass
 class Network:
-    """Velocity field, encoder and decoder, and what makes planes and voxels finer; any of them may be missing (switched off or rejected)."""
+    """Velocity field, encoder and decoder, and what makes planes and voxels finer; any of them may
+    be missing (switched off or rejected).
+    """
 
     velocity: VelocityField | None = None
     encoder: Encoder | None = None
@@ -67,7 +79,9 @@ class Network:
 
     @property
     def outer(self) -> int:
-        """How many frames beyond the inner ones are averaged on each side: where nothing moves, more of them still fit."""
+        """How many frames beyond the inner ones are averaged on each side: where nothing moves,
+        more of them still fit.
+        """
         return OUTER_MOVING if self.velocity is not None else OUTER_STILL
 
     def copy(self) -> Network:
@@ -80,7 +94,9 @@ class Network:
 
     @property
     def reach(self) -> int:
-        """Reach of the spline prefilter: where latents were learned, the one they were learned with."""
+        """Reach of the spline prefilter: where latents were learned, the one they were learned
+        with.
+        """
         return PREFILTER_REACH if self.encoder is None else LEARNED_REACH
 
     def encode(self, frames: Frames, k: int, box: Box) -> Encoded:
@@ -88,36 +104,54 @@ class Network:
         r = self.reach
         if self.encoder is None:
             return Encoded(prefilter(frames.block(k, grown(box, r)), r))
-        clean, latents = self.encoder(frames.block(k, grown(box, r + self.encoder.reach)), self.precision)
+        clean, latents = self.encoder(
+            frames.block(k, grown(box, r + self.encoder.reach)), self.precision
+        )
         z, y, x = (slice(r, n - r) for n in clean.shape[2:])
         return Encoded(prefilter(clean, r), latents[:, :, z, y, x])
 
     def cleaned(self, frames: Frames, k: int, box: Box) -> tuple[Tensor, Tensor]:
-        """Cleaned voxels ``(1, 1, z, y, x)`` of a box of frame k, and its latents ``(1, F, z, y, x)``."""
+        """Cleaned voxels ``(1, 1, z, y, x)`` of a box of frame k, and its latents ``(1, F, z, y,
+        x)``.
+        """
         assert self.encoder is not None
-        clean, latents = self.encoder(frames.block(k, grown(box, self.encoder.reach)), self.precision)
+        clean, latents = self.encoder(
+            frames.block(k, grown(box, self.encoder.reach)), self.precision
+        )
         return clean, latents
 
     def between(
-        self, places: Around, inner: Callable[[int], tuple[Tensor, Tensor | None]], outer: Callable[[int], Tensor]
+        self,
+        places: Around,
+        inner: Callable[[int], tuple[Tensor, Tensor | None]],
+        outer: Callable[[int], Tensor],
     ) -> Tensor:
         """Values ``(P,)`` between two frames.
 
-        ``inner(k)`` gives values ``(P,)`` and latents ``(F, P)`` of frame k along the trajectories, ``outer(k)`` values alone.
+        ``inner(k)`` gives values ``(P,)`` and latents ``(F, P)`` of frame k along the trajectories,
+        ``outer(k)`` values alone.
         """
         a, la = inner(places.before)
         b, lb = inner(places.after)
         if self.decoder is None or la is None or lb is None:
-            return a * (1 - places.share) + b * places.share  # not lerp, which rounds by how many points there are
+            return (
+                a * (1 - places.share) + b * places.share
+            )  # not lerp, which rounds by how many points there are
         before, after = (
             torch.stack([outer(k) for k in beyond]).mean(0) if beyond else nearest
             for beyond, nearest in ((places.outer_before, a), (places.outer_after, b))
         )
-        result: Tensor = self.decoder((a, b), (before, after), (la, lb), places.share, self.precision)
+        result: Tensor = self.decoder(
+            (a, b), (before, after), (la, lb), places.share, self.precision
+        )
         return result
 
-    def moved(self, positions: tuple[Tensor, Tensor, Tensor], displaced: Displaced | None) -> Tensor:
-        """Points ``(1, P, 3)`` of a regular grid of voxel positions, displaced if anything moves."""
+    def moved(
+        self, positions: tuple[Tensor, Tensor, Tensor], displaced: Displaced | None
+    ) -> Tensor:
+        """Points ``(1, P, 3)`` of a regular grid of voxel positions, displaced if
+        anything moves.
+        """
         points = torch.stack(torch.meshgrid(*positions, indexing="ij"), -1).reshape(1, -1, 3)
         if displaced is None or self.velocity is None:
             return points
@@ -134,7 +168,8 @@ def disagreement(
     moved: Callable[[int], Tensor],
     shape: tuple[int, int, int],
 ) -> Tensor:
-    """How far the frames before and after a time differ at points, ``(P,)``, both smoothed with sigma 1.
+    """How far the frames before and after a time differ at points, ``(P,)``, both smoothed with
+    sigma 1.
 
     ``read(k, box)`` gives voxels of frame k, ``moved(k)`` where the points ``(1, P, 3)`` are in it.
     """
@@ -156,19 +191,24 @@ def needed_box(points: Tensor, shape: tuple[int, int, int]) -> tuple[Tensor, Box
 
 
 def sample(encoded: Encoded, points: Tensor, box: Box) -> tuple[Tensor, Tensor | None]:
-    """Values ``(P,)`` and latents ``(F, P)`` at points ``(1, P, 3)`` of the frame a box was encoded from."""
+    """Values ``(P,)`` and latents ``(F, P)`` at points ``(1, P, 3)`` of the frame a box was encoded
+    from.
+    """
     local = points - points.new_tensor([a for a, _ in box])
     values = cubic(encoded.coefficients, local)[0]
     return values, None if encoded.latents is None else linear(encoded.latents, local)[0]
 
 
 def sample_clean(clean: Tensor, points: Tensor, box: Box) -> Tensor:
-    """Cleaned values ``(P,)``, linearly: enough for the outer frames, which only help to average."""
+    """Cleaned values ``(P,)``, linearly: enough for the outer frames, which only help
+    to average.
+    """
     return linear(clean, points - points.new_tensor([a for a, _ in box]))[0, 0]
 
 
 def _bounds(points: Tensor) -> list[tuple[int, int]]:
     """Lowest and highest voxel index (z, y, x) at or below the points ``(1, P, 3)``."""
-    # One axis at a time: torch reduces strided columns five times faster than the last axis but one.
+    # One axis at a time: torch reduces strided columns five times faster than the last axis but
+    # one.
     limits = [torch.aminmax(points[0, :, axis]) for axis in range(3)]
     return [(math.floor(limit.min), math.floor(limit.max)) for limit in limits]

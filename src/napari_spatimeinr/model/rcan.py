@@ -65,7 +65,10 @@ class RCAN(nn.Module):
         super().__init__()
         channels = options.n_feats
         self.first = nn.Conv3d(frames, channels, 3, padding=1, padding_mode="replicate")
-        self.groups = nn.ModuleList(Group(channels, options.reduction, options.n_resblocks) for _ in range(options.n_resgroups))
+        self.groups = nn.ModuleList(
+            Group(channels, options.reduction, options.n_resblocks)
+            for _ in range(options.n_resgroups)
+        )
         self.last = nn.Conv3d(channels, channels, 3, padding=1, padding_mode="replicate")
 
     def forward(self, frames: Tensor) -> Tensor:

@@ -18,16 +18,20 @@ from torch.nn import functional as F
 from ..orders import to_torch_grid
 
 POLE = math.sqrt(3.0) - 2.0
-"""Pole of the cubic B-spline prefilter (Unser, Aldroubi and Eden 1993, 'B-spline signal processing')."""
+"""Pole of the cubic B-spline prefilter (Unser, Aldroubi and Eden 1993, 'B-spline signal
+processing')."""
 PREFILTER_REACH = 7
 """Voxels on each side that the truncated prefilter sees; the rest is 1e-4 of a voxel's contrast."""
 
 POINTS_AT_ONCE = 32_768
-"""Points sampled at once when nothing is learned: what is computed on the way stays in the processor's cache."""
+"""Points sampled at once when nothing is learned: what is computed on the way stays in the
+processor's cache."""
 
 
 def along_axes(volume: Tensor, matrices: Sequence[Tensor | None]) -> Tensor:
-    """Multiply each spatial axis of ``(B, C, Z, Y, X)`` by its matrix ``(new, old)``; None leaves it."""
+    """Multiply each spatial axis of ``(B, C, Z, Y, X)`` by its matrix ``(new, old)``; None leaves
+    it.
+    """
     z, y, x = matrices
     out = volume
     if z is not None:
@@ -40,7 +44,9 @@ def along_axes(volume: Tensor, matrices: Sequence[Tensor | None]) -> Tensor:
 
 
 def interpolation_matrix(positions: Tensor, n: int) -> Tensor:
-    """Linear interpolation along one axis: ``(P, n)`` for positions ``(P,)``, clamped to [0, n - 1]."""
+    """Linear interpolation along one axis: ``(P, n)`` for positions ``(P,)``, clamped to [0, n -
+    1].
+    """
     x = positions.clamp(0, max(n - 1, 0))
     low = x.floor().long().clamp(max=max(n - 2, 0))
     f = x - low
@@ -55,7 +61,13 @@ def interpolation_matrix(positions: Tensor, n: int) -> Tensor:
 def resample(volume: Tensor, positions: Sequence[Tensor]) -> Tensor:
     """Linear samples of ``(B, C, Z, Y, X)`` on the regular grid of per-axis index positions."""
     shape = volume.shape[2:]
-    return along_axes(volume, [interpolation_matrix(p.to(volume.dtype), n) for p, n in zip(positions, shape, strict=True)])
+    return along_axes(
+        volume,
+        [
+            interpolation_matrix(p.to(volume.dtype), n)
+            for p, n in zip(positions, shape, strict=True)
+        ],
+    )
 
 
 def mirrored(index: Tensor, n: int) -> Tensor:
@@ -75,16 +87,23 @@ def _smoothing_matrix(n: int, sigma: float, like: Tensor) -> Tensor | None:
     rows = torch.arange(n, device=like.device)[:, None].expand(-1, len(kernel))
     columns = mirrored(rows + offsets, n)
     matrix = torch.zeros(n, n, device=like.device, dtype=like.dtype)
-    return matrix.index_put_((rows, columns), (kernel / kernel.sum()).expand(n, -1), accumulate=True)
+    return matrix.index_put_(
+        (rows, columns), (kernel / kernel.sum()).expand(n, -1), accumulate=True
+    )
 
 
 def gaussian(volume: Tensor, sigma: Sequence[float]) -> Tensor:
     """Gaussian smoothing of ``(B, C, Z, Y, X)``, sigma in voxels (z, y, x), borders mirrored."""
-    return along_axes(volume, [_smoothing_matrix(n, s, volume) for n, s in zip(volume.shape[2:], sigma, strict=True)])
+    return along_axes(
+        volume,
+        [_smoothing_matrix(n, s, volume) for n, s in zip(volume.shape[2:], sigma, strict=True)],
+    )
 
 
 def prefilter_matrix(n: int, reach: int, like: Tensor) -> Tensor:
-    """Samples of an axis to its cubic B-spline coefficients, ``reach`` fewer on each side: ``(n - 2 reach, n)``."""
+    """Samples of an axis to its cubic B-spline coefficients, ``reach`` fewer on each side: ``(n - 2
+    reach, n)``.
+    """
     # In float64 on the CPU: not every device has it.
     exact = POLE ** torch.arange(-reach, reach + 1).abs().to(torch.float64)
     taps = (exact / exact.sum()).to(like.dtype).to(like.device)
@@ -105,17 +124,31 @@ def prefilter(volume: Tensor, reach: int = PREFILTER_REACH) -> Tensor:
 
 
 def cubic_matrix(positions: Tensor, n: int) -> Tensor:
-    """Cubic B-spline coefficients of an axis to values: ``(P, n)`` for positions ``(P,)`` in [1, n - 2]."""
+    """Cubic B-spline coefficients of an axis to values: ``(P, n)`` for positions ``(P,)`` in [1, n
+    - 2].
+    """
     base = positions.floor().clamp(1, n - 3)
     f = positions - base
-    weights = torch.stack([(1 - f) ** 3, 4 - 6 * f**2 + 3 * f**3, 1 + 3 * f + 3 * f**2 - 3 * f**3, f**3], -1) / 6
+    weights = (
+        torch.stack(
+            [(1 - f) ** 3, 4 - 6 * f**2 + 3 * f**3, 1 + 3 * f + 3 * f**2 - 3 * f**3, f**3], -1
+        )
+        / 6
+    )
     columns = base.long()[:, None] + torch.arange(-1, 3, device=positions.device)
-    return torch.zeros(len(positions), n, dtype=positions.dtype, device=positions.device).scatter_(1, columns, weights)
+    return torch.zeros(len(positions), n, dtype=positions.dtype, device=positions.device).scatter_(
+        1, columns, weights
+    )
 
 
 def linear(volume: Tensor, points: Tensor) -> Tensor:
-    """Trilinear samples: ``(B, C, Z, Y, X)`` at ``(B, P, 3)`` gives ``(B, C, P)``; the border is repeated."""
-    return _grid_sample(volume, to_torch_grid(points, (volume.shape[2], volume.shape[3], volume.shape[4])).to(volume.dtype))
+    """Trilinear samples: ``(B, C, Z, Y, X)`` at ``(B, P, 3)`` gives ``(B, C, P)``; the border is
+    repeated.
+    """
+    return _grid_sample(
+        volume,
+        to_torch_grid(points, (volume.shape[2], volume.shape[3], volume.shape[4])).to(volume.dtype),
+    )
 
 
 def _grid_sample(volume: Tensor, grid: Tensor) -> Tensor:
@@ -126,16 +159,21 @@ def _grid_sample(volume: Tensor, grid: Tensor) -> Tensor:
         missing = -count % parts
         whole = torch.cat([grid, grid[:, :missing]], 1) if missing else grid
         pieces = whole.reshape(parts, 1, 1, -1, 3)
-        out = F.grid_sample(volume.expand(parts, -1, -1, -1, -1), pieces, padding_mode="border", align_corners=True)
+        out = F.grid_sample(
+            volume.expand(parts, -1, -1, -1, -1), pieces, padding_mode="border", align_corners=True
+        )
         return out[:, :, 0, 0].permute(1, 0, 2).reshape(1, volume.shape[1], -1)[:, :, :count]
-    return F.grid_sample(volume, grid[:, None, None], padding_mode="border", align_corners=True)[:, :, 0, 0]
+    return F.grid_sample(volume, grid[:, None, None], padding_mode="border", align_corners=True)[
+        :, :, 0, 0
+    ]
 
 
 def cubic(coefficients: Tensor, points: Tensor) -> Tensor:
     """Cubic B-spline samples of coefficients ``(B, 1, Z, Y, X)`` at ``(B, P, 3)``: ``(B, P)``.
 
     The points must lie at least one voxel inside the coefficients. The 64 weights are gathered as 8
-    trilinear samples at shifted places (Sigg and Hadwiger 2005, 'Fast third-order texture filtering').
+    trilinear samples at shifted places (Sigg and Hadwiger 2005, 'Fast third-order texture
+    filtering').
     """
     if points.shape[1] > POINTS_AT_ONCE and not torch.is_grad_enabled():
         return torch.cat([cubic(coefficients, some) for some in points.split(POINTS_AT_ONCE, 1)], 1)

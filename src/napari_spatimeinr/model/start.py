@@ -1,7 +1,8 @@
 """A first velocity, coarse to fine: local least squares on smoothed frames.
 
 Pairs of neighbouring frames are both warped half way (a symmetric form of Lucas and Kanade 1981, in
-the pyramid of Bouguet 2001), so the displacement found is the velocity in the middle of the interval.
+the pyramid of Bouguet 2001), so the displacement found is the velocity in the middle of the
+interval.
 """
 
 from __future__ import annotations
@@ -23,8 +24,12 @@ def pyramid(frames: Tensor, spacing: tuple[float, float, float], levels: int) ->
     current = list(spacing)
     for _ in range(levels - 1):
         shape = out[-1].shape[2:]
-        finest = min(s for s, n in zip(current, shape, strict=True) if n > 1) if max(shape) > 1 else 1.0
-        factors = [2 if n >= 10 and s < 2 * finest else 1 for s, n in zip(current, shape, strict=True)]
+        finest = (
+            min(s for s, n in zip(current, shape, strict=True) if n > 1) if max(shape) > 1 else 1.0
+        )
+        factors = [
+            2 if n >= 10 and s < 2 * finest else 1 for s, n in zip(current, shape, strict=True)
+        ]
         if max(factors) == 1:
             break
         sigma = [0.8 if f == 2 else 0.0 for f in factors]
@@ -35,8 +40,12 @@ def pyramid(frames: Tensor, spacing: tuple[float, float, float], levels: int) ->
 
 
 def _centres(n: int, m: int, like: Tensor) -> Tensor:
-    """Index positions in an axis of n samples of the m samples of another grid over the same extent."""
-    return ((torch.arange(m, device=like.device, dtype=like.dtype) + 0.5) * (n / m) - 0.5).clamp(0, n - 1)
+    """Index positions in an axis of n samples of the m samples of another grid over the same
+    extent.
+    """
+    return ((torch.arange(m, device=like.device, dtype=like.dtype) + 0.5) * (n / m) - 0.5).clamp(
+        0, n - 1
+    )
 
 
 def to_grid(velocity: Tensor, shape: tuple[int, ...]) -> Tensor:
@@ -47,7 +56,9 @@ def to_grid(velocity: Tensor, shape: tuple[int, ...]) -> Tensor:
     return resample(velocity, positions) * ratio.view(1, 3, 1, 1, 1)
 
 
-def start_velocity(levels: list[Tensor], warps: int, mask: Tensor | None = None, window: float = 2.0) -> Tensor:
+def start_velocity(
+    levels: list[Tensor], warps: int, mask: Tensor | None = None, window: float = 2.0
+) -> Tensor:
     """Displacement per interval between neighbouring frames.
 
     Parameters
@@ -71,7 +82,13 @@ def start_velocity(levels: list[Tensor], warps: int, mask: Tensor | None = None,
         frames = levels[level]
         if velocity.shape[2:] != frames.shape[2:]:
             velocity = to_grid(velocity, tuple(frames.shape[2:]))
-        used = None if mask is None else F.adaptive_avg_pool3d(mask, (frames.shape[2], frames.shape[3], frames.shape[4])).floor()
+        used = (
+            None
+            if mask is None
+            else F.adaptive_avg_pool3d(
+                mask, (frames.shape[2], frames.shape[3], frames.shape[4])
+            ).floor()
+        )
         # A few pairs at a time: an update takes some 40 times the memory of its frames.
         pairs_at_once = max(1, VOXELS_AT_ONCE // frames[0].numel())
         for some in torch.arange(pairs, device=frames.device).split(pairs_at_once):
@@ -79,7 +96,9 @@ def start_velocity(levels: list[Tensor], warps: int, mask: Tensor | None = None,
             for _ in range(warps):
                 part = _update(frames[some], frames[some + 1], part, used, window)
             velocity[some] = part
-    ratio = velocity.new_tensor([m / n for n, m in zip(velocity.shape[2:], levels[0].shape[2:], strict=True)])
+    ratio = velocity.new_tensor(
+        [m / n for n, m in zip(velocity.shape[2:], levels[0].shape[2:], strict=True)]
+    )
     return velocity * ratio.view(1, 3, 1, 1, 1)
 
 
@@ -97,13 +116,18 @@ def _update(a: Tensor, b: Tensor, velocity: Tensor, mask: Tensor | None, window:
     weight = 1 / (1 + (error / scale) ** 2)
     if mask is not None:
         weight = weight * mask
-    products = [weight * slopes[:, i : i + 1] * slopes[:, j : j + 1] for i, j in ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))]
+    products = [
+        weight * slopes[:, i : i + 1] * slopes[:, j : j + 1]
+        for i, j in ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
+    ]
     right = weight * slopes * error
     sums = gaussian(torch.cat([*products, right], 1), (window,) * 3)
     xx, xy, xz, yy, yz, zz = (sums[:, i] for i in range(6))
     trace = xx + yy + zz
     ridge = 0.02 * trace + 0.05 * trace.flatten(1).mean(1).view(-1, 1, 1, 1) + 1e-9
-    matrix = torch.stack([xx + ridge, xy, xz, xy, yy + ridge, yz, xz, yz, zz + ridge], -1).unflatten(-1, (3, 3))
+    matrix = torch.stack(
+        [xx + ridge, xy, xz, xy, yy + ridge, yz, xz, yz, zz + ridge], -1
+    ).unflatten(-1, (3, 3))
     vector = sums[:, 6:].movedim(1, -1)
     step = torch.linalg.solve(matrix, vector.unsqueeze(-1)).squeeze(-1).movedim(-1, 1).clamp(-1, 1)
     return gaussian(velocity + step, (1.0, 1.0, 1.0))

@@ -39,7 +39,8 @@ def phantom(
     divide : number of cells that divide during the recording.
     seed : the same seed gives the same recording.
     photons, background : expected photons at brightness 1 and everywhere.
-    read : standard deviation of the reading noise, relative to brightness 1; 0 photons is noise-free.
+    read : standard deviation of the reading noise, relative to brightness 1; 0 photons is
+        noise-free.
     psf : standard deviations (sz, sy, sx) of the point-spread function, um.
     bleach : share of the brightness lost from one frame to the next.
 
@@ -54,7 +55,10 @@ def phantom(
     if kind not in ("membranes", "nuclei"):
         raise InputError(f"kind is 'membranes' or 'nuclei', got {kind!r}.")
     if not 0 <= bleach < 1 or min(photons, background, read, motion) < 0 or min(psf) < 0:
-        raise InputError("bleach must lie in [0, 1), and motion, photons, background, read and psf must not be negative.")
+        raise InputError(
+            "bleach must lie in [0, 1), and motion, photons, background, read and psf must not be"
+            " negative."
+        )
     grid = Grid(shape, SPACING)
     truth = embryo(grid, motion, kind, accelerate, divide, seed, psf, bleach)
     rng = np.random.default_rng([seed, 1])
@@ -65,5 +69,9 @@ def phantom(
             counted = rng.poisson(np.maximum(clean * photons + background, 0)).astype(np.float32)
             clean = (counted - background) / photons
         data[k] = clean + read * rng.standard_normal(clean.shape, dtype=np.float32)
-    metadata: dict[str, Any] = {"name": f"phantom {kind}", "channel": kind, "calibrated_by": "phantom"}
+    metadata: dict[str, Any] = {
+        "name": f"phantom {kind}",
+        "channel": kind,
+        "calibrated_by": "phantom",
+    }
     return Volume(data, grid.spacing, units=("s", "um"), metadata=metadata), truth

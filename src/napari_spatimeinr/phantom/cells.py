@@ -62,7 +62,9 @@ def embryo(
 def _divided(
     rng: np.random.Generator, start: Array, inside: NDArray[np.bool_], divide: int, frames: int
 ) -> tuple[Array, NDArray[np.bool_], NDArray[np.intp], Array, Array]:
-    """Cells with the daughters of ``divide`` of them: places, which are inside, partners, direction and time of splitting."""
+    """Cells with the daughters of ``divide`` of them: places, which are inside, partners, direction
+    and time of splitting.
+    """
     partner = np.arange(len(start))
     split, split_time = np.zeros_like(start), np.full(len(start), np.inf)
     for mother in rng.permutation(np.flatnonzero(inside))[: max(0, divide)]:
@@ -78,19 +80,25 @@ def _divided(
 
 
 def _waves(rng: np.random.Generator, start: Array, length: float) -> Array:
-    """Amplitudes ``(3, cells, 3)`` of three swings: sums of long waves over space, and a little of each cell's own."""
+    """Amplitudes ``(3, cells, 3)`` of three swings: sums of long waves over space, and a little of
+    each cell's own.
+    """
     waves = np.zeros((3, len(start), 3))
     for m in range(3):
         for _ in range(3):
             k = rng.standard_normal(3)
             k *= 2 * np.pi / (rng.uniform(0.8, 1.6) * length) / np.linalg.norm(k)
-            waves[m] += np.sin(start @ k + rng.uniform(0, 2 * np.pi))[:, None] * rng.standard_normal(3)
+            waves[m] += np.sin(start @ k + rng.uniform(0, 2 * np.pi))[
+                :, None
+            ] * rng.standard_normal(3)
         waves[m] += 0.25 * rng.standard_normal(start.shape)
     return waves
 
 
 def _present_motion(truth: Truth, grid: Grid) -> float:
-    """The 95th percentile of displacement of structure from frame to frame, voxels; division apart."""
+    """The 95th percentile of displacement of structure from frame to frame, voxels;
+    division apart.
+    """
     voxel = np.asarray(grid.spacing[1:])
     z, y, x = (grid.coordinates(axis)[:: max(1, grid.shape[axis] // 24)] for axis in (1, 2, 3))
     points, _ = as_points(z[:, None, None], y[:, None], x)

@@ -1,8 +1,9 @@
 """The noise-free image of moving cells, a closed formula of ``(t, z, y, x)``.
 
-Cells' centres follow smooth curves; they are drawn as membranes (the sheets between neighbouring cells) or as nuclei
-(Gaussian blobs). A Gaussian point-spread function acts on a plane sheet or a Gaussian blob by adding variances, so the
-blurred image is a closed formula too, and exact between voxels and between frames.
+Cells' centres follow smooth curves; they are drawn as membranes (the sheets between neighbouring
+cells) or as nuclei (Gaussian blobs). A Gaussian point-spread function acts on a plane sheet or a
+Gaussian blob by adding variances, so the blurred image is a closed formula too, and exact between
+voxels and between frames.
 """
 
 from __future__ import annotations
@@ -73,7 +74,9 @@ class Truth:
         nearest = cKDTree(self.centres(t)).query(points, workers=-1)[1]
         return np.where(self.inside[nearest], nearest + 1, 0).astype(np.int32).reshape(shape)
 
-    def __call__(self, t: ArrayLike, z: ArrayLike, y: ArrayLike, x: ArrayLike, psf: bool = True) -> NDArray[np.float32]:
+    def __call__(
+        self, t: ArrayLike, z: ArrayLike, y: ArrayLike, x: ArrayLike, psf: bool = True
+    ) -> NDArray[np.float32]:
         """Brightness at physical points that broadcast together."""
         t, z, y, x = np.broadcast_arrays(*(np.asarray(v, dtype=np.float64) for v in (t, z, y, x)))
         out = np.empty(t.shape, np.float32)
@@ -111,7 +114,9 @@ class Truth:
             sheet = (distance[:, n] ** 2 - distance[:, 0] ** 2) / (2 * np.sqrt(length2))
             wide = MEMBRANE**2 + (apart**2 @ variance) / length2
             value = BRIGHT * MEMBRANE / np.sqrt(wide) * np.exp(-(sheet**2) / (2 * wide))
-            value *= (self.inside[first] | self.inside[other]) * np.sqrt(self.brightness[first] * self.brightness[other])
+            value *= (self.inside[first] | self.inside[other]) * np.sqrt(
+                self.brightness[first] * self.brightness[other]
+            )
             sisters = (self.partner[first] == self.partner[other]).astype(float)
             value *= 1 - sisters * (1 - np.maximum(grown[first], grown[other]))
             np.maximum(total, value, out=total, casting="same_kind")

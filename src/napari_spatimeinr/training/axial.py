@@ -36,31 +36,45 @@ class Lateral:
 
 
 def lateral_planes(
-    read: Callable[[int, int, int, int, int], Tensor], count: int, shape: tuple[int, int, int], seed: int, every: int = 1
+    read: Callable[[int, int, int, int, int], Tensor],
+    count: int,
+    shape: tuple[int, int, int],
+    seed: int,
+    every: int = 1,
 ) -> Lateral:
     """Random crops of planes that hold something.
 
-    ``read(k, z, y, x, size)`` gives two planes ``(2, h, w)`` from ``z`` and ``z + every`` of frame ``k``; only
-    every ``every``-th plane is used.
+    ``read(k, z, y, x, size)`` gives two planes ``(2, h, w)`` from ``z`` and ``z + every`` of frame
+    ``k``; only every ``every``-th plane is used.
     """
     pairs = [(k, z) for k in range(count) for z in range(0, shape[0] - every, every)]
-    both = lively_crops(lambda k, z, y, x: read(k, z, y, x, LARGEST_CROP), pairs, (shape[1], shape[2]), seed)
+    both = lively_crops(
+        lambda k, z, y, x: read(k, z, y, x, LARGEST_CROP), pairs, (shape[1], shape[2]), seed
+    )
     return Lateral(both[:, 0], both[:, 1])
 
 
 def lively_crops(
-    read: Callable[[int, int, int, int], Tensor], places: Sequence[tuple[int, int]], shape: tuple[int, int], seed: int
+    read: Callable[[int, int, int, int], Tensor],
+    places: Sequence[tuple[int, int]],
+    shape: tuple[int, int],
+    seed: int,
 ) -> Tensor:
-    """Half of the random crops that ``read(k, z, y, x)`` gives, ``(n, h, w)`` each, those with the most in the first plane: ``(N, n, h, w)``.
+    """Half of the random crops that ``read(k, z, y, x)`` gives, ``(n, h, w)`` each, those with the
+    most in the first plane: ``(N, n, h, w)``.
 
-    Background teaches nothing. ``places`` are the frames and planes to choose from, ``shape`` is (y, x) of a plane.
+    Background teaches nothing. ``places`` are the frames and planes to choose from, ``shape`` is
+    (y, x) of a plane.
     """
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(len(places), generator=generator).tolist()
     found = []
     for n in range(2 * MOST_PLANES):
         k, z = places[order[n % len(order)]]
-        y, x = (int(torch.randint(0, max(1, m - LARGEST_CROP + 1), (1,), generator=generator)) for m in shape)
+        y, x = (
+            int(torch.randint(0, max(1, m - LARGEST_CROP + 1), (1,), generator=generator))
+            for m in shape
+        )
         if n >= len(order) and max(shape) <= LARGEST_CROP:
             break
         found.append(read(k, z, y, x))
@@ -70,7 +84,9 @@ def lively_crops(
 
 
 def noise_of(planes: Tensor) -> float:
-    """Standard deviation of pixelwise noise (Immerkaer 1996, 'Fast noise variance estimation', with a median)."""
+    """Standard deviation of pixelwise noise (Immerkaer 1996, 'Fast noise variance estimation', with
+    a median).
+    """
     kernel = planes.new_tensor([[1.0, -2.0, 1.0], [-2.0, 4.0, -2.0], [1.0, -2.0, 1.0]])
     if min(planes.shape[1:]) < 3:
         return 0.0
@@ -80,7 +96,9 @@ def noise_of(planes: Tensor) -> float:
 
 def _kernel(sigma: float, like: Tensor) -> Tensor:
     radius = math.ceil(3 * sigma)
-    taps = torch.exp(-0.5 * (torch.arange(-radius, radius + 1, device=like.device) / max(sigma, 1e-6)) ** 2)
+    taps = torch.exp(
+        -0.5 * (torch.arange(-radius, radius + 1, device=like.device) / max(sigma, 1e-6)) ** 2
+    )
     return taps / taps.sum()
 
 
@@ -90,7 +108,9 @@ def blurred(planes: Tensor, sigma: float) -> Tensor:
         return planes
     taps = _kernel(sigma, planes)
     radius = len(taps) // 2
-    index = mirrored(torch.arange(-radius, planes.shape[1] + radius, device=planes.device), planes.shape[1])
+    index = mirrored(
+        torch.arange(-radius, planes.shape[1] + radius, device=planes.device), planes.shape[1]
+    )
     return F.conv2d(planes[:, None, index], taps.view(1, 1, -1, 1))[:, 0]
 
 
@@ -106,11 +126,13 @@ def correlation(a: Tensor, b: Tensor) -> float:
 
 
 def axial_blur(lateral: Lateral, step: int) -> float:
-    """Blur along one lateral axis, as a standard deviation in voxels, that makes it as smooth as z is.
+    """Blur along one lateral axis, as a standard deviation in voxels, that makes it as smooth as z
+    is.
 
-    Fine detail (what a Gaussian of ``step / 2`` voxels along the other lateral axis takes away) of two planes ``step``
-    voxels apart is correlated to some degree; so is that of two lines ``step`` apart within a plane, the more so the
-    more the plane is blurred across them. Correlation does not depend on how bright or deep a plane is.
+    Fine detail (what a Gaussian of ``step / 2`` voxels along the other lateral axis takes away) of
+    two planes ``step`` voxels apart is correlated to some degree; so is that of two lines ``step``
+    apart within a plane, the more so the more the plane is blurred across them. Correlation does
+    not depend on how bright or deep a plane is.
     """
     if min(lateral.planes.shape[1:]) <= step:
         return 0.0
@@ -138,18 +160,26 @@ def axial_blur(lateral: Lateral, step: int) -> float:
 
 
 def blurs_to_learn(estimate: float) -> list[float]:
-    """Blurs to train with: the estimate is coarse, and errs to the wide side; less than 0.7 voxels leaves pixel noise."""
+    """Blurs to train with: the estimate is coarse, and errs to the wide side; less than 0.7 voxels
+    leaves pixel noise.
+    """
     least = max(estimate / 2, min(estimate, 0.7))
     return [least, (least + estimate) / 2, estimate] if estimate > least else [estimate]
 
 
 def train_axial(
-    network: Axial, lateral: Lateral, step: int, blurs: Sequence[float], steps: int, learning_rate: float, seed: int
+    network: Axial,
+    lateral: Lateral,
+    step: int,
+    blurs: Sequence[float],
+    steps: int,
+    learning_rate: float,
+    seed: int,
 ) -> Iterator[tuple[int, float]]:
     """Train in place; yields (step, loss).
 
-    Lateral planes are blurred along one axis as z is and sampled every ``step`` voxels; the target are lines
-    ``step / factor`` apart: blurred too, or as they are where the network sharpens.
+    Lateral planes are blurred along one axis as z is and sampled every ``step`` voxels; the target
+    are lines ``step / factor`` apart: blurred too, or as they are where the network sharpens.
     """
     planes, fine = lateral.planes, step // network.factor
     bank = []
@@ -158,24 +188,35 @@ def train_axial(
     for blur in blurs:
         for turned in (planes, planes.transpose(1, 2)):
             soft = blurred(turned, blur)
-            bank.append((soft, turned if network.sharpen else soft, math.sqrt(1 - kept_noise(blur, planes)) * noise))
+            bank.append(
+                (
+                    soft,
+                    turned if network.sharpen else soft,
+                    math.sqrt(1 - kept_noise(blur, planes)) * noise,
+                )
+            )
     yield from train_lines(network, bank, step, fine, steps, learning_rate, seed)
 
 
 Bank = Sequence[tuple[Tensor, Tensor, float]]
-"""What lines are learned from: planes ``(N, A, B)`` given and wanted, and the noise that is added to the given."""
+"""What lines are learned from: planes ``(N, A, B)`` given and wanted, and the noise that is added
+to the given."""
 
 
 def train_lines(
     network: Axial, bank: Bank, step: int, fine: int, steps: int, learning_rate: float, seed: int
 ) -> Iterator[tuple[int, float]]:
-    """Train in place to make of every ``step``-th line of planes every ``fine``-th one; yields (step, loss)."""
+    """Train in place to make of every ``step``-th line of planes every ``fine``-th one; yields
+    (step, loss).
+    """
     device, reach = bank[0][0].device, network.reach
     generator = torch.Generator().manual_seed(seed)
     optimiser = torch.optim.AdamW(network.parameters(), lr=learning_rate)
     for number in range(steps):
         for group in optimiser.param_groups:
-            group["lr"] = learning_rate * min(1.0, (number + 1) / 30) * (0.02 + 0.98 * (1 - number / steps))
+            group["lr"] = (
+                learning_rate * min(1.0, (number + 1) / 30) * (0.02 + 0.98 * (1 - number / steps))
+            )
         soft, sharp, lost = bank[number % len(bank)]
         count = min(PLANES_OF_A_SAMPLE, (soft.shape[1] - 1) // step + 1)
         length, width = (count - 1) * step + 1, min(WIDTH_OF_A_SAMPLE, soft.shape[2])
@@ -187,7 +228,11 @@ def train_lines(
         rows = torch.where(flips[:, :1], rows.flip(1), rows)
         columns = torch.arange(width) + b[:, None]
         columns = torch.where(flips[:, 1:], columns.flip(1), columns)
-        where = (n[:, None, None].to(device), rows[:, :, None].to(device), columns[:, None, :].to(device))
+        where = (
+            n[:, None, None].to(device),
+            rows[:, :, None].to(device),
+            columns[:, None, :].to(device),
+        )
         given = soft[where][:, ::step]
         if lost > 0:
             given = given + lost * torch.randn(given.shape, generator=generator).to(device)

@@ -1,4 +1,6 @@
-"""How sure a prediction is: the width of 90 % of the errors on held-out frames, by what can be known anywhere."""
+"""How sure a prediction is: the width of 90 % of the errors on held-out frames, by what can be
+known anywhere.
+"""
 
 from __future__ import annotations
 
@@ -16,21 +18,25 @@ from .latents import Displacements
 
 LEVEL = 0.9
 EDGES = ((0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.98, 0.99, 0.997), (1 / 6, 1 / 3, 1 / 2, 2 / 3, 5 / 6))
-"""Quantiles between the bins of disagreement (few places move, and those matter) and of predicted intensity."""
+"""Quantiles between the bins of disagreement (few places move, and those matter) and of predicted
+intensity."""
 LEAST_IN_BIN = 200
 
 
 @torch.no_grad()
 def calibrate(network: Network, frames: Frames, parts: HeldOut, seed: int) -> dict[str, Any]:
-    """90 % quantiles of the absolute error on held-out frames, by disagreement and predicted intensity.
+    """90 % quantiles of the absolute error on held-out frames, by disagreement and predicted
+    intensity.
 
-    The width needed at a place depends on how far the smoothed aligned neighbours disagree there and on how bright
-    it is (noise grows with brightness). The noise of the held-out frame is part of the error.
+    The width needed at a place depends on how far the smoothed aligned neighbours disagree there
+    and on how bright it is (noise grows with brightness). The noise of the held-out frame is part
+    of the error.
 
     Returns
     -------
-    ``edges`` of the bins of both, and ``widths`` (disagreement, intensity), all of normalised intensities; with two
-    held-out frames or more ``coverage``, the share inside the interval on each when calibrated on the others.
+    ``edges`` of the bins of both, and ``widths`` (disagreement, intensity), all of normalised
+    intensities; with two held-out frames or more ``coverage``, the share inside the interval on
+    each when calibrated on the others.
     """
     samples = [_samples(network, frames, parts, t, seed) for t in parts.held]
     table = _table(torch.cat(samples, 1))
@@ -38,18 +44,27 @@ def calibrate(network: Network, frames: Frames, parts: HeldOut, seed: int) -> di
         shares = []
         for i, one in enumerate(samples):
             others = _table(torch.cat([s for j, s in enumerate(samples) if j != i], 1))
-            shares.append(round(float((one[2] <= widths(others, one[0], one[1])).float().mean()), 4))
+            shares.append(
+                round(float((one[2] <= widths(others, one[0], one[1])).float().mean()), 4)
+            )
         table["coverage"] = shares
-    return table | {"level": LEVEL, "frames": parts.held, "disagreement": _mean_square(torch.cat([s[0] for s in samples]))}
+    return table | {
+        "level": LEVEL,
+        "frames": parts.held,
+        "disagreement": _mean_square(torch.cat([s[0] for s in samples])),
+    }
 
 
 @torch.no_grad()
-def at_native_gap(table: dict[str, Any], network: Network, frames: Frames, seed: int) -> dict[str, Any]:
+def at_native_gap(
+    table: dict[str, Any], network: Network, frames: Frames, seed: int
+) -> dict[str, Any]:
     """The table for frames at the recording's own interval, of which the held-out frames had twice.
 
-    What a width exceeds that of the best aligned places of the same brightness (noise) comes from what could not be
-    aligned; its square is taken to shrink as the mean squared disagreement of neighbouring frames does. Where the held-out
-    frames were aligned nowhere, noise shows on frames whose motion is known: acquired ones, predicted from their neighbours.
+    What a width exceeds that of the best aligned places of the same brightness (noise) comes from
+    what could not be aligned; its square is taken to shrink as the mean squared disagreement of
+    neighbouring frames does. Where the held-out frames were aligned nowhere, noise shows on frames
+    whose motion is known: acquired ones, predicted from their neighbours.
     """
     pairs = sorted({round(i * (frames.count - 2) / 3) for i in range(4)})
     measured = [_difference(network, frames, around(k + 0.5, range(frames.count), 0), k + 0.5, box)
@@ -57,10 +72,16 @@ def at_native_gap(table: dict[str, Any], network: Network, frames: Frames, seed:
     share = min(1.0, _mean_square(torch.cat(measured)) / max(table["disagreement"], 1e-12))
     wide = torch.tensor(table["widths"], dtype=torch.float64) ** 2
     known = sorted({1 + round(i * (frames.count - 3) / 3) for i in range(4)})
-    samples = [_samples(network, frames, HeldOut([t], [k for k in range(frames.count) if k != t]), t, seed) for t in known]
+    samples = [
+        _samples(network, frames, HeldOut([t], [k for k in range(frames.count) if k != t]), t, seed)
+        for t in known
+    ]
     noise = torch.minimum(wide.amin(0), _least(torch.cat(samples, 1), table["edges"]) ** 2)
     native = (noise + share * (wide - noise)).sqrt()
-    return table | {"widths": [[round(w, 6) for w in row] for row in native.tolist()], "share_of_disagreement": round(share, 4)}
+    return table | {
+        "widths": [[round(w, 6) for w in row] for row in native.tolist()],
+        "share_of_disagreement": round(share, 4),
+    }
 
 
 def _mean_square(values: Tensor) -> float:
@@ -72,21 +93,32 @@ def _samples(network: Network, frames: Frames, parts: HeldOut, t: int, seed: int
     moves = Displacements(network)
     out = []
     for box in blocks(frames.shape, seed + t):
-        value = predict(network, frames, moves, t, around(t, parts.given, network.outer), box).flatten()
+        value = predict(
+            network, frames, moves, t, around(t, parts.given, network.outer), box
+        ).flatten()
         difference = _difference(network, frames, around(t, parts.given, 0), t, box, moves)
         out.append(torch.stack([difference, value, (value - frames.block(t, box).flatten()).abs()]))
     return torch.cat(out, 1)
 
 
 def _difference(
-    network: Network, frames: Frames, places: Around, t: float, box: Box, moves: Displacements | None = None
+    network: Network,
+    frames: Frames,
+    places: Around,
+    t: float,
+    box: Box,
+    moves: Displacements | None = None,
 ) -> Tensor:
     """Disagreement of the frames around time ``t`` on the voxels of a box, ``(P,)``."""
     moves = moves or Displacements(network)
     positions = [torch.arange(a, b, device=frames.device, dtype=torch.float32) for a, b in box]
 
     def read(k: int, part: Box) -> Tensor:
-        return frames.block(k, part) if network.encoder is None else network.cleaned(frames, k, part)[0]
+        return (
+            frames.block(k, part)
+            if network.encoder is None
+            else network.cleaned(frames, k, part)[0]
+        )
 
     def moved(k: int) -> Tensor:
         return network.moved((positions[0], positions[1], positions[2]), moves(float(t), float(k)))
@@ -95,7 +127,9 @@ def _difference(
 
 
 def _least(samples: Tensor, edges: list[list[float]]) -> Tensor:
-    """The smallest quantile of all bins of disagreement, for each of intensity ``(J,)``; infinite where samples are too few."""
+    """The smallest quantile of all bins of disagreement, for each of intensity ``(J,)``; infinite
+    where samples are too few.
+    """
     index, errors = _bins(samples, edges), samples[2]
     least = torch.full((len(edges[1]) + 1,), torch.inf, dtype=torch.float64)
     for i, j in itertools.product(range(len(edges[0]) + 1), range(len(least))):
@@ -106,7 +140,10 @@ def _least(samples: Tensor, edges: list[list[float]]) -> Tensor:
 
 
 def _bins(samples: Tensor, edges: list[list[float]]) -> list[Tensor]:
-    return [torch.bucketize(row, torch.tensor(e, device=row.device)) for row, e in zip(samples, edges, strict=False)]
+    return [
+        torch.bucketize(row, torch.tensor(e, device=row.device))
+        for row, e in zip(samples, edges, strict=False)
+    ]
 
 
 def _table(samples: Tensor) -> dict[str, Any]:
@@ -121,7 +158,11 @@ def _table(samples: Tensor) -> dict[str, Any]:
         of_difference = errors[index[0] == i]
         # Too few to say: as where the neighbours disagree a little less.
         before = table[-1] if table else [whole] * (len(EDGES[1]) + 1)
-        row = [float(_quantile(of_difference))] * len(before) if len(of_difference) >= LEAST_IN_BIN else before
+        row = (
+            [float(_quantile(of_difference))] * len(before)
+            if len(of_difference) >= LEAST_IN_BIN
+            else before
+        )
         for j in range(len(row)):
             some = errors[(index[0] == i) & (index[1] == j)]
             if len(some) >= LEAST_IN_BIN:

@@ -19,7 +19,8 @@ from .latents import Displacements, random_box
 MARGIN_DB = 0.02
 """A component must win by this much; below it the simpler method is kept."""
 CUBIC_MARGIN_DB = 0.1
-"""A spline through all frames carries what is wrong in one frame to others, so it must win by more."""
+"""A spline through all frames carries what is wrong in one frame to others, so it must win by
+more."""
 STEADY_SHARE = 2 / 3
 """And it must win on this share of the acquired frames, each left out in turn."""
 MOST_LEFT_OUT = 60
@@ -31,7 +32,8 @@ MOST_BLOCKS = 4
 LATENT_MARGIN_DB = 0.1
 """Latents are trained over twice the interval they are used for, so they must win by more."""
 ALONE_MARGIN_DB = 0.3
-"""Cleaning is judged on one neighbour where there are too few frames; averaging two would remove part of that noise anyway."""
+"""Cleaning is judged on one neighbour where there are too few frames; averaging two would remove
+part of that noise anyway."""
 FOREGROUND = 0.1
 """The moving foreground: smoothed neighbours differ by more than this."""
 
@@ -48,31 +50,42 @@ class HeldOut:
 
 
 def split(count: int) -> HeldOut | None:
-    """Every fourth frame kept back, from the middle of the first four; None with fewer than four frames."""
+    """Every fourth frame kept back, from the middle of the first four; None with fewer than four
+    frames.
+    """
     if count < 4:
         return None
     held = list(range(2 if count < 6 else 3, count - 1, 4))
     return HeldOut(held, [k for k in range(count) if k not in held])
 
 
-def blocks(shape: tuple[int, int, int], seed: int, most: int = 12, size: tuple[int, int, int] = BLOCK) -> list[Box]:
+def blocks(
+    shape: tuple[int, int, int], seed: int, most: int = 12, size: tuple[int, int, int] = BLOCK
+) -> list[Box]:
     """Blocks a frame is scored on: all of it when it is small."""
     counts = [-(-n // s) for n, s in zip(shape, size, strict=True)]
     if counts[0] * counts[1] * counts[2] <= most:
-        edges = [[(i * s, min(n, (i + 1) * s)) for i in range(c)] for n, s, c in zip(shape, size, counts, strict=True)]
+        edges = [
+            [(i * s, min(n, (i + 1) * s)) for i in range(c)]
+            for n, s, c in zip(shape, size, counts, strict=True)
+        ]
         return [(z, y, x) for z in edges[0] for y in edges[1] for x in edges[2]]
     generator = torch.Generator().manual_seed(seed)
     return [random_box(shape, size, generator) for _ in range(most)]
 
 
 class Errors:
-    """Sums of squared errors of several methods on the same voxels: over all of them, the moving foreground, and smoothed."""
+    """Sums of squared errors of several methods on the same voxels: over all of them, the moving
+    foreground, and smoothed.
+    """
 
     def __init__(self) -> None:
         self.sums: dict[str, dict[str, float]] = {}
 
     def add(self, name: str, error: Tensor, moving: Tensor | None = None) -> None:
-        """Add the errors ``(z, y, x)`` of a block; without ``moving`` all of it counts as foreground."""
+        """Add the errors ``(z, y, x)`` of a block; without ``moving`` all of it counts as
+        foreground.
+        """
         squares = error**2
         smoothed = gaussian(error[None, None], (1.0, 1.0, 1.0)) if error.ndim == 3 else error
         sums = self.sums.setdefault(name, {"whole": 0.0, "moving": 0.0, "smoothed": 0.0})
@@ -80,7 +93,12 @@ class Errors:
         sums["moving"] += float((squares if moving is None else squares[moving]).sum())
         sums["smoothed"] += float((smoothed**2).sum())
 
-    def gain(self, name: str, over: str = "linear", where: Literal["whole", "moving", "smoothed"] = "whole") -> float:
+    def gain(
+        self,
+        name: str,
+        over: str = "linear",
+        where: Literal["whole", "moving", "smoothed"] = "whole",
+    ) -> float:
         """Gain of a method over another in dB; 0 where there is nothing to compare."""
         a, b = self.sums[over][where], self.sums[name][where]
         if a <= 0 or b <= 0:
@@ -89,7 +107,9 @@ class Errors:
 
 
 @torch.no_grad()
-def predict(network: Network, frames: Frames, displacements: Displacements, t: int, places: Around, box: Box) -> Tensor:
+def predict(
+    network: Network, frames: Frames, displacements: Displacements, t: int, places: Around, box: Box
+) -> Tensor:
     """Frame ``t`` on the voxels of a box from other frames: ``(z, y, x)``, normalised."""
     z, y, x = (torch.arange(a, b, device=frames.device, dtype=torch.float32) for a, b in box)
 
@@ -109,7 +129,11 @@ def predict(network: Network, frames: Frames, displacements: Displacements, t: i
 
 @torch.no_grad()
 def held_out_errors(
-    candidates: dict[str, Network], frames: Frames, parts: HeldOut, seed: int, errors: Errors | None = None
+    candidates: dict[str, Network],
+    frames: Frames,
+    parts: HeldOut,
+    seed: int,
+    errors: Errors | None = None,
 ) -> Errors:
     """Errors of linear, cubic and the candidates on the frames kept back."""
     errors = errors or Errors()
@@ -137,7 +161,11 @@ def _compare(
     moving = _smooth(a - b).abs() > FOREGROUND
     for kind in kinds:
         weights = temporal_weights(float(t), np.asarray(given, dtype=np.float64), kind)
-        terms = [float(w) * frames.block(k, box)[0, 0] for k, w in zip(given, weights, strict=True) if abs(w) > 1e-3]
+        terms = [
+            float(w) * frames.block(k, box)[0, 0]
+            for k, w in zip(given, weights, strict=True)
+            if abs(w) > 1e-3
+        ]
         errors.add(kind, torch.stack(terms).sum(0) - truth, moving)
     for name, displacements in moves.items():
         network = displacements.network
@@ -146,8 +174,12 @@ def _compare(
 
 
 @torch.no_grad()
-def left_out(network: Network, interpolation: str, frames: Frames, k: int, numbers: Sequence[int], seed: int) -> float:
-    """Gain over linear in dB, raw or smoothed, whichever is less, of frame ``k`` predicted from others of ``numbers``."""
+def left_out(
+    network: Network, interpolation: str, frames: Frames, k: int, numbers: Sequence[int], seed: int
+) -> float:
+    """Gain over linear in dB, raw or smoothed, whichever is less, of frame ``k`` predicted from
+    others of ``numbers``.
+    """
     given = [n for n in numbers if n != k]
     still = network.velocity is None and network.encoder is None
     moves = {} if still else {"network": Displacements(network)}
@@ -164,21 +196,32 @@ def _busiest(frames: Frames, k: int, seed: int, most: int = MOST_BLOCKS) -> list
     found = blocks(frames.shape, seed + k)
     if len(found) <= most:
         return found
-    change = [float(((frames.block(k - 1, box) - frames.block(k + 1, box)) ** 2).mean()) for box in found]
+    change = [
+        float(((frames.block(k - 1, box) - frames.block(k + 1, box)) ** 2).mean()) for box in found
+    ]
     return [found[i] for i in np.argsort(change)[-most:]]
 
 
 def steadily_cubic(frames: Frames, seed: int) -> bool:
-    """Whether cubic beats linear interpolation on most acquired frames, each left out in turn, and on more than one."""
+    """Whether cubic beats linear interpolation on most acquired frames, each left out in turn, and
+    on more than one.
+    """
     count = frames.count
-    tried = np.unique(np.linspace(1, count - 2, min(count - 2, MOST_LEFT_OUT)).round().astype(int)).tolist()
+    tried = np.unique(
+        np.linspace(1, count - 2, min(count - 2, MOST_LEFT_OUT)).round().astype(int)
+    ).tolist()
     wins = sum(left_out(Network(), "cubic", frames, k, range(count), seed) > 0 for k in tried)
     return wins > 1 and wins >= STEADY_SHARE * len(tried)
 
 
 def plain_method(errors: Errors, frames: Frames, seed: int) -> str:
-    """What is interpolated in time where nothing else is better: "cubic" by a clear margin on most frames, or "linear"."""
-    clear = errors.gain("cubic") > CUBIC_MARGIN_DB and errors.gain("cubic", where="smoothed") > -MARGIN_DB
+    """What is interpolated in time where nothing else is better: "cubic" by a clear margin on most
+    frames, or "linear".
+    """
+    clear = (
+        errors.gain("cubic") > CUBIC_MARGIN_DB
+        and errors.gain("cubic", where="smoothed") > -MARGIN_DB
+    )
     return "cubic" if clear and steadily_cubic(frames, seed) else "linear"
 
 
@@ -188,7 +231,9 @@ def _smooth(block: Tensor) -> Tensor:
 
 @torch.no_grad()
 def masked_errors(network: Network, frames: Frames, mask: Tensor, seed: int) -> Errors:
-    """Errors of a frame predicted from one neighbour along the motion, raw and cleaned, on masked blocks only."""
+    """Errors of a frame predicted from one neighbour along the motion, raw and cleaned, on masked
+    blocks only.
+    """
     errors = Errors()
     raw = network.without_latents()
     moves = Displacements(network)
@@ -201,25 +246,37 @@ def masked_errors(network: Network, frames: Frames, mask: Tensor, seed: int) -> 
                 hidden = mask[0, 0][tuple(slice(a, b) for a, b in box)].bool()
                 if not hidden.any():
                     continue
-                positions = tuple(torch.arange(a, b, device=frames.device, dtype=torch.float32) for a, b in box)
+                positions = tuple(
+                    torch.arange(a, b, device=frames.device, dtype=torch.float32) for a, b in box
+                )
                 for name, one in (("linear", raw), ("latents", network)):
-                    moved = one.moved((positions[0], positions[1], positions[2]), moves(float(k), float(j)))
+                    moved = one.moved(
+                        (positions[0], positions[1], positions[2]), moves(float(k), float(j))
+                    )
                     points, needed = needed_box(moved, frames.shape)
-                    value = sample(one.encode(frames, j, needed), points, needed)[0].reshape(truth.shape)
+                    value = sample(one.encode(frames, j, needed), points, needed)[0].reshape(
+                        truth.shape
+                    )
                     errors.add(name, (value - truth)[hidden])
     return errors
 
 
 def choose(errors: Errors, names: list[str], plain: str = "linear") -> str:
-    """The best method by whole-frame error that is not worse than interpolation where structure counts.
+    """The best method by whole-frame error that is not worse than interpolation where structure
+    counts.
 
-    ``names`` go from simple to elaborate; ``plain`` is what they must beat. Structure is the frame after
-    smoothing, where noise hardly counts, and, unless a simpler method has won already, the moving foreground.
+    ``names`` go from simple to elaborate; ``plain`` is what they must beat. Structure is the frame
+    after smoothing, where noise hardly counts, and, unless a simpler method has won already, the
+    moving foreground.
     """
     best = plain
     for name in names:
         margin = LATENT_MARGIN_DB if name == "latents" else MARGIN_DB
         safe = best != plain or errors.gain(name, plain, "moving") > -MARGIN_DB
-        if safe and errors.gain(name, best) > margin and errors.gain(name, plain, "smoothed") > -MARGIN_DB:
+        if (
+            safe
+            and errors.gain(name, best) > margin
+            and errors.gain(name, plain, "smoothed") > -MARGIN_DB
+        ):
             best = name
     return best

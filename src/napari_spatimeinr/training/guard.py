@@ -1,8 +1,9 @@
 """The guard: intervals between frames in which plain linear interpolation is used after all.
 
-A gate decides once for a whole recording. Here each interval between two frames is looked at: across a
-jump (a stage that moved, frames that are suddenly empty) trajectories mean nothing, and where the
-acquired frames are predicted worse than by linear interpolation, those between are not trusted either.
+A gate decides once for a whole recording. Here each interval between two frames is looked at:
+across a jump (a stage that moved, frames that are suddenly empty) trajectories mean nothing, and
+where the acquired frames are predicted worse than by linear interpolation, those between are not
+trusted either.
 """
 
 from __future__ import annotations
@@ -24,25 +25,31 @@ from .schedule import CHECKS
 AROUND = 4
 """Intervals on each side that one is compared with."""
 JUMP = 6.0
-"""Times the neighbours' squared difference that frames differ by across a jump, their motion undone."""
+"""Times the neighbours' squared difference that frames differ by across a jump, their motion
+undone."""
 UNEXPLAINED = 0.15
-"""Share of that difference which trajectories leave at a jump; what they explain better has moved."""
+"""Share of that difference which trajectories leave at a jump; what they explain better has
+moved."""
 WORSE_DB = 0.5
 """Acquired frames predicted from their neighbours must not be worse than linear by more."""
 POINTS = 2000
 """Points in each interval at which frames are compared."""
 MOST_CHECKED, LEAST_CHECKED = 64, 6
-"""Frames that are predicted from their neighbours, at most and, where there are so many, at least."""
+"""Frames that are predicted from their neighbours, at most and, where there are so many, at
+least."""
 SHARE = 0.1
-"""Voxels predicted for this, as a share of those trained on: one takes about as long as the other (4 to 5 us on a CPU)."""
+"""Voxels predicted for this, as a share of those trained on: one takes about as long as the other
+(4 to 5 us on a CPU)."""
 
 
 def jumps(differences: Tensor, still: Tensor) -> list[int]:
-    """Intervals whose frames differ far more than those of the intervals around, and whose motion does not say why.
+    """Intervals whose frames differ far more than those of the intervals around, and whose motion
+    does not say why.
 
     Parameters
     ----------
-    differences : mean squared difference of the two frames of each interval, along trajectories, ``(T - 1,)``.
+    differences : mean squared difference of the two frames of each interval, along trajectories,
+        ``(T - 1,)``.
     still : the same without motion.
     """
     values, found = differences.tolist(), []
@@ -51,7 +58,8 @@ def jumps(differences: Tensor, still: Tensor) -> list[int]:
         if before and after:
             usual = max(sorted(side)[len(side) // 2] for side in (before, after))
         else:
-            # Seen from one side, what slows down or speeds up looks like a jump, unless that is alone.
+            # Seen from one side, what slows down or speeds up looks like a jump, unless that is
+            # alone.
             usual = max([*before[-2:], *after[:2]], default=value)
         if value > JUMP * usual and value > UNEXPLAINED * float(still[i]):
             found.append(i)
@@ -59,14 +67,18 @@ def jumps(differences: Tensor, still: Tensor) -> list[int]:
 
 
 class Looked(NamedTuple):
-    """What each interval between frames looks like: the jumps, and the mean squared differences along trajectories."""
+    """What each interval between frames looks like: the jumps, and the mean squared differences
+    along trajectories.
+    """
 
     jumps: list[int]
     differences: list[float]
 
 
 def find_jumps(job: Job, data: MotionData, times: Tensor) -> Looked:
-    """The jumps of a recording, given the motion that was found, which is bridged there; the provenance tells them at once."""
+    """The jumps of a recording, given the motion that was found, which is bridged there; the
+    provenance tells them at once.
+    """
     velocity, seed = job.network.velocity, job.seed
     if not job.config.gate:
         return Looked([], [])
@@ -74,7 +86,11 @@ def find_jumps(job: Job, data: MotionData, times: Tensor) -> Looked:
     everywhere = finest.new_ones(1, 1, *finest.shape[2:])
     number = POINTS * (len(times) - 1)
     still = misalignments(None, data, times, everywhere, seed, number)
-    moved = still if velocity is None else misalignments(velocity, data, times, everywhere, seed, number)
+    moved = (
+        still
+        if velocity is None
+        else misalignments(velocity, data, times, everywhere, seed, number)
+    )
     least = torch.minimum(still, moved)
     broken = jumps(least, still)
     if velocity is not None:
@@ -85,16 +101,23 @@ def find_jumps(job: Job, data: MotionData, times: Tensor) -> Looked:
 
 @torch.no_grad()
 def _bridge(velocity: VelocityField, broken: list[int]) -> None:
-    """Motion across jumps as on both sides of them: what was found there would bend the paths beside it."""
+    """Motion across jumps as on both sides of them: what was found there would bend the paths
+    beside it.
+    """
     whole = [i for i in range(len(velocity.nodes)) if i not in broken]
     for i in broken if whole else ():
-        before, after = max((k for k in whole if k < i), default=None), min((k for k in whole if k > i), default=None)
+        before, after = (
+            max((k for k in whole if k < i), default=None),
+            min((k for k in whole if k > i), default=None),
+        )
         beside = [k for k in (before, after) if k is not None]
         velocity.nodes[i] = velocity.nodes[beside].mean(0)
 
 
 def weak(gains: dict[int, float], count: int, least: float) -> list[int]:
-    """Intervals at both ends of which (of one, at the ends of what is known) frames gain less than ``least`` over linear."""
+    """Intervals at both ends of which (of one, at the ends of what is known) frames gain less than
+    ``least`` over linear.
+    """
     out = []
     for i in range(count - 1):
         known = [gains[k] for k in (i, i + 1) if k in gains]
@@ -104,7 +127,9 @@ def weak(gains: dict[int, float], count: int, least: float) -> list[int]:
 
 
 def watch(job: Job, looked: Looked) -> Steps:
-    """Find the intervals that linear interpolation is better for, on some of the frames where there are many."""
+    """Find the intervals that linear interpolation is better for, on some of the frames where there
+    are many.
+    """
     network, count, broken = job.network, job.frames.count, looked.jumps
     if not job.config.gate:
         return
@@ -122,7 +147,8 @@ def watch(job: Job, looked: Looked) -> Steps:
         numbers = segment(float(k), count, broken)
         gains[k] = gate.left_out(network, job.interpolation, job.frames, k, numbers, job.seed)
         if gains[k] < -WORSE_DB:
-            # How far this reaches: an interval is trusted where one of its frames is predicted well.
+            # How far this reaches: an interval is trusted where one of its frames is predicted
+            # well.
             beside = [n for n in (k - 1, k + 1) if n in waiting]
             waiting = beside + [n for n in waiting if n not in beside]
         _tell(job, broken, [*before, *weak(gains, count, -WORSE_DB)])
@@ -133,21 +159,28 @@ def watch(job: Job, looked: Looked) -> Steps:
 
 
 def order(looked: Looked, number: int) -> list[int]:
-    """Frames between two others, first those to check if only ``number`` are: where frames differ most, and evenly spread ones.
+    """Frames between two others, first those to check if only ``number`` are: where frames differ
+    most, and evenly spread ones.
 
     Frames beside a jump are not among them.
     """
     differences = looked.differences
-    frames = [k for k in range(1, len(differences)) if k not in looked.jumps and k - 1 not in looked.jumps]
+    frames = [
+        k for k in range(1, len(differences)) if k not in looked.jumps and k - 1 not in looked.jumps
+    ]
     suspicious = sorted(frames, key=lambda k: -differences[k - 1] - differences[k])
     half = max(1, min(number, len(frames)) // 2)
-    spread = [frames[(2 * i + 1) * len(frames) // (2 * half)] for i in range(half)] if frames else []
+    spread = (
+        [frames[(2 * i + 1) * len(frames) // (2 * half)] for i in range(half)] if frames else []
+    )
     mixed = [k for pair in zip(suspicious, spread, strict=False) for k in pair]
     return list(dict.fromkeys(mixed + suspicious))
 
 
 def _affordable(job: Job) -> int:
-    """How many frames are checked: by work, not by the clock, so that the same seed gives the same result."""
+    """How many frames are checked: by work, not by the clock, so that the same seed gives the same
+    result.
+    """
     trained = job.schedule.trained * math.prod(job.config.latents.crop)
     checked = min(math.prod(job.frames.shape), gate.MOST_BLOCKS * math.prod(gate.BLOCK))
     return max(LEAST_CHECKED, min(MOST_CHECKED, int(SHARE * trained / checked)))
@@ -167,7 +200,9 @@ def _parts(known: dict[str, Any] | None) -> tuple[list[int], list[int]]:
 
 
 def _tell(job: Job, broken: list[int], poor: list[int]) -> None:
-    """Put the intervals into the provenance, with their sentences, instead of those that were there."""
+    """Put the intervals into the provenance, with their sentences, instead of those that were
+    there.
+    """
     warnings = job.provenance["warnings"]
     for said in _sentences(*_parts(job.provenance.pop("guard", None))):
         if said in warnings:
@@ -179,8 +214,15 @@ def _tell(job: Job, broken: list[int], poor: list[int]) -> None:
 
 
 def _sentences(broken: list[int], poor: list[int]) -> list[str]:
-    whys = (broken, "the recording jumps"), (poor, "frames were predicted worse than by linear interpolation")
-    return [f"{_named(found)} {why}; linear interpolation is used there." for found, why in whys if found]
+    whys = (
+        (broken, "the recording jumps"),
+        (poor, "frames were predicted worse than by linear interpolation"),
+    )
+    return [
+        f"{_named(found)} {why}; linear interpolation is used there."
+        for found, why in whys
+        if found
+    ]
 
 
 def _named(intervals: list[int]) -> str:

@@ -20,12 +20,15 @@ from .motion import MotionData, refine, start
 LATENT_SHARE = 0.6
 """Share of the latents' steps spent on the hold-out fit; the final fit goes on from there."""
 TRIAL_STEPS = 80
-"""Optimisation steps of a velocity field that is only compared; more did not change which one won."""
+"""Optimisation steps of a velocity field that is only compared; more did not change which one
+won."""
 
 
 @dataclass(frozen=True)
 class Prior:
-    """How trajectories are fitted: the weight of their smoothness in space, and whether they may curve in time."""
+    """How trajectories are fitted: the weight of their smoothness in space, and whether they may
+    curve in time.
+    """
 
     smoothness: float
     curved: bool
@@ -53,7 +56,10 @@ def new_latents(job: Job) -> None:
     options = job.config.latents
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(job.seed)
-        encoder, decoder = Encoder(options.channels, options.layers, options.features), Decoder(options.features, options.width)
+        encoder, decoder = (
+            Encoder(options.channels, options.layers, options.features),
+            Decoder(options.features, options.width),
+        )
     job.network.encoder, job.network.decoder = encoder.to(job.device), decoder.to(job.device)
     job.network.precision = resolve_precision(job.config.precision, job.device)
 
@@ -74,11 +80,21 @@ class _Trials:
         job, options = self.job, self.job.config.motion
         until = 0.2 * (len(self.networks) + 1) / trials(options)
         velocity = start(self.some, self.times, options, curved=prior.curved)
-        steps = refine(velocity, self.some, self.times, options, prior.smoothness, min(options.steps, TRIAL_STEPS), job.seed)
+        steps = refine(
+            velocity,
+            self.some,
+            self.times,
+            options,
+            prior.smoothness,
+            min(options.steps, TRIAL_STEPS),
+            job.seed,
+        )
         yield from job.drive("hold-out: motion", "motion", steps, until)
         velocity.requires_grad_(False)
         self.networks[prior.name], self.priors[prior.name] = Network(velocity), prior
-        gate.held_out_errors({prior.name: self.networks[prior.name]}, job.frames, self.parts, job.seed, self.errors)
+        gate.held_out_errors(
+            {prior.name: self.networks[prior.name]}, job.frames, self.parts, job.seed, self.errors
+        )
 
     def best(self) -> Prior:
         """The prior with the smallest error."""
@@ -99,8 +115,12 @@ class _Trials:
             yield from self.fit(Prior(weights[high], curved))
 
 
-def hold_out(job: Job, data: MotionData, parts: gate.HeldOut) -> Generator[FitProgress, None, tuple[Prior, bool, bool]]:
-    """Fit without the held-out frames, score on them, decide: (prior, keep motion, keep latents)."""
+def hold_out(
+    job: Job, data: MotionData, parts: gate.HeldOut
+) -> Generator[FitProgress, None, tuple[Prior, bool, bool]]:
+    """Fit without the held-out frames, score on them, decide: (prior, keep motion, keep
+    latents).
+    """
     options, frames = job.config, job.frames
     tried = _Trials(job, data, parts)
     errors, candidates, prior = tried.errors, tried.networks, untried(options.motion)
@@ -120,7 +140,14 @@ def hold_out(job: Job, data: MotionData, parts: gate.HeldOut) -> Generator[FitPr
         base = Network(candidates[used].velocity if used is not None else None)
         job.network = base
         new_latents(job)
-        steps = train(base, frames, parts.given, options, max(1, int(LATENT_SHARE * options.latents.steps)), job.seed)
+        steps = train(
+            base,
+            frames,
+            parts.given,
+            options,
+            max(1, int(LATENT_SHARE * options.latents.steps)),
+            job.seed,
+        )
         yield from job.drive("hold-out: latents", "latents", steps, 0.6)
         gate.held_out_errors({"latents": base}, frames, parts, job.seed, errors)
         best = gate.choose(errors, [*([moving] if moving is not None else []), "latents"], plain)
@@ -131,7 +158,9 @@ def hold_out(job: Job, data: MotionData, parts: gate.HeldOut) -> Generator[FitPr
     if not keep_latents:
         job.network = Network(job.network.velocity)
         if options.latents.enabled:
-            job.provenance["reasons"]["latents"] = "they did not beat the simpler result on held-out frames"
+            job.provenance["reasons"]["latents"] = (
+                "they did not beat the simpler result on held-out frames"
+            )
     if not keep_motion and candidates:
         job.provenance["reasons"]["motion"] = "it did not beat interpolation on held-out frames"
     if best == "cubic":
@@ -146,7 +175,9 @@ def hold_out(job: Job, data: MotionData, parts: gate.HeldOut) -> Generator[FitPr
         "gain_over_cubic_db": round(errors.gain(best, "cubic"), 3),
         "gain_over_linear_moving_db": round(errors.gain(best, where="moving"), 3),
         "all": {name: round(errors.gain(name), 3) for name in errors.sums},
-        "all_smoothed": {name: round(errors.gain(name, where="smoothed"), 3) for name in errors.sums},
+        "all_smoothed": {
+            name: round(errors.gain(name, where="smoothed"), 3) for name in errors.sums
+        },
         "note": "frames at twice the interval; the real interval is easier",
     }
     yield job.progress("hold-out")

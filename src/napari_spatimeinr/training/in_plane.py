@@ -1,7 +1,9 @@
-"""Finer voxels in the plane, learned from the planes made coarser; off by default, judged on a part of the planes kept back.
+"""Finer voxels in the plane, learned from the planes made coarser; off by default, judged on a part
+of the planes kept back.
 
-What a plane looks like at twice the voxel size is taken to tell what it looks like at half of it (internal learning
-across scales: Shocher et al. 2018, '"Zero-shot" super-resolution using deep internal learning').
+What a plane looks like at twice the voxel size is taken to tell what it looks like at half of it
+(internal learning across scales: Shocher et al. 2018, '"Zero-shot" super-resolution using deep
+internal learning').
 """
 
 from __future__ import annotations
@@ -14,7 +16,17 @@ import torch
 from torch import Tensor
 
 from ..model.axial import InPlane
-from .axial import LARGEST_CROP, MOST_BLUR, Bank, blurred, correlation, kept_noise, lively_crops, noise_of, train_lines
+from .axial import (
+    LARGEST_CROP,
+    MOST_BLUR,
+    Bank,
+    blurred,
+    correlation,
+    kept_noise,
+    lively_crops,
+    noise_of,
+    train_lines,
+)
 from .gate import Errors
 from .job import FitProgress, Job, Steps
 
@@ -31,7 +43,10 @@ def wanted(job: Job) -> bool:
     """Whether finer voxels are asked for, and there are enough to learn from and to judge by."""
     options = job.config.in_plane
     y, x = job.volume.shape[2:]
-    return options.enabled and min(y // KEPT_BACK if job.config.gate else y, x) >= LEAST_LINES * options.factor
+    return (
+        options.enabled
+        and min(y // KEPT_BACK if job.config.gate else y, x) >= LEAST_LINES * options.factor
+    )
 
 
 def plan(job: Job) -> None:
@@ -54,7 +69,9 @@ def fit_in_plane(job: Job) -> Steps:
         }
         if gain < MARGIN_DB:
             job.provenance["in_plane"] = report
-            job.provenance["reasons"]["in_plane"] = "what coarser planes teach did not predict finer voxels better than splines"
+            job.provenance["reasons"]["in_plane"] = (
+                "what coarser planes teach did not predict finer voxels better than splines"
+            )
             return
     network = yield from _trained(job, (0, y), report, "voxels", 1.0)
     job.provenance["in_plane"] = report
@@ -82,13 +99,16 @@ def train_in_plane(
 ) -> Iterator[tuple[int, float]]:
     """Train in place on planes ``(N, Y, X)``; yields (step, loss).
 
-    Lines are made finer while those across them are still coarse, and then while those are fine: both are trained.
+    Lines are made finer while those across them are still coarse, and then while those are fine:
+    both are trained.
     """
     factor = network.factor
     lost = math.sqrt(1 - kept_noise(blur, planes) ** 2) * noise_of(planes)
     soft = _soft(planes, blur)
     bank: Bank = [
-        (some, some, lost) for turned in (soft, soft.transpose(1, 2)) for some in (turned, turned[:, :, ::factor].contiguous())
+        (some, some, lost)
+        for turned in (soft, soft.transpose(1, 2))
+        for some in (turned, turned[:, :, ::factor].contiguous())
     ]
     yield from train_lines(network.lines, bank, factor, 1, steps, learning_rate, seed)
 
@@ -120,14 +140,20 @@ def _soft(planes: Tensor, sigma: float) -> Tensor:
 
 
 def _planes(job: Job, rows: tuple[int, int]) -> Tensor:
-    """Planes ``(N, Y, X)`` with most in them, of a range of lines, cleaned where there are latents."""
+    """Planes ``(N, Y, X)`` with most in them, of a range of lines, cleaned where there
+    are latents.
+    """
     frames, network = job.frames, job.network
     (a, b), width = rows, frames.shape[2]
 
     @torch.no_grad()
     def read(k: int, z: int, y: int, x: int) -> Tensor:
         box = ((z, z + 1), (a + y, min(a + y + LARGEST_CROP, b)), (x, min(x + LARGEST_CROP, width)))
-        whole = network.cleaned(frames, k, box)[0] if network.encoder is not None else frames.block(k, box)
+        whole = (
+            network.cleaned(frames, k, box)[0]
+            if network.encoder is not None
+            else frames.block(k, box)
+        )
         return whole[0, 0]
 
     places = [(k, z) for k in range(frames.count) for z in range(frames.shape[0])]
@@ -141,7 +167,11 @@ def _errors(job: Job, learned: InPlane, rows: tuple[int, int], blur: float) -> E
     factor = learned.factor
     spline = InPlane(factor, 2, 2).to(job.device)  # fresh, it adds nothing
     planes = _soft(_planes(job, rows)[:GATE_PLANES], blur)
-    truth = planes[:, : (planes.shape[1] - 1) // factor * factor + 1, : (planes.shape[2] - 1) // factor * factor + 1]
+    truth = planes[
+        :,
+        : (planes.shape[1] - 1) // factor * factor + 1,
+        : (planes.shape[2] - 1) // factor * factor + 1,
+    ]
     given = truth[:, ::factor, ::factor]
     between = torch.ones_like(truth[0], dtype=torch.bool)
     between[::factor, ::factor] = False

@@ -97,7 +97,15 @@ class Job:
             "chosen",
             parts_of(network),
         )
-        return Field(self.volume, network, self.levels, self.config, self.device, self.interpolation, provenance)
+        return Field(
+            self.volume,
+            network,
+            self.levels,
+            self.config,
+            self.device,
+            self.interpolation,
+            provenance,
+        )
 
     def progress(self, stage: str) -> FitProgress:
         """The state, with a snapshot when half a second has passed since the last."""
@@ -108,8 +116,12 @@ class Job:
         s = self.schedule
         return FitProgress(stage, s.steps, s.total, self.loss, self.gain, s.left(), snapshot)
 
-    def drive(self, stage: str, kind: str, steps: Iterator[tuple[int, float]], until: float) -> Steps:
-        """Run optimisation steps until they end, stop improving, or the share ``until`` of the budget is used."""
+    def drive(
+        self, stage: str, kind: str, steps: Iterator[tuple[int, float]], until: float
+    ) -> Steps:
+        """Run optimisation steps until they end, stop improving, or the share ``until`` of the
+        budget is used.
+        """
         plateau = Plateau()
         if kind not in FINER and any(k in self.schedule.planned for k in FINER):
             until *= BEFORE_PLANES
@@ -132,7 +144,8 @@ class Job:
             self.schedule.tick(kind, time.monotonic() - before)
             if not math.isfinite(loss):
                 raise FitError(
-                    "The fit diverged (the loss is not a number); check the recording for extreme values or lower the learning rate."
+                    "The fit diverged (the loss is not a number); check the recording for extreme"
+                    " values or lower the learning rate."
                 )
             self.loss = loss
             yield step, loss

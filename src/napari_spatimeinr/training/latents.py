@@ -1,7 +1,7 @@
 """Train encoder and decoder on frames the prediction did not see.
 
-A block of frame k is predicted from an earlier and a later frame along the trajectories. The noise of
-frame k is independent of theirs, so the mean-square optimum is the clean image (Lehtinen et al.
+A block of frame k is predicted from an earlier and a later frame along the trajectories. The noise
+of frame k is independent of theirs, so the mean-square optimum is the clean image (Lehtinen et al.
 2018, 'Noise2Noise').
 """
 
@@ -23,12 +23,15 @@ from ..model.sampling import PREFILTER_REACH, cubic, prefilter
 POINTS = 4096
 """Voxels of a block that are compared in one step."""
 ALONE = 0.03
-"""Weight of predicting a frame from one neighbour alone; more would blur what moved too far to be aligned."""
+"""Weight of predicting a frame from one neighbour alone; more would blur what moved too far to be
+aligned."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """Predict frame ``target`` from the frames around it, or (with ``around`` None) from ``alone``."""
+    """Predict frame ``target`` from the frames around it, or (with ``around`` None)
+    from ``alone``.
+    """
 
     target: int
     around: Around | None
@@ -36,7 +39,9 @@ class Task:
 
 
 def tasks_for(given: list[int], outer: int) -> list[Task]:
-    """Training tasks from the given frame numbers: each frame from its neighbours; of two frames, each from the other."""
+    """Training tasks from the given frame numbers: each frame from its neighbours; of two frames,
+    each from the other.
+    """
     out = [Task(k, around(k, [n for n in given if n != k], outer)) for k in given[1:-1]]
     if not out and len(given) == 2:
         out = [Task(given[1], None, given[0]), Task(given[0], None, given[1])]
@@ -60,7 +65,9 @@ class Displacements:
         return self.known[start, end]
 
 
-def random_box(shape: tuple[int, int, int], size: tuple[int, int, int], generator: torch.Generator) -> Box:
+def random_box(
+    shape: tuple[int, int, int], size: tuple[int, int, int], generator: torch.Generator
+) -> Box:
     """A block of at most ``size`` anywhere in a frame."""
     box = []
     for n, s in zip(shape, size, strict=True):
@@ -71,11 +78,18 @@ def random_box(shape: tuple[int, int, int], size: tuple[int, int, int], generato
 
 
 def train(
-    network: Network, frames: Frames, given: list[int], config: Config, steps: int, seed: int, mask: Tensor | None = None
+    network: Network,
+    frames: Frames,
+    given: list[int],
+    config: Config,
+    steps: int,
+    seed: int,
+    mask: Tensor | None = None,
 ) -> Iterator[tuple[int, float]]:
     """Train encoder and decoder in place; yields (step, loss).
 
-    ``given`` are the frames that may be used; ``mask`` ``(1, 1, Z, Y, X)`` is 0 at voxels that must not be targets.
+    ``given`` are the frames that may be used; ``mask`` ``(1, 1, Z, Y, X)`` is 0 at voxels that must
+    not be targets.
     """
     assert network.encoder is not None and network.decoder is not None
     options = config.latents
@@ -92,7 +106,11 @@ def train(
         for _ in range(options.blocks):
             task = tasks[int(torch.randint(0, len(tasks), (1,), generator=generator))]
             box = random_box(frames.shape, options.crop, generator)
-            loss = loss + _block_loss(network, frames, task, box, displacements, config, generator, mask) / options.blocks
+            loss = (
+                loss
+                + _block_loss(network, frames, task, box, displacements, config, generator, mask)
+                / options.blocks
+            )
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
@@ -101,7 +119,9 @@ def train(
 
 
 class _Drawn(NamedTuple):
-    """Voxels of a block that are compared, the first ``number`` of the places; others lie around some of them."""
+    """Voxels of a block that are compared, the first ``number`` of the places; others lie around
+    some of them.
+    """
 
     places: Tensor
     target: Tensor
@@ -113,20 +133,27 @@ class _Drawn(NamedTuple):
         return _mean(_robust(values[: self.number] - self.target[: self.number]), self.weight)
 
 
-def _drawn(frames: Frames, k: int, box: Box, spatial: bool, mask: Tensor | None, generator: torch.Generator) -> _Drawn:
-    """Voxels of a block of frame ``k``; with ``spatial``, a quarter of them also at two places in their cells."""
+def _drawn(
+    frames: Frames, k: int, box: Box, spatial: bool, mask: Tensor | None, generator: torch.Generator
+) -> _Drawn:
+    """Voxels of a block of frame ``k``; with ``spatial``, a quarter of them also at two places in
+    their cells.
+    """
     device = frames.device
     (z0, z1), (y0, y1), (x0, x1) = box
     total = (z1 - z0) * (y1 - y0) * (x1 - x0)
     pick = (
-        torch.randperm(total, generator=generator)[:POINTS].to(device) if total > POINTS else torch.arange(total, device=device)
+        torch.randperm(total, generator=generator)[:POINTS].to(device)
+        if total > POINTS
+        else torch.arange(total, device=device)
     )
     ny, nx = y1 - y0, x1 - x0
     offsets = torch.stack([pick // (ny * nx), pick // nx % ny, pick % nx], -1).float()
     at = offsets + offsets.new_tensor([z0, y0, x0])
     places = at
     if spatial:
-        # The cell around a voxel, sampled at two opposite random places (the same for the whole block).
+        # The cell around a voxel, sampled at two opposite random places (the same for the whole
+        # block).
         shift = (torch.rand(3, generator=generator) - 0.5).to(device)
         places = torch.cat([at, at[: len(at) // 4] + shift, at[: len(at) // 4] - shift])
     weight = torch.ones(len(at), device=device)
@@ -149,7 +176,9 @@ def _block_loss(
     drawn = _drawn(frames, task.target, box, config.cycle.spatial > 0, mask, generator)
 
     def needed(k: int) -> tuple[Tensor, Box]:
-        return needed_box(_moved(network, displacements(task.target, k), drawn.places)[None], frames.shape)
+        return needed_box(
+            _moved(network, displacements(task.target, k), drawn.places)[None], frames.shape
+        )
 
     def sampled(k: int) -> tuple[Tensor, Tensor | None]:
         points, part = needed(k)
@@ -180,7 +209,9 @@ def _block_loss(
         (a, la), (b, lb) = (inner[i] for i in order)
         assert network.decoder is not None and la is not None and lb is not None
         share = u if order == (0, 1) else 1 - u
-        result: Tensor = network.decoder((a, b), (outer[order[0]], outer[order[1]]), (la, lb), share, network.precision)
+        result: Tensor = network.decoder(
+            (a, b), (outer[order[0]], outer[order[1]]), (la, lb), share, network.precision
+        )
         return result
 
     loss = torch.zeros((), device=frames.device)
@@ -189,24 +220,34 @@ def _block_loss(
     return loss + _blended_loss(predicted, near.share, drawn, config.cycle)
 
 
-def _blended_loss(predicted: Callable[[float], Tensor], share: float, drawn: _Drawn, cycle: CycleOptions) -> Tensor:
-    """The error of what the decoder makes of both sides at ``share`` of the interval, and what the cycles add."""
+def _blended_loss(
+    predicted: Callable[[float], Tensor], share: float, drawn: _Drawn, cycle: CycleOptions
+) -> Tensor:
+    """The error of what the decoder makes of both sides at ``share`` of the interval, and what the
+    cycles add.
+    """
     out = predicted(share)
     loss = drawn.error(out)
     if cycle.spatial > 0:
         count, target, q = drawn.number, drawn.target, drawn.number // 4
         here, there = slice(count, count + q), slice(count + q, count + 2 * q)
-        cell = (2 * out[:q] + out[here] + out[there]) / 4 - (2 * target[:q] + target[here] + target[there]) / 4
+        cell = (2 * out[:q] + out[here] + out[there]) / 4 - (
+            2 * target[:q] + target[here] + target[there]
+        ) / 4
         loss = loss + cycle.spatial * _mean(cell**2, drawn.weight[:q])
     if cycle.temporal > 0:
         # Predict at two times between, and from these the frame back.
         step = min(0.25, share, 1 - share)
-        loss = loss + cycle.temporal * drawn.error((predicted(share - step) + predicted(share + step)) / 2)
+        loss = loss + cycle.temporal * drawn.error(
+            (predicted(share - step) + predicted(share + step)) / 2
+        )
     return loss
 
 
 def _robust(error: Tensor) -> Tensor:
-    """Square of an error, growing only linearly beyond the noise: what cannot be aligned must not teach blur."""
+    """Square of an error, growing only linearly beyond the noise: what cannot be aligned must not
+    teach blur.
+    """
     scale = 3 * error.detach().abs().median().clamp(min=1e-6)
     return 2 * scale**2 * (torch.sqrt(1 + (error / scale) ** 2) - 1)
 

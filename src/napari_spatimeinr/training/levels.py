@@ -1,4 +1,6 @@
-"""Intensity levels of a recording: offset and scale, gains of frames (bleaching, flicker), a hash."""
+"""Intensity levels of a recording: offset and scale, gains of frames (bleaching,
+flicker), a hash.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,8 @@ MOST_HASHED = 2**30
 
 
 def estimate_levels(data: Any) -> tuple[Levels, list[str], bool]:
-    """Offset and scale from percentiles of a regular sample of every frame, ranges, what was noticed, and whether all is equal.
+    """Offset and scale from percentiles of a regular sample of every frame, ranges, what was
+    noticed, and whether all is equal.
 
     Raises
     ------
@@ -42,45 +45,71 @@ def estimate_levels(data: Any) -> tuple[Levels, list[str], bool]:
         ranges.append((float(frame.min()), float(frame.max())) if frame.size else None)
     values = np.concatenate(samples)
     if values.size == 0:
-        raise InputError("The recording holds no finite intensity (all are NaN or infinite); check the file.")
+        raise InputError(
+            "The recording holds no finite intensity (all are NaN or infinite); check the file."
+        )
     notes = []
     if missing:
-        notes.append(f"{missing} of {total} voxels are not finite; they are filled with the background level.")
+        notes.append(
+            f"{missing} of {total} voxels are not finite; they are filled with the background"
+            " level."
+        )
     low, high = (float(v) for v in np.percentile(_held(samples), PERCENTILES))
     if high <= low:
         low, high = float(values.min()), float(values.max())
     constant = high <= low
     if constant:
-        notes.append("All intensities are equal; there is nothing to fit and the result is constant.")
+        notes.append(
+            "All intensities are equal; there is nothing to fit and the result is constant."
+        )
         high = low + 1.0
     else:
         top = float(values.max())
         share = float(np.mean(values == top))
         if share > 0.01 and np.dtype(data.dtype).kind in "iu":
-            notes.append(f"{100 * share:.0f} % of the voxels share the highest value {top:g}; the recording may be saturated.")
+            notes.append(
+                f"{100 * share:.0f} % of the voxels share the highest value {top:g}; the recording"
+                " may be saturated."
+            )
     known = [r for r in ranges if r is not None]
     whole = min(a for a, _ in known), max(b for _, b in known)
-    return Levels(low, high - low, (1.0,) * count, tuple(r or whole for r in ranges)), notes, constant
+    return (
+        Levels(low, high - low, (1.0,) * count, tuple(r or whole for r in ranges)),
+        notes,
+        constant,
+    )
 
 
 def _held(samples: list[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """The samples of the frames that hold something: many empty ones would make noise of them the brightest there is.
+    """The samples of the frames that hold something: many empty ones would make noise of them the
+    brightest there is.
 
-    Frames that span less than a quarter of what the third-widest spans are empty beside it; one or two wider ones may be flashes.
+    Frames that span less than a quarter of what the third-widest spans are empty beside it; one or
+    two wider ones may be flashes.
     """
-    spans = np.array([np.ptp(np.percentile(part, PERCENTILES)) if part.size else 0.0 for part in samples])
+    spans = np.array(
+        [np.ptp(np.percentile(part, PERCENTILES)) if part.size else 0.0 for part in samples]
+    )
     least = np.sort(spans)[-min(3, len(spans))] / 4
-    return np.concatenate([part for part, span in zip(samples, spans, strict=True) if span >= least])
+    return np.concatenate(
+        [part for part, span in zip(samples, spans, strict=True) if span >= least]
+    )
 
 
 def estimate_gains(coarse: Tensor) -> tuple[float, ...]:
     """Relative brightness of each frame from smoothed coarse frames ``(T, 1, z, y, x)``.
 
-    The median ratio of neighbouring frames over voxels bright in both, per region of the frame. Bleaching and
-    lamp flicker change all regions alike; a change below 1 %, or one the regions disagree on, is left alone.
+    The median ratio of neighbouring frames over voxels bright in both, per region of the frame.
+    Bleaching and lamp flicker change all regions alike; a change below 1 %, or one the regions
+    disagree on, is left alone.
     """
     frames = coarse[:, 0].cpu().double()  # few voxels, and not every device has float64
-    regions = [(z, y, x) for z in _halves(frames.shape[1]) for y in _halves(frames.shape[2]) for x in _halves(frames.shape[3])]
+    regions = [
+        (z, y, x)
+        for z in _halves(frames.shape[1])
+        for y in _halves(frames.shape[2])
+        for x in _halves(frames.shape[3])
+    ]
     gains = [1.0]
     for a, b in zip(frames[:-1], frames[1:], strict=True):
         mean = ((a + b) / 2).flatten()
@@ -93,7 +122,9 @@ def estimate_gains(coarse: Tensor) -> tuple[float, ...]:
                 logs.append(float((q[used].median() / p[used].median()).clamp(0.5, 2.0).log()))
         middle = float(np.median(logs)) if logs else 0.0
         spread = float(np.median(np.abs(np.asarray(logs) - middle))) if len(logs) >= 3 else np.inf
-        gains.append(gains[-1] * (float(np.exp(middle)) if abs(middle) > max(0.01, 2 * spread) else 1.0))
+        gains.append(
+            gains[-1] * (float(np.exp(middle)) if abs(middle) > max(0.01, 2 * spread) else 1.0)
+        )
     mean_gain = float(np.exp(np.mean(np.log(gains))))
     return tuple(g / mean_gain for g in gains)
 
@@ -103,7 +134,9 @@ def _halves(n: int) -> list[slice]:
 
 
 def fingerprint(data: Any) -> str:
-    """SHA-256 of shape, type and voxels; of the first, middle and last frame only above 1 GB (then prefixed 'partial:')."""
+    """SHA-256 of shape, type and voxels; of the first, middle and last frame only above 1 GB (then
+    prefixed 'partial:').
+    """
     shape = tuple(int(n) for n in data.shape)
     size = int(np.prod(shape, dtype=np.int64)) * np.dtype(data.dtype).itemsize
     frames = range(shape[0]) if size <= MOST_HASHED else sorted({0, shape[0] // 2, shape[0] - 1})

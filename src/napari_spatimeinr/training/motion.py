@@ -19,7 +19,8 @@ from ..model.start import pyramid, start_velocity
 WIDTH = 0.02
 """Differences below this (of the normalised range) count as noise rather than misalignment."""
 BLUR = 0.8
-"""Smoothing of the frames motion is estimated on, lateral voxels; without it noise pulls towards half voxels."""
+"""Smoothing of the frames motion is estimated on, lateral voxels; without it noise pulls towards
+half voxels."""
 
 
 @dataclass
@@ -38,10 +39,14 @@ class MotionData:
 
     def subset(self, frames: list[int]) -> MotionData:
         """The same for some of the frames."""
-        return MotionData([level[frames] for level in self.levels], self.binning, self.shape, self.spacing)
+        return MotionData(
+            [level[frames] for level in self.levels], self.binning, self.shape, self.spacing
+        )
 
 
-def motion_data(frames: Frames, spacing: tuple[float, float, float], options: MotionOptions) -> MotionData:
+def motion_data(
+    frames: Frames, spacing: tuple[float, float, float], options: MotionOptions
+) -> MotionData:
     """Read every frame once, smooth it, bin it until all frames have at most ``max_voxels``."""
     binning = [1, 1, 1]
     current = list(spacing)
@@ -59,21 +64,36 @@ def motion_data(frames: Frames, spacing: tuple[float, float, float], options: Mo
         whole = frames.whole(k)
         if max(binning) > 1:
             whole = F.avg_pool3d(whole, tuple(binning), ceil_mode=True, count_include_pad=False)
-        sigma = [BLUR * min(1.0, max(fine / s, 0.5)) if b == 1 else 0.4 for s, b in zip(spacing, binning, strict=True)]
+        sigma = [
+            BLUR * min(1.0, max(fine / s, 0.5)) if b == 1 else 0.4
+            for s, b in zip(spacing, binning, strict=True)
+        ]
         collected.append(gaussian(whole, sigma))
     levels = pyramid(torch.cat(collected), (current[0], current[1], current[2]), options.levels)
     return MotionData(levels, (binning[0], binning[1], binning[2]), frames.shape, spacing)
 
 
 def start(
-    data: MotionData, times: Tensor, options: MotionOptions, mask: Tensor | None = None, curved: bool = False
+    data: MotionData,
+    times: Tensor,
+    options: MotionOptions,
+    mask: Tensor | None = None,
+    curved: bool = False,
 ) -> VelocityField:
-    """A velocity field from the coarse-to-fine start; ``times`` of the frames ``(T,)`` in frame intervals."""
-    field = VelocityField(times, data.shape, node_counts(data.shape, data.spacing, options.node_voxels), curved)
+    """A velocity field from the coarse-to-fine start; ``times`` of the frames ``(T,)`` in frame
+    intervals.
+    """
+    field = VelocityField(
+        times, data.shape, node_counts(data.shape, data.spacing, options.node_voxels), curved
+    )
     field = field.to(data.levels[0].device)
     with torch.no_grad():
         dense = start_velocity(data.levels, options.warps, mask)
-        dense = dense * dense.new_tensor(data.binning).view(1, 3, 1, 1, 1) / times.diff().view(-1, 1, 1, 1, 1)
+        dense = (
+            dense
+            * dense.new_tensor(data.binning).view(1, 3, 1, 1, 1)
+            / times.diff().view(-1, 1, 1, 1, 1)
+        )
         field.set_from_dense(dense)
     return field
 
@@ -92,7 +112,9 @@ class PointDrawer:
         used = (
             None
             if mask is None
-            else F.adaptive_avg_pool3d(mask, (self.shape[0], self.shape[1], self.shape[2])).floor().flatten(1)
+            else F.adaptive_avg_pool3d(mask, (self.shape[0], self.shape[1], self.shape[2]))
+            .floor()
+            .flatten(1)
         )
         level = frames.flatten()[:: max(1, frames.numel() // 100_000)].median()
         tables = []
@@ -101,7 +123,9 @@ class PointDrawer:
             uniform = torch.ones_like(active)
             if used is not None:
                 active, uniform = active * used, uniform * used
-            density = active / active.sum().clamp(min=1e-9) + uniform / uniform.sum().clamp(min=1e-9)
+            density = active / active.sum().clamp(min=1e-9) + uniform / uniform.sum().clamp(
+                min=1e-9
+            )
             # Millions of small terms: float64, which not every device has.
             table = density.cpu().cumsum(1, dtype=torch.float64)
             tables.append((table / table[:, -1:].clamp(min=1e-9)).float().to(frames.device))
@@ -148,9 +172,22 @@ def refine(
         at = torch.lerp(times[:-1], times[1:], share)
         loss = alignment(binned, frames, times, first, first + 1, at, points, WIDTH).mean()
         if options.two_interval and intervals > 1 and step % 2:
-            wide = alignment(binned, frames, times, first[:-1], first[:-1] + 2, times[1:-1], points[:-1, : number // 2], WIDTH)
+            wide = alignment(
+                binned,
+                frames,
+                times,
+                first[:-1],
+                first[:-1] + 2,
+                times[1:-1],
+                points[:-1, : number // 2],
+                WIDTH,
+            )
             loss = loss + options.two_interval * wide.mean()
-        loss = loss + smoothness * roughness(field.nodes, data.spacing) + options.acceleration * 0.01 * unsteadiness(field.nodes)
+        loss = (
+            loss
+            + smoothness * roughness(field.nodes, data.spacing)
+            + options.acceleration * 0.01 * unsteadiness(field.nodes)
+        )
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -170,11 +207,18 @@ class _Binned:
 
 @torch.no_grad()
 def misalignments(
-    field: VelocityField | None, data: MotionData, times: Tensor, mask: Tensor, seed: int, number: int = 40_000
+    field: VelocityField | None,
+    data: MotionData,
+    times: Tensor,
+    mask: Tensor,
+    seed: int,
+    number: int = 40_000,
 ) -> Tensor:
-    """Mean squared difference of the two frames of each interval along trajectories, where ``mask`` is 1: ``(T - 1,)``.
+    """Mean squared difference of the two frames of each interval along trajectories, where ``mask``
+    is 1: ``(T - 1,)``.
 
-    The points are the voxels of one frame, alternately the earlier and the later; ``field`` None means nothing moves.
+    The points are the voxels of one frame, alternately the earlier and the later; ``field`` None
+    means nothing moves.
     """
     frames = data.levels[0]
     drawer = PointDrawer(data, mask, torch.Generator().manual_seed(seed))

@@ -1,4 +1,6 @@
-"""The last stage of a fit: finer planes, learned from the lateral ones, judged on planes held out."""
+"""The last stage of a fit: finer planes, learned from the lateral ones, judged on
+planes held out.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ GATE_FRAMES = 3
 
 
 def wanted(job: Job) -> bool:
-    """Whether there are finer planes to learn, something to learn them from, and (unless asked for anyway) to judge them by."""
+    """Whether there are finer planes to learn, something to learn them from, and (unless asked for
+    anyway) to judge them by.
+    """
     z, y, x = job.volume.shape[1:]
     factor, step = _steps(job)
     if not job.config.axial.enabled or z == 1 or min(y, x) < 4 * step:
@@ -49,7 +53,9 @@ def fit_planes(job: Job) -> Steps:
         better = yield from _gate(job, step, report)
     if better != "learned" and not sharpen:
         job.provenance["axial"] = report
-        job.provenance["reasons"]["axial"] = "what lateral planes teach did not predict held-out planes better than interpolation"
+        job.provenance["reasons"]["axial"] = (
+            "what lateral planes teach did not predict held-out planes better than interpolation"
+        )
         return
     yield job.progress("planes")
     lateral = _lateral(job, 1, cleaned=True)
@@ -57,23 +63,33 @@ def fit_planes(job: Job) -> Steps:
     blurs = _blurs(job, lateral, step)
     report["blur_voxels"] = [round(blur, 3) for blur in blurs]
     network = _network(job, factor, sharpen)
-    steps = train_axial(network, lateral, step, blurs, options.steps, options.learning_rate, job.seed)
-    yield from job.drive("planes", "planes", steps, 0.94 if "in plane" in job.schedule.planned else 1.0)
+    steps = train_axial(
+        network, lateral, step, blurs, options.steps, options.learning_rate, job.seed
+    )
+    yield from job.drive(
+        "planes", "planes", steps, 0.94 if "in plane" in job.schedule.planned else 1.0
+    )
     # Only now: a fit that was stopped before learns them when it is resumed.
     job.provenance["axial"] = report
     job.network.axial = network.requires_grad_(False)
 
 
 def _steps(job: Job) -> tuple[int, int]:
-    """Finer planes per acquired plane, and lateral voxels between acquired planes (a multiple of it)."""
+    """Finer planes per acquired plane, and lateral voxels between acquired planes (a multiple of
+    it).
+    """
     dz, dy, dx = job.volume.spacing[1:]
     ratio = dz / min(dy, dx)
-    factor = job.config.axial.factor or (min(MOST_FACTOR, max(2, round(ratio))) if ratio >= LEAST_RATIO else 1)
+    factor = job.config.axial.factor or (
+        min(MOST_FACTOR, max(2, round(ratio))) if ratio >= LEAST_RATIO else 1
+    )
     return factor, factor * max(1, round(ratio / factor))
 
 
 def _judged(job: Job) -> bool:
-    """Whether held-out planes decide: enough of them, and lateral planes that reach over several of the wider gaps."""
+    """Whether held-out planes decide: enough of them, and lateral planes that reach over several of
+    the wider gaps.
+    """
     _, z, y, x = job.volume.shape
     return job.config.gate and z >= LEAST_PLANES and min(y, x, LARGEST_CROP) >= 8 * _steps(job)[1]
 
@@ -88,7 +104,9 @@ def sharpened(job: Job) -> bool:
 
 
 def _blurs(job: Job, lateral: Lateral, step: int) -> list[float]:
-    """Extra blur along z, lateral voxels: from the PSF where it is given, else what the planes themselves say."""
+    """Extra blur along z, lateral voxels: from the PSF where it is given, else what the planes
+    themselves say.
+    """
     if job.config.psf is None:
         return blurs_to_learn(axial_blur(lateral, step))
     sz, sy, sx = job.config.psf
@@ -109,8 +127,16 @@ def _lateral(job: Job, every: int, cleaned: bool) -> Lateral:
     def read(k: int, z: int, y: int, x: int, size: int) -> Tensor:
         planes = []
         for plane in (z, z + every):
-            box = ((plane, plane + 1), (y, min(y + size, frames.shape[1])), (x, min(x + size, frames.shape[2])))
-            whole = network.cleaned(frames, k, box)[0] if cleaned and network.encoder is not None else frames.block(k, box)
+            box = (
+                (plane, plane + 1),
+                (y, min(y + size, frames.shape[1])),
+                (x, min(x + size, frames.shape[2])),
+            )
+            whole = (
+                network.cleaned(frames, k, box)[0]
+                if cleaned and network.encoder is not None
+                else frames.block(k, box)
+            )
             planes.append(whole[0, 0, 0])
         return torch.stack(planes)
 
@@ -118,20 +144,30 @@ def _lateral(job: Job, every: int, cleaned: bool) -> Lateral:
 
 
 def _gate(job: Job, step: int, report: dict[str, Any]) -> Generator[FitProgress, None, str]:
-    """Every second plane is held out of everything; the best of linear, cubic and learned on them."""
+    """Every second plane is held out of everything; the best of linear, cubic and
+    learned on them.
+    """
     options = job.config.axial
-    # The blur is that of neighbouring planes: at twice the distance they have too little in common to tell.
+    # The blur is that of neighbouring planes: at twice the distance they have too little in common
+    # to tell.
     lateral = _lateral(job, 1, cleaned=False)
     yield job.progress("hold-out: planes")
     blurs = _blurs(job, lateral, step)
     yield job.progress("hold-out: planes")
     lateral = _lateral(job, 2, cleaned=False)
     learned = _network(job, 2, False)
-    steps = train_axial(learned, lateral, 2 * step, blurs, _gate_steps(job), options.learning_rate, job.seed)
+    steps = train_axial(
+        learned, lateral, 2 * step, blurs, _gate_steps(job), options.learning_rate, job.seed
+    )
     yield from job.drive("hold-out: planes", "planes", steps, 0.9)
     errors = plane_errors(job, learned, step)
-    # Linear interpolation falls behind as planes come nearer: at the real distance it is not what is fallen back to.
-    best = "learned" if min(errors.gain("learned", other) for other in ("linear", "cubic")) > MARGIN_DB else "cubic"
+    # Linear interpolation falls behind as planes come nearer: at the real distance it is not what
+    # is fallen back to.
+    best = (
+        "learned"
+        if min(errors.gain("learned", other) for other in ("linear", "cubic")) > MARGIN_DB
+        else "cubic"
+    )
     report["hold_out"] = {
         "method": best,
         "gain_over_linear_db": {name: round(errors.gain(name), 3) for name in ("cubic", "learned")},
@@ -144,14 +180,17 @@ def _gate(job: Job, step: int, report: dict[str, Any]) -> Generator[FitProgress,
 def plane_errors(job: Job, learned: Axial, step: int) -> Errors:
     """Errors of fine detail on odd planes predicted from even ones.
 
-    Brightness that changes slowly along z (with depth, say) is curved more at twice the distance than lateral planes
-    teach, but not at the real one; a Gaussian of ``step`` voxels takes it away.
+    Brightness that changes slowly along z (with depth, say) is curved more at twice the distance
+    than lateral planes teach, but not at the real one; a Gaussian of ``step`` voxels takes it away.
     """
     errors = Errors()
     frames = job.frames
     z, y, x = frames.shape
     number = min(GATE_FRAMES, frames.count)
-    cut = [(max(0, n - LARGEST_CROP) // 2, max(0, n - LARGEST_CROP) // 2 + min(n, LARGEST_CROP)) for n in (y, x)]
+    cut = [
+        (max(0, n - LARGEST_CROP) // 2, max(0, n - LARGEST_CROP) // 2 + min(n, LARGEST_CROP))
+        for n in (y, x)
+    ]
     spline = Axial(2, 2, 2).to(job.device)  # fresh, it adds nothing
     for k in sorted({round(i * (frames.count - 1) / max(1, number - 1)) for i in range(number)}):
         whole = frames.block(k, ((0, z), cut[0], cut[1]))[0, 0]

@@ -1,4 +1,6 @@
-"""Fit the published model: first the latents, from the degraded copy of the recording, then the MLP, cell by cell."""
+"""Fit the published model: first the latents, from the degraded copy of the recording, then the
+MLP, cell by cell.
+"""
 
 from __future__ import annotations
 
@@ -24,13 +26,16 @@ from .schedule import Plateau
 CROP = (16, 48, 48)
 """Degraded voxels (z, y, x) of a step of the latents, at most."""
 CYCLE_SHARE = 16
-"""One of so many cells also goes through the cycles, each of which renders several smaller ones for it."""
+"""One of so many cells also goes through the cycles, each of which renders several smaller ones for
+it."""
 POOL = 4_000_000
-"""Voxels held at a time to draw cells from; of a larger recording others are read when these are used up."""
+"""Voxels held at a time to draw cells from; of a larger recording others are read when these are
+used up."""
 TRIAL_STEPS = 3
 """Steps on a copy that tell how many cells a step of a time budget can have."""
 FEWEST = 256
-"""Cells of a step, at least: many small steps lead further than few large ones, smaller ones cost more than they bring."""
+"""Cells of a step, at least: many small steps lead further than few large ones, smaller ones cost
+more than they bring."""
 LATEST = 0.98
 """Share of a time budget after which no step begins."""
 
@@ -48,7 +53,13 @@ def run_published(job: Job) -> Steps:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(job.seed)
             precision = resolve_precision(job.config.precision, job.device)
-            model = Published(options, job.volume.shape, precision, job.config.latents.enabled, job.config.render.hypercube)
+            model = Published(
+                options,
+                job.volume.shape,
+                precision,
+                job.config.latents.enabled,
+                job.config.render.hypercube,
+            )
             model = model.to(job.device)
         if job.config.latents.enabled:
             job.schedule.planned["rcan"] = options.rcan_max_iter
@@ -76,7 +87,8 @@ def check_channels(config: Config, frames: int) -> None:
     for name, given in (("in_channels", rcan.in_channels), ("out_channels", rcan.out_channels)):
         if given not in (None, frames):
             raise ConfigError(
-                f"rcan.{name} is {given}, and the recording has {frames} time points; set it to null or to {frames}."
+                f"rcan.{name} is {given}, and the recording has {frames} time points; set it to"
+                f" null or to {frames}."
             )
 
 
@@ -89,7 +101,9 @@ def _fit_latents(job: Job, model: Published) -> Steps:
     whole = torch.cat([degraded(frames.whole(k), model.factors) for k in range(frames.count)], 1)
     yield job.progress("latents")
     last: dict[str, Any] = {"steps": 0, "psnr": -math.inf, "ended": "max_iter"}
-    plateau = Plateau(window=400)  # steps of Adam on the whole recording jump for a while, and go on
+    plateau = Plateau(
+        window=400
+    )  # steps of Adam on the whole recording jump for a while, and go on
     for step, loss in job.counted("rcan", train_latents(model, frames, whole, job.seed)):
         job.loss = loss
         last |= {"steps": step, "psnr": round(-10 * math.log10(max(loss, 1e-12)), 2)}
@@ -108,20 +122,30 @@ def _fit_latents(job: Job, model: Published) -> Steps:
     model.keep_features(whole)
 
 
-def train_latents(model: Published, frames: Frames, coarse: Tensor, seed: int) -> Iterator[tuple[int, float]]:
-    """Train RCAN in place to undo the degradation ``coarse`` ``(1, T, z, y, x)`` of frames; yields (step, loss)."""
+def train_latents(
+    model: Published, frames: Frames, coarse: Tensor, seed: int
+) -> Iterator[tuple[int, float]]:
+    """Train RCAN in place to undo the degradation ``coarse`` ``(1, T, z, y, x)`` of frames; yields
+    (step, loss).
+    """
     options = model.options
     optimiser = _optimiser(model, [*model.rcan.parameters(), model.heads, *model.up.parameters()])
     generator = torch.Generator().manual_seed(seed)
     for step in range(options.rcan_max_iter):
         sizes = [min(n, c) for n, c in zip(coarse.shape[2:], CROP, strict=True)]
         starts = [
-            int(torch.randint(0, n - c + 1, (1,), generator=generator)) for n, c in zip(coarse.shape[2:], sizes, strict=True)
+            int(torch.randint(0, n - c + 1, (1,), generator=generator))
+            for n, c in zip(coarse.shape[2:], sizes, strict=True)
         ]
         z, y, x = (slice(a, a + c) for a, c in zip(starts, sizes, strict=True))
         part = coarse[:, :, z, y, x]
-        box = [(a * f, min((a + c) * f, n)) for a, c, f, n in zip(starts, sizes, model.factors, frames.shape, strict=True)]
-        target = torch.cat([frames.block(k, (box[0], box[1], box[2])) for k in range(frames.count)], 1)
+        box = [
+            (a * f, min((a + c) * f, n))
+            for a, c, f, n in zip(starts, sizes, model.factors, frames.shape, strict=True)
+        ]
+        target = torch.cat(
+            [frames.block(k, (box[0], box[1], box[2])) for k in range(frames.count)], 1
+        )
         loss = (model.reconstructed(part, target.shape[2:]) - target).square().mean()
         yield step + 1, _descend(optimiser, [loss], model)
 
@@ -141,7 +165,9 @@ def _fit_mlp(job: Job, model: Published, done: int) -> Steps:
     end = math.inf if job.schedule.budget is None else LATEST * job.schedule.budget
 
     def share(step: int) -> float:
-        """How far along the schedule a step is, by whichever of steps and time budget ends first."""
+        """How far along the schedule a step is, by whichever of steps and time budget
+        ends first.
+        """
         passed = (job.schedule.elapsed() - began) / max(end - began, 1e-6)
         along = min(1.0, max(step / most, passed))
         if math.isfinite(end) and step > done and passed > 0.02:
@@ -169,11 +195,15 @@ def _fit_mlp(job: Job, model: Published, done: int) -> Steps:
 
 
 def _affordable(job: Job, model: Published, full: int) -> int:
-    """Cells of a step: as many as are configured, fewer where a time budget would end after a part of the steps."""
+    """Cells of a step: as many as are configured, fewer where a time budget would end after a part
+    of the steps.
+    """
     if job.schedule.budget is None or full <= FEWEST:
         return full
     began = job.schedule.elapsed()
-    for _ in itertools.islice(train_mlp(copy.deepcopy(model), job.frames, job.config, job.seed), TRIAL_STEPS):
+    for _ in itertools.islice(
+        train_mlp(copy.deepcopy(model), job.frames, job.config, job.seed), TRIAL_STEPS
+    ):
         pass
     pace = (job.schedule.elapsed() - began) / TRIAL_STEPS
     left = max(0.0, LATEST * job.schedule.budget - job.schedule.elapsed())
@@ -181,9 +211,17 @@ def _affordable(job: Job, model: Published, full: int) -> int:
 
 
 def train_mlp(
-    model: Published, frames: Frames, config: Config, seed: int, progress: Any = None, done: int = 0, size: int = 0
+    model: Published,
+    frames: Frames,
+    config: Config,
+    seed: int,
+    progress: Any = None,
+    done: int = 0,
+    size: int = 0,
 ) -> Iterator[tuple[int, float]]:
-    """Train the MLP and the latents' heads in place, from step ``done``, ``size`` cells a step; yields (step, loss)."""
+    """Train the MLP and the latents' heads in place, from step ``done``, ``size`` cells a step;
+    yields (step, loss).
+    """
     options, part = model.options, model.options.dataset.train
     size = size or part.bsize * options.dataloader.train.batch_size
     parameters = [*model.mlp.parameters(), model.heads]
@@ -228,22 +266,36 @@ def _losses(
         yield weight * len(some) / len(points) * _loss(model, some, values, split, generator)
 
 
-def _loss(model: Published, points: Tensor, target: Tensor, split: tuple[float, float], generator: torch.Generator) -> Tensor:
-    """Coarse and fine value of cells against the recording; ``split`` in time and space, their mean is compared.
+def _loss(
+    model: Published,
+    points: Tensor,
+    target: Tensor,
+    split: tuple[float, float],
+    generator: torch.Generator,
+) -> Tensor:
+    """Coarse and fine value of cells against the recording; ``split`` in time and space, their mean
+    is compared.
 
-    Rendered finer and degraded, predicted around a frame and averaged: that is the cycle. Adaptive: the coarse value counts
-    as much as the fine one, however different their errors are.
+    Rendered finer and degraded, predicted around a frame and averaged: that is the cycle. Adaptive:
+    the coarse value counts as much as the fine one, however different their errors are.
     """
     per_frame, per_voxel = (round(n) for n in split)
     device = points.device
     pieces = (per_frame, per_voxel, per_voxel, per_voxel)
-    centres = torch.tensor(list(itertools.product(*([(i + 0.5) / n - 0.5 for i in range(n)] for n in pieces))), device=device)
-    half = model.options.dataset.train.radius / torch.tensor(pieces, dtype=torch.float32, device=device)
+    centres = torch.tensor(
+        list(itertools.product(*([(i + 0.5) / n - 0.5 for i in range(n)] for n in pieces))),
+        device=device,
+    )
+    half = model.options.dataset.train.radius / torch.tensor(
+        pieces, dtype=torch.float32, device=device
+    )
     count = len(centres)
     places = (points[:, None] + centres).reshape(-1, 4)
     offsets = jittered(len(places), model.options.n_samples, generator).to(device)
     m = model.options.n_imps
-    quantiles = ((torch.arange(m) + torch.rand(len(places), m, generator=generator)) / max(m, 1)).to(device)
+    quantiles = (
+        (torch.arange(m) + torch.rand(len(places), m, generator=generator)) / max(m, 1)
+    ).to(device)
     coarse, fine = model.cells(places, half, offsets, quantiles)
     errors = [(value.view(-1, count).mean(1) - target).square().mean() for value in (coarse, fine)]
     if m == 0:
@@ -252,28 +304,45 @@ def _loss(model: Published, points: Tensor, target: Tensor, split: tuple[float, 
     return errors[1] + adapted * errors[0]
 
 
-def cells(frames: Frames, size: int, shuffle: bool, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
-    """Voxels of a recording, ``size`` at a time and without end: centres ``(P, 4)`` in frames and voxels, and values ``(P,)``.
+def cells(
+    frames: Frames, size: int, shuffle: bool, generator: torch.Generator
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Voxels of a recording, ``size`` at a time and without end: centres ``(P, 4)`` in frames and
+    voxels, and values ``(P,)``.
 
     All voxels in turn, in random order or as they are stored.
     """
     plane = math.prod(frames.shape)
     share = max(1, POOL // frames.count)  # voxels of each frame in a pool
     while True:
-        orders = [torch.randperm(plane, generator=generator) if shuffle else torch.arange(plane) for _ in range(frames.count)]
+        orders = [
+            torch.randperm(plane, generator=generator) if shuffle else torch.arange(plane)
+            for _ in range(frames.count)
+        ]
         for start in range(0, plane, share):
             chosen = [order[start : start + share] for order in orders]
-            values = [frames.whole(k).flatten()[index.to(frames.device)] for k, index in enumerate(chosen)]
+            values = [
+                frames.whole(k).flatten()[index.to(frames.device)] for k, index in enumerate(chosen)
+            ]
             numbers = torch.cat([index + k * plane for k, index in enumerate(chosen)])
             known = torch.cat(values)
-            order = torch.randperm(len(numbers), generator=generator) if shuffle else torch.arange(len(numbers))
+            order = (
+                torch.randperm(len(numbers), generator=generator)
+                if shuffle
+                else torch.arange(len(numbers))
+            )
             for some in order.split(size):
-                yield _centres(numbers[some], frames.shape).to(frames.device), known[some.to(frames.device)]
+                yield (
+                    _centres(numbers[some], frames.shape).to(frames.device),
+                    known[some.to(frames.device)],
+                )
 
 
 def _centres(numbers: Tensor, shape: tuple[int, int, int]) -> Tensor:
     z, y, x = shape
-    return torch.stack([numbers // (z * y * x), numbers // (y * x) % z, numbers // x % y, numbers % x], -1).float()
+    return torch.stack(
+        [numbers // (z * y * x), numbers // (y * x) % z, numbers // x % y, numbers % x], -1
+    ).float()
 
 
 def _optimiser(model: Published, parameters: list[Any]) -> torch.optim.Optimizer:
@@ -283,7 +352,9 @@ def _optimiser(model: Published, parameters: list[Any]) -> torch.optim.Optimizer
 
 
 def _descend(optimiser: torch.optim.Optimizer, losses: Iterable[Tensor], model: Published) -> float:
-    """One step down the sum of losses, each of which is let go before the next is computed; the sum."""
+    """One step down the sum of losses, each of which is let go before the next is computed; the
+    sum.
+    """
     optimiser.zero_grad()
     total = 0.0
     for loss in losses:

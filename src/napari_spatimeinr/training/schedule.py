@@ -42,8 +42,13 @@ class Schedule:
         if not self.pace:
             return None
         mean = sum(self.pace.values()) / len(self.pace)
-        seconds = sum(max(0, n - self.done.get(kind, 0)) * self.pace.get(kind, mean) for kind, n in self.planned.items())
-        return seconds if self.budget is None else min(seconds, max(0.0, self.budget - self.elapsed()))
+        seconds = sum(
+            max(0, n - self.done.get(kind, 0)) * self.pace.get(kind, mean)
+            for kind, n in self.planned.items()
+        )
+        return (
+            seconds if self.budget is None else min(seconds, max(0.0, self.budget - self.elapsed()))
+        )
 
     @property
     def steps(self) -> int:

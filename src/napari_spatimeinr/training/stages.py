@@ -22,7 +22,8 @@ from .published import run_published
 from .schedule import CHECKS
 
 GAIN_VOXELS = 512
-"""Frames are compared in brightness on the coarsest level with at least this many voxels; smaller recordings say too little."""
+"""Frames are compared in brightness on the coarsest level with at least this many voxels; smaller
+recordings say too little."""
 
 
 def run(job: Job) -> Generator[FitProgress, None, Field]:
@@ -37,25 +38,36 @@ def run(job: Job) -> Generator[FitProgress, None, Field]:
         yield from run_published(job)
         chosen |= parts_of(job.network)
         return job.snapshot()
-    known = {} if job.resume is None else {part: job.resume for part in ("axial", "in_plane") if part in job.resume.provenance}
+    known = (
+        {}
+        if job.resume is None
+        else {part: job.resume for part in ("axial", "in_plane") if part in job.resume.provenance}
+    )
     learn_planes = "axial" not in known and not job.constant and planes.wanted(job)
     learn_voxels = "in_plane" not in known and not job.constant and in_plane.wanted(job)
     if learn_planes:
         planes.plan(job)
     elif not job.constant and job.resume is None and planes.sharpened(job):
         job.provenance["warnings"].append(
-            "The blur along z is not undone: that takes several planes, and at least four times as many voxels across "
-            "them as lie between two of them."
+            "The blur along z is not undone: that takes several planes, and at least four times as"
+            " many voxels across them as lie between two of them."
         )
     if learn_voxels:
         in_plane.plan(job)
     elif not job.constant and job.config.in_plane.enabled and "in_plane" not in known:
-        job.provenance["reasons"]["in_plane"] = "the planes are too small to learn finer voxels from"
+        job.provenance["reasons"]["in_plane"] = (
+            "the planes are too small to learn finer voxels from"
+        )
     yield job.progress("reading")
     if job.volume.shape[0] > 1 and not job.constant:
         data = motion_data(job.frames, job.volume.spacing[1:], job.config.motion)
         if job.config.normalise_frames:
-            gains = estimate_gains(next((v for v in reversed(data.levels) if v[0].numel() >= GAIN_VOXELS), data.levels[-1]))
+            gains = estimate_gains(
+                next(
+                    (v for v in reversed(data.levels) if v[0].numel() >= GAIN_VOXELS),
+                    data.levels[-1],
+                )
+            )
             job.levels = replace(job.levels, gains=gains)
             scale = data.levels[0].new_tensor(gains).view(-1, 1, 1, 1, 1)
             data.levels = [level / scale for level in data.levels]
@@ -79,7 +91,8 @@ def _fit(job: Job, data: MotionData) -> Steps:
         yield from _resumed(job, data, job.resume)
         return
     if latents and job.config.gate and job.volume.shape[0] == 2:
-        # Each frame would be predicted from the other alone: where they are not aligned that teaches blur, and wins by it.
+        # Each frame would be predicted from the other alone: where they are not aligned that
+        # teaches blur, and wins by it.
         latents = False
         job.provenance["reasons"]["latents"] = "two frames cannot tell noise from what moved"
     if job.shared_motion is not None:
@@ -110,7 +123,9 @@ def _fit(job: Job, data: MotionData) -> Steps:
     yield from guard.watch(job, looked)
     if "confidence" in job.provenance:
         table = job.provenance["confidence"]
-        job.provenance["confidence"] = confidence.at_native_gap(table, job.network, job.frames, job.seed)
+        job.provenance["confidence"] = confidence.at_native_gap(
+            table, job.network, job.frames, job.seed
+        )
 
 
 def _plan(job: Job, motion: bool, latents: bool, trials: int = 0) -> None:
@@ -123,21 +138,34 @@ def _plan(job: Job, motion: bool, latents: bool, trials: int = 0) -> None:
         job.schedule.planned[CHECKS] = min(guard.MOST_CHECKED, max(0, job.volume.shape[0] - 2))
 
 
-def _motion_gate(job: Job, data: MotionData, times: Tensor, prior: holdout.Prior) -> Generator[FitProgress, None, bool]:
-    """Whether motion found without masked blocks aligns neighbouring frames there, at the recording's own gap."""
+def _motion_gate(
+    job: Job, data: MotionData, times: Tensor, prior: holdout.Prior
+) -> Generator[FitProgress, None, bool]:
+    """Whether motion found without masked blocks aligns neighbouring frames there, at the
+    recording's own gap.
+    """
     finest = data.levels[0]
     mask = block_mask((finest.shape[2], finest.shape[3], finest.shape[4]), job.seed).to(job.device)
     velocity = start(data, times, job.config.motion, 1 - mask, prior.curved)
     few = min(40, job.config.motion.steps)
-    for _ in refine(velocity, data, times, job.config.motion, prior.smoothness, few, job.seed, 1 - mask):
+    for _ in refine(
+        velocity, data, times, job.config.motion, prior.smoothness, few, job.seed, 1 - mask
+    ):
         yield job.progress("checking motion")
         if job.schedule.late(0.7):
             break
-    still, moved = (float(misalignments(v, data, times, mask, job.seed).mean()) for v in (None, velocity))
+    still, moved = (
+        float(misalignments(v, data, times, mask, job.seed).mean()) for v in (None, velocity)
+    )
     gain = 10 * math.log10(max(still, 1e-12) / max(moved, 1e-12))
-    job.provenance["motion_gate"] = {"alignment_gain_db": round(gain, 3), "on": "masked blocks at the native gap"}
+    job.provenance["motion_gate"] = {
+        "alignment_gain_db": round(gain, 3),
+        "on": "masked blocks at the native gap",
+    }
     if gain < gate.MARGIN_DB:
-        job.provenance["reasons"]["motion"] = "it did not align neighbouring frames on blocks it had not seen"
+        job.provenance["reasons"]["motion"] = (
+            "it did not align neighbouring frames on blocks it had not seen"
+        )
     return gain >= gate.MARGIN_DB
 
 
@@ -154,7 +182,9 @@ def _final_latents(job: Job, gated: bool) -> Steps:
     options = job.config
     given = list(range(job.volume.shape[0]))
     if gated:
-        yield from _train(job, given, max(1, round((1 - holdout.LATENT_SHARE) * options.latents.steps)), None)
+        yield from _train(
+            job, given, max(1, round((1 - holdout.LATENT_SHARE) * options.latents.steps)), None
+        )
         return
     mask = 1 - block_mask(job.frames.shape, job.seed + 1).to(job.device) if options.gate else None
     holdout.new_latents(job)
@@ -162,19 +192,37 @@ def _final_latents(job: Job, gated: bool) -> Steps:
     if mask is not None:
         errors = gate.masked_errors(job.network, job.frames, 1 - mask, job.seed)
         gain = errors.gain("latents")
-        job.provenance["latents_gate"] = {"gain_db": round(gain, 3), "on": "masked blocks, one neighbour at the native gap"}
+        job.provenance["latents_gate"] = {
+            "gain_db": round(gain, 3),
+            "on": "masked blocks, one neighbour at the native gap",
+        }
         if gain < gate.ALONE_MARGIN_DB:
             job.network = Network(job.network.velocity)
-            job.provenance["reasons"]["latents"] = "they did not beat the frames themselves on blocks they had not seen"
+            job.provenance["reasons"]["latents"] = (
+                "they did not beat the frames themselves on blocks they had not seen"
+            )
 
 
 def _train(job: Job, given: list[int], steps: int, mask: Tensor | None) -> Steps:
-    yield from job.drive("latents", "latents", train(job.network, job.frames, given, job.config, steps, job.seed + 1, mask), 0.97)
+    yield from job.drive(
+        "latents",
+        "latents",
+        train(job.network, job.frames, given, job.config, steps, job.seed + 1, mask),
+        0.97,
+    )
 
 
 def _resumed(job: Job, data: MotionData, old: Field) -> Steps:
     """Go on from a Field whose gates have decided."""
-    for key in ("hold_out", "confidence", "decided", "smoothness", "curved", "motion_gate", "reasons"):
+    for key in (
+        "hold_out",
+        "confidence",
+        "decided",
+        "smoothness",
+        "curved",
+        "motion_gate",
+        "reasons",
+    ):
         if key in old.provenance:
             job.provenance[key] = copy.deepcopy(old.provenance[key])
     guard.inherit(job, old.provenance.get("guard"))
@@ -189,7 +237,12 @@ def _resumed(job: Job, data: MotionData, old: Field) -> Steps:
         _plan(job, motion=True, latents=False)
         options = job.config.motion
         weight = float(job.provenance.get("smoothness", options.smoothness[0]))
-        yield from job.drive("motion", "motion", refine(velocity, data, times, options, weight, options.steps, job.seed + 2), 0.3)
+        yield from job.drive(
+            "motion",
+            "motion",
+            refine(velocity, data, times, options, weight, options.steps, job.seed + 2),
+            0.3,
+        )
         velocity.requires_grad_(False)
     looked = guard.find_jumps(job, data, times)
     if job.network.encoder is not None:
