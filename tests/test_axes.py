@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_spatimeinr.axes import MAX_VOXELS, Grid, check_roi, parse_roi
+from napari_spatimeinr.data.grid import MAX_VOXELS, Grid, check_roi, parse_roi
+from napari_spatimeinr.data.orders import from_nifti_affine, nifti_affine
 from napari_spatimeinr.errors import GridError, SpatimeINRError
-from napari_spatimeinr.orders import from_nifti_affine, nifti_affine
 
 sizes = st.integers(1, 40)
 steps = st.floats(1e-3, 1e3)
@@ -271,7 +271,7 @@ def test_torch_grid_of_a_single_plane_is_finite() -> None:
     """A size of 1 divides by nothing."""
     import torch
 
-    from napari_spatimeinr.orders import to_torch_grid
+    from napari_spatimeinr.data.orders import to_torch_grid
 
     out = to_torch_grid(torch.tensor([[0.0, 0.0, 0.0], [0.0, 4.0, 5.0]]), (1, 5, 6))
     assert out.tolist() == [[-1, -1, -1], [1, 1, -1]]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import napari_spatimeinr.render as rendering
 from napari_spatimeinr import Field, Volume, fit, load, phantom
-from napari_spatimeinr.axes import Grid
+from napari_spatimeinr.data.grid import Grid
 from napari_spatimeinr.errors import GridError, InputError, OutOfMemoryError
 
 pytestmark = pytest.mark.usefixtures("one_thread")

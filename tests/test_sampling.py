@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
+from napari_spatimeinr.data.orders import to_torch_grid
 from napari_spatimeinr.interpolation import temporal_weights
 from napari_spatimeinr.model.frames import Frames, Levels, grown
 from napari_spatimeinr.model.rendering import existing, quadrature
@@ -24,7 +25,6 @@ from napari_spatimeinr.model.sampling import (
     prefilter,
     resample,
 )
-from napari_spatimeinr.orders import to_torch_grid
 
 quick = settings(max_examples=25, deadline=None)
 shapes = st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(1, 9))

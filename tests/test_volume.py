@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from napari_spatimeinr import evaluate, fit
-from napari_spatimeinr.axes import Grid
+from napari_spatimeinr.data.grid import Grid
 from napari_spatimeinr.errors import GridError, InputError
 from napari_spatimeinr.volume import Volume
 

@@ -16,9 +16,9 @@ from ._version import __version__
 from .threads import wait_briefly as _wait_briefly
 
 if TYPE_CHECKING:
-    from .axes import Grid
     from .carry import carry_labels, carry_nearest_points, carry_points, carry_tracks
     from .config import Config, make_config
+    from .data.grid import Grid
     from .errors import SpatimeINRError
     from .evaluate import Report, evaluate
     from .field import Field, load

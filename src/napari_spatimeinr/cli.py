@@ -17,13 +17,13 @@ import typer
 from . import cli_files, cli_published
 from . import cli_options as options
 from ._version import __version__
-from .axes import parse_roi
 from .cli_files import size
 from .cli_jobs import Interrupt, read, run_fit
 from .cli_output import Output, guarded, speak_plainly
 from .config import Config, apply_settings, make_config
+from .data.grid import parse_roi
+from .data.watched import Watched
 from .errors import ConfigError, InputError
-from .watched import Watched
 
 app = typer.Typer(
     name="spatimeinr",

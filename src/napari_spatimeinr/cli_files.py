@@ -10,10 +10,10 @@ import typer
 
 from . import cli_info
 from . import cli_options as options
-from .axes import parse_roi
 from .cli_jobs import read
 from .cli_output import Output, guarded
-from .watched import Watched
+from .data.grid import parse_roi
+from .data.watched import Watched
 
 if TYPE_CHECKING:
     from .volume import Volume

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .axes import parse_roi
+from .data.grid import parse_roi
 from .errors import ConfigError, InputError, SaveError
 
 RECORDING_ENDINGS = (".nii", ".nii.gz", ".tif", ".tiff", ".zarr")

@@ -15,10 +15,10 @@ from . import cli_options as options
 from .cli_jobs import Interrupt, read
 from .cli_output import Output, guarded
 from .config import Config, make_config
+from .data.watched import Watched
 from .errors import ConfigError, InputError
 from .io.atomic import check_free, in_a_sentence
 from .io.locks import alone
-from .watched import Watched
 
 if TYPE_CHECKING:
     from .field import Field

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from . import io
-from .axes import Grid
 from .config import Config
+from .data.grid import Grid
 from .errors import InputError, SaveError
 from .field import Field
 from .fit import FitProgress, fit

@@ -19,8 +19,8 @@ from rich.console import Console
 from rich.table import Table
 
 from . import scores
-from .axes import Grid
 from .config import Config, make_config
+from .data.grid import Grid
 from .device import peak_memory
 from .errors import InputError
 from .fit import FitProgress, fit

@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from . import checkpoint
-from .axes import ROI, Grid, check_roi
 from .config import Config, make_config
+from .data.grid import ROI, Grid, check_roi
 from .described import header_of, levels_of, state_of, token, volume_of, weights_of
 from .device import free_memory, resolve_precision
 from .errors import FormatError, GridError, OutOfMemoryError

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 
 from ._version import __version__
-from .axes import check_roi
 from .config import Config, make_config
+from .data.grid import check_roi
 from .device import free_memory, peak_memory
 from .errors import FitError, InputError, OutOfMemoryError, SpatimeINRError
 from .field import Field, load

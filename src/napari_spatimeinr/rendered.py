@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .axes import Grid
-from .duck import DuckArray
+from .data.arrays import DuckArray
+from .data.grid import Grid
 from .errors import OutOfMemoryError
 from .io.cast import convert_dtype, resolve_dtype
 from .model.frames import SAME

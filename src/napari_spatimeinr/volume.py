@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .axes import ROI, Grid, check_roi
+from .data.grid import ROI, Grid, check_roi
 from .errors import InputError
 
 TIME_UNITS = ("s", "ms", "us", "min", "h", "frame")

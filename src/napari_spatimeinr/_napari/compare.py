@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..axes import Grid
+from ..data.grid import Grid
 from ..field import Field
 
 MOST_ARROWS = 20_000

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from qtpy.QtCore import QObject, Qt, Signal
 
-from ..axes import ROI
 from ..config import Config
+from ..data.grid import ROI
 from ..errors import SpatimeINRError
 from ..field import Field, load
 from ..fit import fit_steps

@@ -11,7 +11,7 @@ import numpy as np
 from napari.utils.transforms import Affine
 from numpy.typing import NDArray
 
-from ..axes import Grid
+from ..data.grid import Grid
 from ..errors import InputError
 from ..io.lazy import LazyArray
 from ..volume import Volume

@@ -14,8 +14,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..axes import Grid
-from ..duck import DuckArray
+from ..data.arrays import DuckArray
+from ..data.grid import Grid
 from ..errors import FormatError, InputError
 from ..field import Field
 from ..io.lazy import LazyArray

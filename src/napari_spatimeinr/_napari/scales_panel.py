@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QDoubleSlider
 
-from ..axes import Grid
+from ..data.grid import Grid
 from .fields import NumberField, OneOf, Words
 from .scales import PREVIEW_STEPS, Scales
 from .sentences import plain

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..axes import ROI
 from ..config import Config
+from ..data.grid import ROI
 from ..field import Field
 from ..volume import Volume
 from .jobs import Steps

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..axes import ROI, Grid
+from ..data.grid import ROI, Grid
 from ..errors import InputError
 from ..volume import Volume
 from .keys import SOURCE

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from ..axes import ROI
+from ..data.grid import ROI
 from ..errors import InputError, SpatimeINRError
 from ..io.calibration import questions
 from ..volume import SPACE_UNITS, TIME_UNITS, Volume

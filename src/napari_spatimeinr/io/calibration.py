@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..axes import AXES, Floats
+from ..data.grid import AXES, Floats
 from ..errors import GridError, InputError
 from ..volume import SPACE_UNITS, TIME_UNITS
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..duck import DuckArray
+from ..data.arrays import DuckArray
 from ..errors import FormatError, SpatimeINRError
 
 

@@ -11,9 +11,9 @@ import nibabel as nib
 import numpy as np
 from nibabel.spatialimages import HeaderDataError
 
-from ..axes import Floats
+from ..data.grid import Floats
+from ..data.orders import from_nifti_affine
 from ..errors import GridError
-from ..orders import from_nifti_affine
 from . import beside
 from .calibration import How, Stated
 

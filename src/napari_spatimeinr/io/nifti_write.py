@@ -11,9 +11,9 @@ from typing import IO, Any
 import nibabel as nib
 import numpy as np
 
-from ..axes import Grid
+from ..data.grid import Grid
+from ..data.orders import nifti_affine
 from ..errors import SaveError
-from ..orders import nifti_affine
 from ..volume import Volume
 from .atomic import replacing
 from .beside import as_text, lasting, provenance, words

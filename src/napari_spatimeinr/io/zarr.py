@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..axes import MAX_VOXELS
+from ..data.grid import MAX_VOXELS
 from ..errors import FormatError, InputError, SpatimeINRError
 from ..volume import Volume
 from . import beside

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..axes import AXES
+from ..data.grid import AXES
 from ..errors import FormatError, InputError
 from .calibration import SPACE, TIME, Stated, one_space_unit, parse_unit
 from .layout import LETTERS, check_axes

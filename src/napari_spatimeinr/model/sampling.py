@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..orders import to_torch_grid
+from ..data.orders import to_torch_grid
 
 POLE = math.sqrt(3.0) - 2.0
 """Pole of the cubic B-spline prefilter (Unser, Aldroubi and Eden 1993, 'B-spline signal

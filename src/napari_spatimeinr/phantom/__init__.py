@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..axes import Grid
+from ..data.grid import Grid
 from ..errors import InputError
 from ..volume import Volume
 from .cells import embryo

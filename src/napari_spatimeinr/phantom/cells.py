@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from ..axes import Grid
+from ..data.grid import Grid
 from .truth import CELL, SPACING, Array, Truth, as_points, smoothstep
 
 

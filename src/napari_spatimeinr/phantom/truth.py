@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
-from ..axes import Grid
+from ..data.grid import Grid
 
 Array = NDArray[np.float64]
 

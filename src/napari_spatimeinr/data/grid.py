@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import GridError
+from ..errors import GridError
 
 AXES = "tzyx"
 MAX_VOXELS = 2**40

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .axes import Floats, Grid
-from .errors import GridError
+from ..errors import GridError
+from .grid import Floats, Grid
 
 if TYPE_CHECKING:
     import torch

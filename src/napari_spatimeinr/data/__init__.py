@@ -1,0 +1,1 @@
+"""What recordings are made of: grids, arrays; nothing here reads files."""
