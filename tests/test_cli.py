@@ -17,12 +17,12 @@ import numpy as np
 import pytest
 import tifffile
 import typer
+from napari_spatimeinr.config.options.options import load_yaml
 from typer.testing import CliRunner
 
 from napari_spatimeinr import Volume, load, make_config, phantom
 from napari_spatimeinr.cli import app
 from napari_spatimeinr.cli_output import explain, guarded, plain
-from napari_spatimeinr.config import load_yaml
 from napari_spatimeinr.errors import (
     MEMORY,
     ConfigError,

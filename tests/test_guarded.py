@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from napari_spatimeinr.config.options.options import make_config
 from scipy.ndimage import gaussian_filter
 
 from napari_spatimeinr import Field, Volume, phantom
-from napari_spatimeinr.config import make_config
 from napari_spatimeinr.fit import fit_steps
 from napari_spatimeinr.model.decoder import Decoder
 from napari_spatimeinr.model.encoder import Encoder

@@ -12,10 +12,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from napari_spatimeinr.config.options.options import make_config
 from scipy import ndimage
 
 from napari_spatimeinr import Volume, fit, load
-from napari_spatimeinr.config import make_config
 from napari_spatimeinr.estimate import estimate
 from napari_spatimeinr.model.axial import InPlane, mirrored_around
 from napari_spatimeinr.scores import psnr

@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 import torch
+from napari_spatimeinr.config.options.options import make_config
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from napari_spatimeinr import Volume, fit, fit_steps, threads
-from napari_spatimeinr.config import make_config
 from napari_spatimeinr.model.encoder import Encoder
 from napari_spatimeinr.threads import Measured, chosen, is_fixed, steps_on
 

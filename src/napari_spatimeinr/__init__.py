@@ -17,7 +17,7 @@ from .threads import wait_briefly as _wait_briefly
 
 if TYPE_CHECKING:
     from .carry import carry_labels, carry_nearest_points, carry_points, carry_tracks
-    from .config import Config, make_config
+    from .config.options import Config, make_config
     from .data.grid import Grid
     from .errors import SpatimeINRError
     from .evaluate import Report, evaluate

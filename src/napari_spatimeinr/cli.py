@@ -20,7 +20,7 @@ from ._version import __version__
 from .cli_files import size
 from .cli_jobs import Interrupt, read, run_fit
 from .cli_output import Output, guarded, speak_plainly
-from .config import Config, apply_settings, make_config
+from .config.options import Config, apply_settings, make_config
 from .data.grid import parse_roi
 from .data.watched import Watched
 from .errors import ConfigError, InputError

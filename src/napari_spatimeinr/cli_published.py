@@ -14,7 +14,7 @@ import typer
 from . import cli_options as options
 from .cli_jobs import Interrupt, read
 from .cli_output import Output, guarded
-from .config import Config, make_config
+from .config.options import Config, make_config
 from .data.watched import Watched
 from .errors import ConfigError, InputError
 from .io.atomic import check_free, in_a_sentence
@@ -271,7 +271,7 @@ def ready(config: Config, changed: bool) -> str:
     """
     import yaml
 
-    from .published import READY
+    from .config.published import READY
 
     if not changed:
         return READY.read_text(encoding="utf-8")

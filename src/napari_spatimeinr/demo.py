@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from . import io
-from .config import Config
+from .config.options import Config
 from .data.grid import Grid
 from .errors import InputError, SaveError
 from .field import Field

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .config import Config
+from .config.options import Config
 from .io.beside import without_varying
 from .model.build import PARTS, finer_parts
 from .model.frames import Levels

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from . import scores
-from .config import Config, make_config
+from .config.options import Config, make_config
 from .data.grid import Grid
 from .device import peak_memory
 from .errors import InputError

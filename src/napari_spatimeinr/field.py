@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from . import checkpoint
-from .config import Config, make_config
+from .config.options import Config, make_config
 from .data.grid import ROI, Grid, check_roi
 from .described import header_of, levels_of, state_of, token, volume_of, weights_of
 from .device import free_memory, resolve_precision

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from ._version import __version__
-from .config import Config, make_config
+from .config.options import Config, make_config
 from .data.grid import check_roi
 from .device import free_memory, peak_memory
 from .errors import FitError, InputError, OutOfMemoryError, SpatimeINRError

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from .config import Config
+from .config.options import Config
 from .described import levels_of
 from .device import resolve_precision
 from .errors import FormatError, InputError

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .config import RenderOptions
+from .config.options import RenderOptions
 from .interpolation import segment
 from .model.boxes import in_boxes, linear_in
 from .model.confidence import widths

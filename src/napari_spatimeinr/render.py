@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .config import RenderOptions
+from .config.options import RenderOptions
 from .interpolation import segment, temporal_weights
 from .model.boxes import cubic_in, in_boxes, linear_in
 from .model.frames import SAME, Box, Frames

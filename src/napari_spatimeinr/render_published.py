@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from .config import RenderOptions
+from .config.options import RenderOptions
 from .model.frames import Frames
 from .model.hypercube import fixed
 from .model.implicit import Published

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from qtpy.QtCore import QObject, Qt, Signal
 
-from ..config import Config
+from ..config.options import Config
 from ..data.grid import ROI
 from ..errors import SpatimeINRError
 from ..field import Field, load

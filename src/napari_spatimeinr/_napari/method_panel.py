@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from ..config import PRESETS, Config
+from ..config.options import PRESETS, Config
 from .fields import Words, roomy
 from .keys import RENDERED
 from .options_form import OptionsForm

@@ -10,7 +10,7 @@ from typing import Any
 
 from qtpy.QtWidgets import QComboBox, QPushButton, QSpinBox, QVBoxLayout, QWidget
 
-from ..config import PRESETS
+from ..config.options import PRESETS
 from ..errors import SpatimeINRError
 from ..evaluate import Report, evaluate
 from ..fit import FitProgress

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..config import Config
+from ..config.options import Config
 from ..data.grid import ROI
 from ..field import Field
 from ..volume import Volume

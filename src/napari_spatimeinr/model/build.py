@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from numpy.typing import NDArray
 
-from ..config import Config
+from ..config.options import Config
 from .axial import Axial, InPlane
 from .decoder import Decoder
 from .encoder import Encoder

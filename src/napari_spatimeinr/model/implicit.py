@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..published import Mlp, PublishedOptions
+from ..config.published import Mlp, PublishedOptions
 from .hypercube import important, weights
 from .rcan import RCAN
 

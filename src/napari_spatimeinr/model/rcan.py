@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..published import Rcan
+from ..config.published import Rcan
 
 
 class Attention(nn.Module):

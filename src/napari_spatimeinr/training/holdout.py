@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ..config import MotionOptions
+from ..config.options import MotionOptions
 from ..device import resolve_precision
 from ..model.decoder import Decoder
 from ..model.encoder import Encoder

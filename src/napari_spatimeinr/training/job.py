@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from ..config import Config
+from ..config.options import Config
 from ..errors import FitError
 from ..field import Field
 from ..model.frames import Frames, Levels

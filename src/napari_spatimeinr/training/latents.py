@@ -14,7 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..config import Config, CycleOptions
+from ..config.options import Config, CycleOptions
 from ..model.frames import Box, Frames, grown
 from ..model.motion import Displaced
 from ..model.network import Around, Network, around, needed_box, sample, sample_clean

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..config import MotionOptions
+from ..config.options import MotionOptions
 from ..model.frames import Frames
 from ..model.losses import alignment
 from ..model.motion import VelocityField, node_counts, roughness, unsteadiness

@@ -13,13 +13,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..config import Config
+from ..config.options import Config
+from ..config.published import PublishedOptions
 from ..device import resolve_precision
 from ..errors import ConfigError
 from ..model.frames import Frames
 from ..model.hypercube import jittered
 from ..model.implicit import Published, degraded
-from ..published import PublishedOptions
 from .job import Job, Steps
 from .schedule import Plateau
 

@@ -1,0 +1,1 @@
+"""Every option as data: ours, and those of the published method."""
