@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from napari_spatimeinr import Volume, fit, load, trusted
+from napari_spatimeinr import Volume, fit, load
+from napari_spatimeinr.model import trusted
 from napari_spatimeinr.model.sampling import POLE, prefilter_matrix
 from other_device import DEVICE, OtherDevice, There
 

@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from napari_spatimeinr import Field, Volume, fit, load, phantom, scores
-from napari_spatimeinr.interpolation import segment, temporal_weights
 from napari_spatimeinr.model.decoder import Decoder
 from napari_spatimeinr.model.encoder import Encoder
 from napari_spatimeinr.model.frames import Frames, Levels
+from napari_spatimeinr.model.interpolation import segment, temporal_weights
 from napari_spatimeinr.model.motion import VelocityField
 from napari_spatimeinr.model.network import Network
 from napari_spatimeinr.phantom import SPACING

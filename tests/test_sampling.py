@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from napari_spatimeinr.data.orders import to_torch_grid
-from napari_spatimeinr.interpolation import temporal_weights
 from napari_spatimeinr.model.frames import Frames, Levels, grown
+from napari_spatimeinr.model.interpolation import temporal_weights
 from napari_spatimeinr.model.rendering import existing, quadrature
 from napari_spatimeinr.model.sampling import (
     PREFILTER_REACH,

@@ -17,9 +17,10 @@ import torch
 from napari_spatimeinr.config.options.options import make_config
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from napari_spatimeinr import Volume, fit, fit_steps, threads
+from napari_spatimeinr import Volume, fit, fit_steps
+from napari_spatimeinr.compute import threads
+from napari_spatimeinr.compute.threads import Measured, chosen, is_fixed, steps_on
 from napari_spatimeinr.model.encoder import Encoder
-from napari_spatimeinr.threads import Measured, chosen, is_fixed, steps_on
 
 TINY = {
     "motion": {"steps": 4, "smoothness": [0.02], "points": 4000},

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ._version import __version__
-from .threads import wait_briefly as _wait_briefly
+from .compute.threads import wait_briefly as _wait_briefly
 
 if TYPE_CHECKING:
     from .carry import carry_labels, carry_nearest_points, carry_points, carry_tracks

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import torch
 
+from .compute.device import resolve_device
 from .config.options import Config
 from .config.published import PublishedOptions
-from .device import resolve_device
 from .training.holdout import TRIAL_STEPS, trials
 from .training.planes import LEAST_RATIO
 from .training.published import CROP, CYCLE_SHARE

@@ -19,9 +19,9 @@ from rich.console import Console
 from rich.table import Table
 
 from . import scores
+from .compute.device import peak_memory
 from .config.options import Config, make_config
 from .data.grid import Grid
-from .device import peak_memory
 from .errors import InputError
 from .fit import FitProgress, fit
 from .volume import Volume, check_volume

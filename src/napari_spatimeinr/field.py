@@ -12,21 +12,21 @@ import torch
 from numpy.typing import NDArray
 
 from . import checkpoint
+from .compute.device import free_memory, resolve_precision
 from .config.options import Config, make_config
 from .data.grid import ROI, Grid, check_roi
 from .described import header_of, levels_of, state_of, token, volume_of, weights_of
-from .device import free_memory, resolve_precision
 from .errors import FormatError, GridError, OutOfMemoryError
 from .io.atomic import WAIT
 from .io.lazy import Source
 from .model.build import build_network
 from .model.frames import Frames, Levels
 from .model.network import Network
+from .model.trusted import trusted_device, warned_device
 from .quantities import Confidence, Disagreement
 from .render import Renderer
 from .render_published import PublishedRenderer
 from .rendered import RenderedArray
-from .trusted import trusted_device, warned_device
 from .volume import Volume
 
 

@@ -11,17 +11,17 @@ from typing import Any
 import torch
 
 from ._version import __version__
+from .compute.device import free_memory, peak_memory
+from .compute.threads import steps_on
 from .config.options import Config, make_config
 from .data.grid import check_roi
-from .device import free_memory, peak_memory
 from .errors import FitError, InputError, OutOfMemoryError, SpatimeINRError
 from .field import Field, load
-from .threads import steps_on
+from .model.trusted import trusted_device
 from .training.job import FitProgress, Job
 from .training.levels import estimate_levels, fingerprint
 from .training.schedule import Schedule
 from .training.stages import run
-from .trusted import trusted_device
 from .volume import Volume, check_volume
 
 __all__ = ["FitProgress", "fit", "fit_steps"]

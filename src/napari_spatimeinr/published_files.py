@@ -12,14 +12,14 @@ from typing import Any
 
 import torch
 
+from .compute.device import resolve_precision
 from .config.options import Config
 from .described import levels_of
-from .device import resolve_precision
 from .errors import FormatError, InputError
 from .field import Field
 from .io.atomic import replacing
 from .model.build import build_network
-from .trusted import warned_device
+from .model.trusted import warned_device
 from .volume import Volume
 
 WEIGHTS, LATENTS = "current.pth", "latent_code.pt"

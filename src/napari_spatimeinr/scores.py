@@ -15,7 +15,7 @@ from scipy import ndimage
 from skimage.metrics import structural_similarity
 from skimage.registration import optical_flow_ilk, optical_flow_tvl1
 
-from .interpolation import temporal_weights
+from .model.interpolation import temporal_weights
 
 Frame = NDArray[np.float32]
 PERCENTILES = (0.5, 99.8)

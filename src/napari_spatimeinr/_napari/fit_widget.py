@@ -7,7 +7,7 @@ from typing import Any
 
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from ..device import resolve_device
+from ..compute.device import resolve_device
 from ..errors import SpatimeINRError
 from .closing import Dock
 from .estimates import Estimator

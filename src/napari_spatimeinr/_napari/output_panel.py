@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from ..device import free_memory
+from ..compute.device import free_memory
 from ..io import WRITABLE, ending, is_template, present
 from .settings import settings
 

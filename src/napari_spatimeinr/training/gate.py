@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..interpolation import temporal_weights
 from ..model.frames import Box, Frames
+from ..model.interpolation import temporal_weights
 from ..model.network import Around, Network, around, needed_box, sample, sample_clean
 from ..model.sampling import gaussian
 from .latents import Displacements, random_box

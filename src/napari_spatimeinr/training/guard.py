@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ..interpolation import segment
+from ..model.interpolation import segment
 from ..model.motion import VelocityField
 from . import gate
 from .job import Job, Steps

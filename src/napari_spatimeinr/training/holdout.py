@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import torch
 
+from ..compute.device import resolve_precision
 from ..config.options import MotionOptions
-from ..device import resolve_precision
 from ..model.decoder import Decoder
 from ..model.encoder import Encoder
 from ..model.network import Network

@@ -13,9 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..compute.device import resolve_precision
 from ..config.options import Config
 from ..config.published import PublishedOptions
-from ..device import resolve_precision
 from ..errors import ConfigError
 from ..model.frames import Frames
 from ..model.hypercube import jittered

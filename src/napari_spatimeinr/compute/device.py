@@ -9,7 +9,7 @@ import time
 import psutil
 import torch
 
-from .errors import DeviceError
+from ..errors import DeviceError
 
 
 def resolve_device(name: str = "auto") -> torch.device:

@@ -17,13 +17,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .device import resolve_device, resolve_precision
-from .model.decoder import Decoder
-from .model.encoder import Encoder
-from .model.losses import alignment
-from .model.motion import VelocityField
-from .model.sampling import cubic, gaussian, linear, prefilter
-from .model.start import pyramid, start_velocity
+from ..compute.device import resolve_device, resolve_precision
+from .decoder import Decoder
+from .encoder import Encoder
+from .losses import alignment
+from .motion import VelocityField
+from .sampling import cubic, gaussian, linear, prefilter
+from .start import pyramid, start_velocity
 
 TOLERANCE = 0.01
 """Largest difference from the CPU, as a share of the largest value: products in TF32 are within a
