@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .field import Field, load
     from .fit import FitProgress, fit, fit_steps
     from .phantom import phantom
-    from .rendered import RenderedArray
+    from .render.array import RenderedArray
     from .volume import Volume
 
 __all__ = [

@@ -23,10 +23,10 @@ from .model.build import build_network
 from .model.frames import Frames, Levels
 from .model.network import Network
 from .model.trusted import trusted_device, warned_device
-from .quantities import Confidence, Disagreement
-from .render import Renderer
-from .render_published import PublishedRenderer
-from .rendered import RenderedArray
+from .render.array import RenderedArray
+from .render.published import PublishedRenderer
+from .render.quantities import Confidence, Disagreement
+from .render.renderer import Renderer
 from .volume import Volume
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tifffile
 from napari_spatimeinr.config.options.options import PRESETS
+from napari_spatimeinr.render.renderer.renderer import Renderer
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
@@ -22,7 +23,6 @@ from napari_spatimeinr._napari.scales import PREVIEW_STEPS
 from napari_spatimeinr.errors import SpatimeINRError
 from napari_spatimeinr.io import destination
 from napari_spatimeinr.io.locks import alone
-from napari_spatimeinr.render import Renderer
 
 from .conftest import Wait, add, begun, engine_threads, fitted, hurry
 

@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import OutOfMemoryError
 from ..field import Field
 from ..fit import FitProgress
-from ..rendered import RenderedArray
+from ..render.array import RenderedArray
 from ..volume import Volume
 from .engine import Stopped
 

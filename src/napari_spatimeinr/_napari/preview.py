@@ -19,7 +19,7 @@ from ..data.grid import Grid
 from ..errors import FormatError, InputError
 from ..field import Field
 from ..io.lazy import LazyArray
-from ..rendered import RenderedArray
+from ..render.array import RenderedArray
 from ..volume import Volume
 
 MOST_CACHED = 256 * 2**20

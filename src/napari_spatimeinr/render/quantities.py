@@ -9,14 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .config.options import RenderOptions
-from .model.boxes import in_boxes, linear_in
-from .model.confidence import widths
-from .model.frames import SAME, Box, Frames
-from .model.interpolation import segment
-from .model.motion import Displaced
-from .model.network import Around, Network, around
-from .render import Renderer
+from ..config.options import RenderOptions
+from ..model.boxes import in_boxes, linear_in
+from ..model.confidence import widths
+from ..model.frames import SAME, Box, Frames
+from ..model.interpolation import segment
+from ..model.motion import Displaced
+from ..model.network import Around, Network, around
+from .renderer import Renderer
 from .tiles import Finer
 
 

@@ -12,9 +12,9 @@ from typing import Generic, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
-from .model.frames import Box, Frames, grown, inside
-from .model.network import SMOOTH_REACH, Network
-from .model.sampling import gaussian, prefilter
+from ..model.frames import Box, Frames, grown, inside
+from ..model.network import SMOOTH_REACH, Network
+from ..model.sampling import gaussian, prefilter
 
 
 class Finer(NamedTuple):

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .data.arrays import DuckArray
-from .data.grid import Grid
-from .errors import OutOfMemoryError
-from .io.cast import convert_dtype, resolve_dtype
-from .model.frames import SAME
-from .render import Renderer
+from ..data.arrays import DuckArray
+from ..data.grid import Grid
+from ..errors import OutOfMemoryError
+from ..io.cast import convert_dtype, resolve_dtype
+from ..model.frames import SAME
+from .renderer import Renderer
 
 MOST_CACHED = 64 * 2**20
 

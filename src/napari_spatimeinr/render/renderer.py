@@ -15,14 +15,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .compute.threads import chosen
-from .config.options import RenderOptions
-from .model.boxes import cubic_in, in_boxes, linear_in
-from .model.frames import SAME, Box, Frames
-from .model.interpolation import segment, temporal_weights
-from .model.motion import Displaced
-from .model.network import Network, around
-from .model.rendering import quadrature
+from ..compute.threads import chosen
+from ..config.options import RenderOptions
+from ..model.boxes import cubic_in, in_boxes, linear_in
+from ..model.frames import SAME, Box, Frames
+from ..model.interpolation import segment, temporal_weights
+from ..model.motion import Displaced
+from ..model.network import Network, around
+from ..model.rendering import quadrature
 from .tiles import Cache, Finer, Tensors, Tiles
 
 BLOCK = (24, 128, 128)

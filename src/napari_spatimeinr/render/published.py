@@ -9,13 +9,13 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from .config.options import RenderOptions
-from .model.frames import Frames
-from .model.hypercube import fixed
-from .model.implicit import Published
-from .model.network import Network
-from .model.rendering import existing
-from .render import Renderer
+from ..config.options import RenderOptions
+from ..model.frames import Frames
+from ..model.hypercube import fixed
+from ..model.implicit import Published
+from ..model.network import Network
+from ..model.rendering import existing
+from .renderer import Renderer
 
 
 class PublishedRenderer(Renderer):
