@@ -18,7 +18,7 @@ from napari_spatimeinr import Volume, fit, fit_steps, load, phantom
 from napari_spatimeinr.model.axial import Axial
 from napari_spatimeinr.model.sampling import mirrored
 from napari_spatimeinr.scores import psnr
-from napari_spatimeinr.training.axial import (
+from napari_spatimeinr.training.parts.lines import (
     Lateral,
     axial_blur,
     blurred,

@@ -19,7 +19,7 @@ from napari_spatimeinr.model.motion import VelocityField
 from napari_spatimeinr.model.network import Network
 from napari_spatimeinr.phantom import SPACING
 from napari_spatimeinr.training import gate, guard
-from napari_spatimeinr.training.levels import estimate_levels
+from napari_spatimeinr.training.normalisation import estimate_levels
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

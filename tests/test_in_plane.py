@@ -19,7 +19,7 @@ from napari_spatimeinr import Volume, fit, load
 from napari_spatimeinr.estimate import estimate
 from napari_spatimeinr.model.axial import InPlane, mirrored_around
 from napari_spatimeinr.scores import psnr
-from napari_spatimeinr.training.in_plane import blur_of_scale
+from napari_spatimeinr.training.parts.voxels import blur_of_scale
 
 ALONE: dict[str, Any] = {"motion": {"enabled": False}, "latents": {"enabled": False}}
 ASKED: dict[str, Any] = {

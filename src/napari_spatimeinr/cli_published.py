@@ -94,7 +94,7 @@ def _train(
     volume = read(recording, how, output)
     from . import published_files
     from .fit import fit_steps
-    from .training.levels import fingerprint
+    from .training.normalisation import fingerprint
 
     old = None
     if published_files.there(folder):
@@ -226,7 +226,7 @@ def infer(
     along_z = options.positive(scale_z, "--scale_z") or lateral
     volume = read(recording, how, output)
     from . import io, published_files
-    from .training.levels import fingerprint
+    from .training.normalisation import fingerprint
 
     field = published_files.load(folder, volume, fingerprint(volume.data), device)
     begun = time.monotonic()

@@ -16,7 +16,7 @@ from .compute.device import resolve_device
 from .config.options import Config
 from .config.published import PublishedOptions
 from .training.holdout import TRIAL_STEPS, trials
-from .training.planes import LEAST_RATIO
+from .training.parts.planes import LEAST_RATIO
 from .training.published import CROP, CYCLE_SHARE
 
 REFERENCE_PROBE = 0.036

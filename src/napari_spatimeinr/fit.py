@@ -19,7 +19,7 @@ from .errors import FitError, InputError, OutOfMemoryError, SpatimeINRError
 from .field import Field, load
 from .model.trusted import trusted_device
 from .training.job import FitProgress, Job
-from .training.levels import estimate_levels, fingerprint
+from .training.normalisation import estimate_levels, fingerprint
 from .training.schedule import Schedule
 from .training.stages import run
 from .volume import Volume, check_volume

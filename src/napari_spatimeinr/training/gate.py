@@ -14,7 +14,7 @@ from ..model.frames import Box, Frames
 from ..model.interpolation import temporal_weights
 from ..model.network import Around, Network, around, needed_box, sample, sample_clean
 from ..model.sampling import gaussian
-from .latents import Displacements, random_box
+from .parts.latents import Displacements, random_box
 
 MARGIN_DB = 0.02
 """A component must win by this much; below it the simpler method is kept."""

@@ -19,7 +19,7 @@ from ..model.interpolation import segment
 from ..model.motion import VelocityField
 from . import gate
 from .job import Job, Steps
-from .motion import MotionData, misalignments
+from .parts.motion import MotionData, misalignments
 from .schedule import CHECKS
 
 AROUND = 4

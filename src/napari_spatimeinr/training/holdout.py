@@ -14,8 +14,8 @@ from ..model.encoder import Encoder
 from ..model.network import Network
 from . import confidence, gate
 from .job import FitProgress, Job, Steps
-from .latents import train
-from .motion import MotionData, refine, start
+from .parts.latents import train
+from .parts.motion import MotionData, refine, start
 
 LATENT_SHARE = 0.6
 """Share of the latents' steps spent on the hold-out fit; the final fit goes on from there."""

@@ -13,11 +13,13 @@ from torch import Tensor
 
 from ..field import Field
 from ..model.network import Network
-from . import confidence, gate, guard, holdout, in_plane, planes
+from . import confidence, gate, guard, holdout
 from .job import FitProgress, Job, Steps, parts_of
-from .latents import train
-from .levels import estimate_gains
-from .motion import MotionData, block_mask, misalignments, motion_data, refine, start
+from .normalisation import estimate_gains
+from .parts import planes
+from .parts import voxels as in_plane
+from .parts.latents import train
+from .parts.motion import MotionData, block_mask, misalignments, motion_data, refine, start
 from .published import run_published
 from .schedule import CHECKS
 

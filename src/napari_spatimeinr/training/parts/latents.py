@@ -14,11 +14,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..config.options import Config, CycleOptions
-from ..model.frames import Box, Frames, grown
-from ..model.motion import Displaced
-from ..model.network import Around, Network, around, needed_box, sample, sample_clean
-from ..model.sampling import PREFILTER_REACH, cubic, prefilter
+from ...config.options import Config, CycleOptions
+from ...model.frames import Box, Frames, grown
+from ...model.motion import Displaced
+from ...model.network import Around, Network, around, needed_box, sample, sample_clean
+from ...model.sampling import PREFILTER_REACH, cubic, prefilter
 
 POINTS = 4096
 """Voxels of a block that are compared in one step."""

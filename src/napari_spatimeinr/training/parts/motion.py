@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..config.options import MotionOptions
-from ..model.frames import Frames
-from ..model.losses import alignment
-from ..model.motion import VelocityField, node_counts, roughness, unsteadiness
-from ..model.sampling import gaussian, linear
-from ..model.start import pyramid, start_velocity
+from ...config.options import MotionOptions
+from ...model.frames import Frames
+from ...model.losses import alignment
+from ...model.motion import VelocityField, node_counts, roughness, unsteadiness
+from ...model.sampling import gaussian, linear
+from ...model.start import pyramid, start_velocity
 
 WIDTH = 0.02
 """Differences below this (of the normalised range) count as noise rather than misalignment."""

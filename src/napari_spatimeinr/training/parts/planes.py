@@ -11,11 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..model.axial import Axial
-from ..model.sampling import gaussian
-from .axial import LARGEST_CROP, Lateral, axial_blur, blurs_to_learn, lateral_planes, train_axial
-from .gate import MARGIN_DB, Errors
-from .job import FitProgress, Job, Steps
+from ...model.axial import Axial
+from ...model.sampling import gaussian
+from ..gate import MARGIN_DB, Errors
+from ..job import FitProgress, Job, Steps
+from .lines import LARGEST_CROP, Lateral, axial_blur, blurs_to_learn, lateral_planes, train_axial
 
 LEAST_RATIO = 1.4
 """Planes this many lateral voxels apart are worth being made finer."""

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..model.axial import Axial
-from ..model.sampling import mirrored
+from ...model.axial import Axial
+from ...model.sampling import mirrored
 
 MOST_PLANES = 64
 LARGEST_CROP = 192

@@ -15,8 +15,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..model.axial import InPlane
-from .axial import (
+from ...model.axial import InPlane
+from ..gate import Errors
+from ..job import FitProgress, Job, Steps
+from .lines import (
     LARGEST_CROP,
     MOST_BLUR,
     Bank,
@@ -27,8 +29,6 @@ from .axial import (
     noise_of,
     train_lines,
 )
-from .gate import Errors
-from .job import FitProgress, Job, Steps
 
 KEPT_BACK = 4
 """One of so many parts of the planes, the last along y, is judged on."""

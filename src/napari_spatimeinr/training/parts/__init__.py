@@ -1,0 +1,1 @@
+"""The parts of a model, how each is fitted: one file each."""
