@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from napari_spatimeinr import Volume, fit, phantom, scores
-from napari_spatimeinr.phantom import SPACING
+from napari_spatimeinr.phantoms import SPACING
 
 Truth = Callable[[float], Any]
 BRIGHT, DARK = 150.0, 20.0

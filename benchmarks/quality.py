@@ -12,7 +12,7 @@ import numpy as np
 
 from napari_spatimeinr import Field, Volume, evaluate, fit, phantom, scores
 from napari_spatimeinr.evaluate import ABLATIONS
-from napari_spatimeinr.phantom import Truth
+from napari_spatimeinr.phantoms import Truth
 
 PHANTOMS: dict[str, dict[str, Any]] = {
     "slow": {"motion": 4.5},

@@ -17,7 +17,7 @@ from napari_spatimeinr.model.frames import Frames, Levels
 from napari_spatimeinr.model.interpolation import segment, temporal_weights
 from napari_spatimeinr.model.motion import VelocityField
 from napari_spatimeinr.model.network import Network
-from napari_spatimeinr.phantom import SPACING
+from napari_spatimeinr.phantoms import SPACING
 from napari_spatimeinr.training import gate, guard
 from napari_spatimeinr.training.normalisation import estimate_levels
 

@@ -7,7 +7,7 @@ import pytest
 
 from napari_spatimeinr import phantom
 from napari_spatimeinr.errors import InputError
-from napari_spatimeinr.phantom import SPACING
+from napari_spatimeinr.phantoms import SPACING
 
 CLEAN = {"photons": 0, "read": 0.0, "background": 0}
 

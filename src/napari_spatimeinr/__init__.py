@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .evaluate import Report, evaluate
     from .field import Field, load
     from .fit import FitProgress, fit, fit_steps
-    from .phantom import phantom
+    from .phantoms import phantom
     from .render.array import RenderedArray
     from .volume import Volume
 

@@ -21,7 +21,7 @@ from .errors import InputError, SaveError
 from .field import Field
 from .fit import FitProgress, fit
 from .io.beside import sidecar
-from .phantom import Truth, phantom
+from .phantoms import Truth, phantom
 from .volume import Volume
 
 Array = NDArray[np.float32]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..phantom import phantom
+from ..phantoms import phantom
 from .keys import SOURCE
 
 
