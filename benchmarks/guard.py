@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from napari_spatimeinr import Volume, fit, phantom, scores
+from napari_spatimeinr import Volume, fit, phantom
+from napari_spatimeinr.analysis import scores
 from napari_spatimeinr.phantoms import SPACING
 
 Truth = Callable[[float], Any]

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from quality import RECORDINGS, between, cells, head
 
-from napari_spatimeinr import Field, Volume, evaluate, fit, fit_steps, phantom, scores
-from napari_spatimeinr.evaluate import ABLATIONS
+from napari_spatimeinr import Field, Volume, fit, fit_steps, phantom
+from napari_spatimeinr.analysis import evaluate, scores
+from napari_spatimeinr.analysis.evaluate import ABLATIONS
 from napari_spatimeinr.model import implicit
 
 LONG_BUDGETS = (600.0, 900.0)

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from napari_spatimeinr import Volume, fit, fit_steps, load, phantom
+from napari_spatimeinr.analysis.scores import psnr
 from napari_spatimeinr.model.axial import Axial
 from napari_spatimeinr.model.sampling import mirrored
-from napari_spatimeinr.scores import psnr
 from napari_spatimeinr.training.parts.lines import (
     Lateral,
     axial_blur,

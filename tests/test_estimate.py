@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from napari_spatimeinr import Volume, fit, make_config
+from napari_spatimeinr.analysis.estimate import Estimate, estimate, machine_speed
 from napari_spatimeinr.data.watched import Watched
 from napari_spatimeinr.errors import DeviceError, GridError
-from napari_spatimeinr.estimate import Estimate, estimate, machine_speed
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 PLAIN = {

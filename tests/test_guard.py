@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from napari_spatimeinr import Field, Volume, fit, load, phantom, scores
+from napari_spatimeinr import Field, Volume, fit, load, phantom
+from napari_spatimeinr.analysis import scores
 from napari_spatimeinr.model.decoder import Decoder
 from napari_spatimeinr.model.encoder import Encoder
 from napari_spatimeinr.model.frames import Frames, Levels

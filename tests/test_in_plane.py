@@ -16,9 +16,9 @@ from napari_spatimeinr.config.options.options import make_config
 from scipy import ndimage
 
 from napari_spatimeinr import Volume, fit, load
-from napari_spatimeinr.estimate import estimate
+from napari_spatimeinr.analysis.estimate import estimate
+from napari_spatimeinr.analysis.scores import psnr
 from napari_spatimeinr.model.axial import InPlane, mirrored_around
-from napari_spatimeinr.scores import psnr
 from napari_spatimeinr.training.parts.voxels import blur_of_scale
 
 ALONE: dict[str, Any] = {"motion": {"enabled": False}, "latents": {"enabled": False}}

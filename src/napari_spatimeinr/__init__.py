@@ -16,11 +16,11 @@ from ._version import __version__
 from .compute.threads import wait_briefly as _wait_briefly
 
 if TYPE_CHECKING:
-    from .carry import carry_labels, carry_nearest_points, carry_points, carry_tracks
+    from .analysis.evaluate import Report, evaluate
+    from .analysis.propagate import carry_labels, carry_nearest_points, carry_points, carry_tracks
     from .config.options import Config, make_config
     from .data.grid import Grid
     from .errors import SpatimeINRError
-    from .evaluate import Report, evaluate
     from .field import Field, load
     from .fit import FitProgress, fit, fit_steps
     from .phantoms import phantom

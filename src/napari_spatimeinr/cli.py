@@ -76,7 +76,7 @@ def demo(
     sizes = tuple(int(n) for n in options.numbers(shape, 4, "--shape", "7,32,64,64 (T,Z,Y,X)"))
     config = _configured(preset, None, settings)
     options.device(device)
-    from .demo import can_draw, run
+    from .analysis.demo import can_draw, run
 
     with output.progress() as progress:
         result = run(folder, sizes, config, device, seed, progress=progress.fit)
@@ -310,7 +310,7 @@ def evaluate(
         options.one_of(name, ("linear", "cubic", "flow", "tvl1"), "--baselines")
     options.device(device)
     volume = read(recording, how, output)
-    from .evaluate import evaluate as score
+    from .analysis.evaluate import evaluate as score
 
     with Interrupt(at_once=True) as interrupt, output.progress() as progress:
 

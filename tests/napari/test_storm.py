@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_spatimeinr import Volume, carry_labels, evaluate
+from napari_spatimeinr import Volume, carry_labels
+from napari_spatimeinr.analysis import evaluate
 
 from .conftest import Wait, add, engine_threads
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..carry import carry_labels, carry_nearest_points, carry_tracks
+from ..analysis.propagate import carry_labels, carry_nearest_points, carry_tracks
 from ..errors import InputError, OutOfMemoryError
 from .jobs import Share, Tick
 from .keys import RENDERED

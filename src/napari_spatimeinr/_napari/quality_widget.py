@@ -10,9 +10,9 @@ from typing import Any
 
 from qtpy.QtWidgets import QComboBox, QPushButton, QSpinBox, QVBoxLayout, QWidget
 
+from ..analysis.evaluate import Report, evaluate
 from ..config.options import PRESETS
 from ..errors import SpatimeINRError
-from ..evaluate import Report, evaluate
 from ..fit import FitProgress
 from .closing import Dock
 from .compare_panel import ComparePanel, is_preview

@@ -14,6 +14,8 @@ Box = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 """Half-open voxel ranges (z, y, x); they may reach beyond the frame, which is mirrored there."""
 
 
+PERCENTILES = (0.5, 99.8)
+"""Intensities of a recording that are mapped to 0 and 1, in fits and in scores."""
 SAME = 1e-6
 """Times closer to a frame than this (in frames) are that frame."""
 

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import InputError
-from ..model.frames import Levels
-from ..scores import PERCENTILES
+from ..model.frames import PERCENTILES, Levels
 
 MOST_SAMPLES = 2_000_000
 MOST_HASHED = 2**30

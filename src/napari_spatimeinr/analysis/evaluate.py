@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from ..compute.device import peak_memory
+from ..config.options import Config, make_config
+from ..data.grid import Grid
+from ..errors import InputError
+from ..fit import FitProgress, fit
+from ..volume import Volume, check_volume
 from . import scores
-from .compute.device import peak_memory
-from .config.options import Config, make_config
-from .data.grid import Grid
-from .errors import InputError
-from .fit import FitProgress, fit
-from .volume import Volume, check_volume
 
 ABLATIONS: dict[str, dict[str, Any]] = {
     "without latents": {"latents": {"enabled": False}},

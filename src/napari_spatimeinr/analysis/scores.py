@@ -15,10 +15,10 @@ from scipy import ndimage
 from skimage.metrics import structural_similarity
 from skimage.registration import optical_flow_ilk, optical_flow_tvl1
 
-from .model.interpolation import temporal_weights
+from ..model.frames import PERCENTILES
+from ..model.interpolation import temporal_weights
 
 Frame = NDArray[np.float32]
-PERCENTILES = (0.5, 99.8)
 FLOWS = ("flow", "tvl1")
 """Classical flow by scikit-image: iterative Lucas-Kanade and TV-L1."""
 BASELINES = ("linear", "cubic", *FLOWS)

@@ -14,15 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from . import io
-from .config.options import Config
-from .data.grid import Grid
-from .errors import InputError, SaveError
-from .field import Field
-from .fit import FitProgress, fit
-from .io.beside import sidecar
-from .phantoms import Truth, phantom
-from .volume import Volume
+from .. import io
+from ..config.options import Config
+from ..data.grid import Grid
+from ..errors import InputError, SaveError
+from ..field import Field
+from ..fit import FitProgress, fit
+from ..io.beside import sidecar
+from ..phantoms import Truth, phantom
+from ..volume import Volume
 
 Array = NDArray[np.float32]
 

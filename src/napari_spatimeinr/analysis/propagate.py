@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .errors import GridError, InputError
-from .field import Field
-from .model.frames import SAME
+from ..errors import GridError, InputError
+from ..field import Field
+from ..model.frames import SAME
 
 SLAB = 1_000_000
 """Voxels followed at once."""

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 import torch
 
-from .compute.device import resolve_device
-from .config.options import Config
-from .config.published import PublishedOptions
-from .training.holdout import TRIAL_STEPS, trials
-from .training.parts.planes import LEAST_RATIO
-from .training.published import CROP, CYCLE_SHARE
+from ..compute.device import resolve_device
+from ..config.options import Config
+from ..config.published import PublishedOptions
+from ..training.holdout import TRIAL_STEPS, trials
+from ..training.parts.planes import LEAST_RATIO
+from ..training.published import CROP, CYCLE_SHARE
 
 REFERENCE_PROBE = 0.036
 """Seconds of the probe on the machine of docs/benchmarks.md, where the figures below were
