@@ -67,7 +67,7 @@ def command_line() -> dict[str, float]:
         )
         volume.save(source)
         z = volume.shape[1] // 2
-        command = [sys.executable, "-m", "napari_spatimeinr.cli"]
+        command = [sys.executable, "-m", "napari_spatimeinr.cli.app"]
         how = ["--device", "cpu", "--quiet", "--json"]
 
         def seconds(*options: str) -> float:

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from . import cli_info
-from . import cli_options as options
-from .cli_jobs import read
-from .cli_output import Output, guarded
-from .data.grid import parse_roi
-from .data.watched import Watched
+from ..data.grid import parse_roi
+from ..data.watched import Watched
+from . import info as cli_info
+from . import options
+from .jobs import read
+from .output import Output, guarded
 
 if TYPE_CHECKING:
-    from .volume import Volume
+    from ..volume import Volume
 
 commands = typer.Typer()
 
@@ -76,7 +76,7 @@ def convert(
     options.dtype(dtype)
     part = None if roi is None else parse_roi(roi)
     options.writable(target, source)
-    from . import io
+    from .. import io
 
     volume = read(source, how, output, uncalibrated="")
     if part is not None:

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from . import cli_options as options
-from .cli_jobs import Interrupt, read
-from .cli_output import Output, guarded
-from .config.options import Config, make_config
-from .data.watched import Watched
-from .errors import ConfigError, InputError
-from .io.atomic import check_free, in_a_sentence
-from .io.locks import alone
+from ..config.options import Config, make_config
+from ..data.watched import Watched
+from ..errors import ConfigError, InputError
+from ..io.atomic import check_free, in_a_sentence
+from ..io.locks import alone
+from . import options
+from .jobs import Interrupt, read
+from .output import Output, guarded
 
 if TYPE_CHECKING:
-    from .field import Field
-    from .fit import FitProgress
+    from ..field import Field
+    from ..fit import FitProgress
 
 commands = typer.Typer()
 OUTPUT = "output.nii.gz"
@@ -92,9 +92,9 @@ def _train(
     time_budget: float | None,
 ) -> None:
     volume = read(recording, how, output)
-    from . import published_files
-    from .fit import fit_steps
-    from .training.normalisation import fingerprint
+    from .. import published_files
+    from ..fit import fit_steps
+    from ..training.normalisation import fingerprint
 
     old = None
     if published_files.there(folder):
@@ -144,7 +144,7 @@ def _followed(
     """Run a fit to its end or until Ctrl-C, telling and saving it now and then; the Field, and
     whether it was stopped.
     """
-    from . import published_files
+    from .. import published_files
 
     assert config.published is not None
     log, save = config.published.log_iter, config.published.save_iter
@@ -225,8 +225,8 @@ def infer(
     lateral = options.positive(scale, "--scale") or part.scale
     along_z = options.positive(scale_z, "--scale_z") or lateral
     volume = read(recording, how, output)
-    from . import io, published_files
-    from .training.normalisation import fingerprint
+    from .. import io, published_files
+    from ..training.normalisation import fingerprint
 
     field = published_files.load(folder, volume, fingerprint(volume.data), device)
     begun = time.monotonic()
@@ -271,7 +271,7 @@ def ready(config: Config, changed: bool) -> str:
     """
     import yaml
 
-    from .config.published import READY
+    from ..config.published import READY
 
     if not changed:
         return READY.read_text(encoding="utf-8")

@@ -12,8 +12,8 @@ from typing import Annotated, Any
 
 import typer
 
-from .data.grid import parse_roi
-from .errors import ConfigError, InputError, SaveError
+from ..data.grid import parse_roi
+from ..errors import ConfigError, InputError, SaveError
 
 RECORDING_ENDINGS = (".nii", ".nii.gz", ".tif", ".tiff", ".zarr")
 
@@ -155,7 +155,7 @@ def reading(
                 f"--spacing must be positive on every axis (DT,DZ,DY,DX), got {spacing!r}."
             )
     if units is not None:
-        from .io.calibration import How
+        from ..io.calibration import How
 
         how["units"] = tuple(name.strip() for name in units.split(","))
         try:
@@ -208,7 +208,7 @@ def device(name: str) -> str:
 
 def dtype(name: str) -> str:
     """A number type's name, once it is one that files are written with."""
-    from .io.cast import NAMES
+    from ..io.cast import NAMES
 
     return one_of(name, NAMES, "--dtype")
 
@@ -232,7 +232,7 @@ def writable(path: Path, *sources: Path) -> Path:
         If its folder is missing or read-only, it is a folder itself, or being written by another
         process.
     """
-    from .io import check_free, destination
+    from ..io import check_free, destination
 
     target = destination(path)
     for source in sources:

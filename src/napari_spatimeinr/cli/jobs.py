@@ -12,20 +12,20 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from .cli_output import Output
-from .errors import GridError, InputError
+from ..errors import GridError, InputError
+from .output import Output
 
 if TYPE_CHECKING:
-    from .field import Field
-    from .fit import FitProgress
-    from .volume import Volume
+    from ..field import Field
+    from ..fit import FitProgress
+    from ..volume import Volume
 
 
 def read(
     path: Path, how: dict[str, Any], output: Output, uncalibrated: str = "the fit goes on in"
 ) -> Volume:
     """Read a recording, and say what its file leaves open."""
-    from . import io
+    from .. import io
 
     with blaming(how):
         volume = io.read(path, **how)

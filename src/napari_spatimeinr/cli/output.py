@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
-from .errors import ConfigError, GridError, one_line, sentence
+from ..errors import ConfigError, GridError, one_line, sentence
 
 if TYPE_CHECKING:
-    from .fit import FitProgress
+    from ..fit import FitProgress
 
 Command = TypeVar("Command", bound=Callable[..., None])
 

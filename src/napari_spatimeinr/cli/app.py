@@ -14,16 +14,17 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from . import cli_files, cli_published
-from . import cli_options as options
-from ._version import __version__
-from .cli_files import size
-from .cli_jobs import Interrupt, read, run_fit
-from .cli_output import Output, guarded, speak_plainly
-from .config.options import Config, apply_settings, make_config
-from .data.grid import parse_roi
-from .data.watched import Watched
-from .errors import ConfigError, InputError
+from .._version import __version__
+from ..config.options import Config, apply_settings, make_config
+from ..data.grid import parse_roi
+from ..data.watched import Watched
+from ..errors import ConfigError, InputError
+from . import files as cli_files
+from . import options
+from . import published as cli_published
+from .files import size
+from .jobs import Interrupt, read, run_fit
+from .output import Output, guarded, speak_plainly
 
 app = typer.Typer(
     name="spatimeinr",
@@ -76,7 +77,7 @@ def demo(
     sizes = tuple(int(n) for n in options.numbers(shape, 4, "--shape", "7,32,64,64 (T,Z,Y,X)"))
     config = _configured(preset, None, settings)
     options.device(device)
-    from .analysis.demo import can_draw, run
+    from ..analysis.demo import can_draw, run
 
     with output.progress() as progress:
         result = run(folder, sizes, config, device, seed, progress=progress.fit)
@@ -146,7 +147,7 @@ def fit(
         )
     options.writable(model, recording)
     volume = read(recording, how, output)
-    from .fit import fit_steps
+    from ..fit import fit_steps
 
     steps = fit_steps(volume, config.preset, config, device, seed, time_budget, resume, roi=part)
     begun = time.monotonic()
@@ -227,7 +228,7 @@ def render(
     debug: options.Debug = False,
 ) -> None:
     """Render a model at other times and voxel sizes."""
-    from . import io
+    from .. import io
 
     output = Output(as_json, quiet)
     grid = options.scales(time_scale, scale, scale_z, scale_yx, voxel, isotropic, dt, times, roi)
@@ -240,7 +241,7 @@ def render(
             raise InputError(
                 f"--confidence needs a file of its own, {confidence.name} {why} --output."
             )
-    from .field import load
+    from ..field import load
 
     field = load(model, device=device)
     begun = time.monotonic()
@@ -310,7 +311,7 @@ def evaluate(
         options.one_of(name, ("linear", "cubic", "flow", "tvl1"), "--baselines")
     options.device(device)
     volume = read(recording, how, output)
-    from .analysis.evaluate import evaluate as score
+    from ..analysis.evaluate import evaluate as score
 
     with Interrupt(at_once=True) as interrupt, output.progress() as progress:
 
@@ -371,7 +372,3 @@ def _configured(
             )
         changes.append(f"psf={list(widths)}")
     return apply_settings(make_config(preset, file), changes)
-
-
-if __name__ == "__main__":
-    main()

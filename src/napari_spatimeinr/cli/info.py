@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from .cli_jobs import blaming
-from .errors import ConfigError
+from ..errors import ConfigError
+from .jobs import blaming
 
 RARE = ("times", "template", "levels")
 """What most recordings have not: uneven times, a template of names, levels of resolution."""
@@ -29,7 +29,7 @@ def describe(path: Path, how: dict[str, Any]) -> dict[str, Any]:
         If the file is missing, damaged, or neither.
     """
     if is_model(path):
-        from .checkpoint import read_header
+        from ..checkpoint import read_header
 
         said = [f"--{name}" for name, value in how.items() if value not in (None, 0)]
         if said:
@@ -38,7 +38,7 @@ def describe(path: Path, how: dict[str, Any]) -> dict[str, Any]:
                 f" {' and '.join(said)}."
             )
         return _model(path, read_header(path))
-    from . import io
+    from .. import io
 
     with blaming(how):
         return {**io.describe(path, **how), "kind": "recording"}

@@ -1,0 +1,5 @@
+"""The command ``spatimeinr``."""
+
+from .app import main
+
+__all__ = ["main"]

@@ -1,0 +1,5 @@
+"""``python -m napari_spatimeinr.cli``."""
+
+from . import main
+
+main()
