@@ -25,7 +25,7 @@ SHAPE = (64, 32, 1024, 1024)
 ENDINGS = (".nii", ".nii.gz", ".tif", ".ome.tif", ".ome.zarr")
 COMMAND = """
 import sys
-from napari_spatimeinr.cli.app import main
+from napari_spatimeinr.cli import main
 try:
     main()
 except SystemExit as end:

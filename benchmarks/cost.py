@@ -16,7 +16,7 @@ import numpy as np
 from napari_spatimeinr import Volume, fit, load, phantom
 
 PEAK = (
-    "import sys, resource; from napari_spatimeinr.cli.app import main\n"
+    "import sys, resource; from napari_spatimeinr.cli import main\n"
     "try: main()\nexcept SystemExit as e: assert not e.code\n"
     "print('peak', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3)"
 )

@@ -67,7 +67,7 @@ def command_line() -> dict[str, float]:
         )
         volume.save(source)
         z = volume.shape[1] // 2
-        command = [sys.executable, "-m", "napari_spatimeinr.cli.app"]
+        command = [sys.executable, "-m", "napari_spatimeinr.cli"]
         how = ["--device", "cpu", "--quiet", "--json"]
 
         def seconds(*options: str) -> float:

@@ -17,12 +17,12 @@ import numpy as np
 import pytest
 import tifffile
 import typer
-from napari_spatimeinr.cli.app.app import app
-from napari_spatimeinr.cli.app.output import explain, guarded, plain
-from napari_spatimeinr.config.options.options import load_yaml
 from typer.testing import CliRunner
 
 from napari_spatimeinr import Volume, load, make_config, phantom
+from napari_spatimeinr.cli.app import app
+from napari_spatimeinr.cli.output import explain, guarded, plain
+from napari_spatimeinr.config.options import load_yaml
 from napari_spatimeinr.errors import (
     MEMORY,
     ConfigError,
@@ -68,7 +68,7 @@ Fitted = tuple[Path, Done]
 
 
 def command(*arguments: object) -> list[str]:
-    return [sys.executable, "-m", "napari_spatimeinr.cli.app", *map(str, arguments)]
+    return [sys.executable, "-m", "napari_spatimeinr.cli", *map(str, arguments)]
 
 
 def environment(**more: str) -> dict[str, str]:

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 import yaml
-from napari_spatimeinr.cli.app.app import app
 from typer.testing import CliRunner
 
 from napari_spatimeinr import phantom
+from napari_spatimeinr.cli.app import app
 from napari_spatimeinr.io import read
 from napari_spatimeinr.io.locks import alone
 
@@ -138,7 +138,7 @@ def test_a_place_that_cannot_be_written_is_told_before_the_fit(
     place: Path, recording: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not after an hour of it."""
-    monkeypatch.setattr(importlib.import_module("napari_spatimeinr.fit"), "fit_steps", None)
+    monkeypatch.setattr(importlib.import_module("napari_spatimeinr.fitting"), "fit_steps", None)
     assert "does not exist" in run(
         "fit", recording, "-o", _to(place / "m.spatimeinr", place / "none" / "m.spatimeinr"), code=1
     )
@@ -179,7 +179,7 @@ def test_names_that_an_output_cannot_spell(place: Path, recording: Path, encodin
         ("info", odd, "--json"),
         ("info", place / "日本 none.nii"),
     ):
-        command = [sys.executable, "-m", "napari_spatimeinr.cli.app", *arguments]
+        command = [sys.executable, "-m", "napari_spatimeinr.cli", *arguments]
         done = subprocess.run(command, capture_output=True, timeout=100, env=environment)
         assert b"nexpected" not in done.stderr and b"codec" not in done.stderr, done.stderr
         assert done.returncode == (1 if b"does not exist" in done.stderr else 0), done.stderr

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from napari_spatimeinr.config.options.options import (
+
+from napari_spatimeinr.config.options import (
     PRESETS,
     Config,
     apply_settings,
     load_yaml,
     make_config,
 )
-
 from napari_spatimeinr.errors import ConfigError, SpatimeINRError
 
 

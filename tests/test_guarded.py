@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from napari_spatimeinr.config.options.options import make_config
 from scipy.ndimage import gaussian_filter
 
 from napari_spatimeinr import Field, Volume, phantom
-from napari_spatimeinr.fit import fit_steps
+from napari_spatimeinr.config.options import make_config
+from napari_spatimeinr.fitting import fit_steps
 from napari_spatimeinr.model.decoder import Decoder
 from napari_spatimeinr.model.encoder import Encoder
 from napari_spatimeinr.model.frames import Frames, Levels

@@ -12,12 +12,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from napari_spatimeinr.config.options.options import make_config
 from scipy import ndimage
 
 from napari_spatimeinr import Volume, fit, load
 from napari_spatimeinr.analysis.estimate import estimate
 from napari_spatimeinr.analysis.scores import psnr
+from napari_spatimeinr.config.options import make_config
 from napari_spatimeinr.model.axial import InPlane, mirrored_around
 from napari_spatimeinr.training.parts.voxels import blur_of_scale
 

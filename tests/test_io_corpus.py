@@ -17,10 +17,10 @@ import nibabel as nib
 import numpy as np
 import pytest
 import tifffile
-from napari_spatimeinr.cli.app.app import app
 from typer.testing import CliRunner
 
 import odd_files as odd
+from napari_spatimeinr.cli.app import app
 from napari_spatimeinr.errors import FormatError, GridError, InputError, SpatimeINRError
 from napari_spatimeinr.io import describe, read, write
 from napari_spatimeinr.volume import Volume

@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
-from napari_spatimeinr.cli.app.app import app
 from typer.testing import CliRunner
 
 from napari_spatimeinr import checkpoint
+from napari_spatimeinr.cli.app import app
 from napari_spatimeinr.errors import FormatError, SaveError
 from napari_spatimeinr.io import locks, nifti_series, read, staging, write
 from napari_spatimeinr.io.atomic import replacing

@@ -17,9 +17,9 @@ import pytest
 import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from napari_spatimeinr.cli.app.app import app
 from typer.testing import CliRunner
 
+from napari_spatimeinr.cli.app import app
 from napari_spatimeinr.errors import FormatError, SaveError
 from napari_spatimeinr.io import describe, destination, present, read, write
 from napari_spatimeinr.io.beside import KEY

@@ -20,8 +20,8 @@ import pytest
 import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from napari_spatimeinr.cli.app.app import app
 
+from napari_spatimeinr.cli.app import app
 from napari_spatimeinr.errors import InputError, SaveError
 from napari_spatimeinr.io import describe, read, staging, write
 from napari_spatimeinr.io.pyramid import coarser, factors

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from napari_spatimeinr.cli.app.app import app
 from typer.testing import CliRunner
 
 from napari_spatimeinr import checkpoint
+from napari_spatimeinr.cli.app import app
 from napari_spatimeinr.errors import SaveError
 from napari_spatimeinr.io import atomic, names, present, read, write
 from napari_spatimeinr.volume import Volume

@@ -15,13 +15,13 @@ import torch
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from napari_spatimeinr.cli.app.app import app
-from napari_spatimeinr.config.options.options import make_config
-from napari_spatimeinr.config.options.published import READY, Mlp, PublishedOptions
 
 from napari_spatimeinr import Volume, fit, fit_steps, load
 from napari_spatimeinr.analysis import evaluate
 from napari_spatimeinr.analysis.scores import psnr
+from napari_spatimeinr.cli.app import app
+from napari_spatimeinr.config.options import make_config
+from napari_spatimeinr.config.published import READY, Mlp, PublishedOptions
 from napari_spatimeinr.errors import ConfigError, FormatError, InputError
 from napari_spatimeinr.model import implicit
 from napari_spatimeinr.model.hypercube import fixed, important, jittered, shells, weights

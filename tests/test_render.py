@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-import napari_spatimeinr.render.renderer.renderer as rendering
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import napari_spatimeinr.render.renderer as rendering
 from napari_spatimeinr import Field, Volume, fit, load, phantom
 from napari_spatimeinr.data.grid import Grid
 from napari_spatimeinr.errors import GridError, InputError, OutOfMemoryError

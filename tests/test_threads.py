@@ -14,12 +14,12 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 import torch
-from napari_spatimeinr.config.options.options import make_config
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from napari_spatimeinr import Volume, fit, fit_steps
 from napari_spatimeinr.compute import threads
 from napari_spatimeinr.compute.threads import Measured, chosen, is_fixed, steps_on
+from napari_spatimeinr.config.options import make_config
 from napari_spatimeinr.model.encoder import Encoder
 
 TINY = {

@@ -7,9 +7,7 @@ the package alone loads neither torch nor Qt.
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ._version import __version__
@@ -22,7 +20,7 @@ if TYPE_CHECKING:
     from .data.grid import Grid
     from .errors import SpatimeINRError
     from .field import Field, load
-    from .fit import FitProgress, fit, fit_steps
+    from .fitting import FitProgress, fit, fit_steps
     from .phantoms import phantom
     from .render.array import RenderedArray
     from .volume import Volume
@@ -50,24 +48,24 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Config": "config",
+    "Config": "config.options",
     "Field": "field",
-    "FitProgress": "fit",
-    "Grid": "axes",
-    "RenderedArray": "rendered",
-    "Report": "evaluate",
+    "FitProgress": "fitting",
+    "Grid": "data.grid",
+    "RenderedArray": "render.array",
+    "Report": "analysis.evaluate",
     "SpatimeINRError": "errors",
     "Volume": "volume",
-    "carry_labels": "carry",
-    "carry_nearest_points": "carry",
-    "carry_points": "carry",
-    "carry_tracks": "carry",
-    "evaluate": "evaluate",
-    "fit": "fit",
-    "fit_steps": "fit",
+    "carry_labels": "analysis.propagate",
+    "carry_nearest_points": "analysis.propagate",
+    "carry_points": "analysis.propagate",
+    "carry_tracks": "analysis.propagate",
+    "evaluate": "analysis.evaluate",
+    "fit": "fitting",
+    "fit_steps": "fitting",
     "load": "field",
-    "make_config": "config",
-    "phantom": "phantom",
+    "make_config": "config.options",
+    "phantom": "phantoms",
 }
 
 
@@ -83,20 +81,4 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-class _Package(ModuleType):
-    """The package itself, keeping its functions under their names.
-
-    ``fit``, ``evaluate`` and ``phantom`` are functions and the modules they live in. Python binds
-    a submodule in its package when it is imported; here that binding gives the function instead,
-    so that ``napari_spatimeinr.fit(...)`` works whatever was imported before. The modules stay
-    importable as such: ``from napari_spatimeinr.fit import fit_steps``.
-    """
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if _HOMES.get(name) == name and isinstance(value, ModuleType):
-            value = getattr(value, name)
-        super().__setattr__(name, value)
-
-
 _wait_briefly()
-sys.modules[__name__].__class__ = _Package

@@ -11,8 +11,6 @@ import nibabel
 import numpy as np
 import pytest
 import tifffile
-from napari_spatimeinr.config.options.options import PRESETS
-from napari_spatimeinr.render.renderer.renderer import Renderer
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
@@ -20,9 +18,11 @@ from napari_spatimeinr import Volume, load
 from napari_spatimeinr._napari.engine import Job
 from napari_spatimeinr._napari.preview import PreviewArray
 from napari_spatimeinr._napari.scales import PREVIEW_STEPS
+from napari_spatimeinr.config.options import PRESETS
 from napari_spatimeinr.errors import SpatimeINRError
 from napari_spatimeinr.io import destination
 from napari_spatimeinr.io.locks import alone
+from napari_spatimeinr.render.renderer import Renderer
 
 from .conftest import Wait, add, begun, engine_threads, fitted, hurry
 

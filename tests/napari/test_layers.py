@@ -12,7 +12,6 @@ import nibabel
 import numpy as np
 import pytest
 import tifffile
-from napari_spatimeinr.config.options.options import PRESETS, Config
 from npe2 import PluginManifest
 
 from napari.components import ViewerModel
@@ -33,6 +32,7 @@ from napari_spatimeinr._napari.source import (
     why_not,
 )
 from napari_spatimeinr._napari.writers import write_image
+from napari_spatimeinr.config.options import PRESETS, Config
 from napari_spatimeinr.errors import ConfigError, FormatError, InputError, SaveError
 
 ROOT = Path(__file__).parents[2]

@@ -147,7 +147,7 @@ def test_frames_of_a_model_are_not_verified_in_the_main_thread(
 def test_indexing_asks_and_never_computes(
     recording: Volume, field: Field, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from napari_spatimeinr.render.renderer.renderer import Renderer
+    from napari_spatimeinr.render.renderer import Renderer
 
     array, want = preview(recording)
     array[5:6, 2:3]

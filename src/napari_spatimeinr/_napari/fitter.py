@@ -12,7 +12,7 @@ from ..config.options import Config
 from ..data.grid import ROI
 from ..errors import SpatimeINRError
 from ..field import Field, load
-from ..fit import fit_steps
+from ..fitting import fit_steps
 from .engine import Engine, Job
 from .jobs import FitResult, FitState, fit_work
 from .sentences import result_sentence

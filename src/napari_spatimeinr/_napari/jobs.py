@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import OutOfMemoryError
 from ..field import Field
-from ..fit import FitProgress
+from ..fitting import FitProgress
 from ..render.array import RenderedArray
 from ..volume import Volume
 from .engine import Stopped

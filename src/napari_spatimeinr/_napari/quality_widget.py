@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QComboBox, QPushButton, QSpinBox, QVBoxLayout, QWidge
 from ..analysis.evaluate import Report, evaluate
 from ..config.options import PRESETS
 from ..errors import SpatimeINRError
-from ..fit import FitProgress
+from ..fitting import FitProgress
 from .closing import Dock
 from .compare_panel import ComparePanel, is_preview
 from .fields import Choice, Upright, Words, roomy

@@ -1,1 +1,1 @@
-"""What a fit is worth, what it will take, and what is done with one: scores, estimates, annotations."""
+"""What a fit is worth, what it will take, and what is done with one."""

@@ -19,7 +19,7 @@ from ..config.options import Config
 from ..data.grid import Grid
 from ..errors import InputError, SaveError
 from ..field import Field
-from ..fit import FitProgress, fit
+from ..fitting import FitProgress, fit
 from ..io.beside import sidecar
 from ..phantoms import Truth, phantom
 from ..volume import Volume

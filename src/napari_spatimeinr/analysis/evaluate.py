@@ -22,7 +22,7 @@ from ..compute.device import peak_memory
 from ..config.options import Config, make_config
 from ..data.grid import Grid
 from ..errors import InputError
-from ..fit import FitProgress, fit
+from ..fitting import FitProgress, fit
 from ..volume import Volume, check_volume
 from . import scores
 

@@ -147,7 +147,7 @@ def fit(
         )
     options.writable(model, recording)
     volume = read(recording, how, output)
-    from ..fit import fit_steps
+    from ..fitting import fit_steps
 
     steps = fit_steps(volume, config.preset, config, device, seed, time_budget, resume, roi=part)
     begun = time.monotonic()

@@ -17,7 +17,7 @@ from .output import Output
 
 if TYPE_CHECKING:
     from ..field import Field
-    from ..fit import FitProgress
+    from ..fitting import FitProgress
     from ..volume import Volume
 
 

@@ -25,7 +25,7 @@ import typer
 from ..errors import ConfigError, GridError, one_line, sentence
 
 if TYPE_CHECKING:
-    from ..fit import FitProgress
+    from ..fitting import FitProgress
 
 Command = TypeVar("Command", bound=Callable[..., None])
 
@@ -198,7 +198,7 @@ def _libraries_silent(debug: bool, quiet: bool) -> Iterator[None]:
     if debug:
         yield
         return
-    here = str(Path(__file__).parent)
+    here = str(Path(__file__).parent.parent)
 
     def show(
         message: Warning | str, category: type[Warning], filename: str, *_: Any, **__: Any

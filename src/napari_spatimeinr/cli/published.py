@@ -22,7 +22,7 @@ from .output import Output, guarded
 
 if TYPE_CHECKING:
     from ..field import Field
-    from ..fit import FitProgress
+    from ..fitting import FitProgress
 
 commands = typer.Typer()
 OUTPUT = "output.nii.gz"
@@ -93,7 +93,7 @@ def _train(
 ) -> None:
     volume = read(recording, how, output)
     from .. import published_files
-    from ..fit import fit_steps
+    from ..fitting import fit_steps
     from ..training.normalisation import fingerprint
 
     old = None
