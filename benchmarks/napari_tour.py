@@ -72,12 +72,12 @@ def main() -> None:
 
     import napari
     from napari_spatimeinr import phantom
-    from napari_spatimeinr._napari.closing import Workplace
-    from napari_spatimeinr._napari.fit_widget import FitWidget
-    from napari_spatimeinr._napari.placement import from_volume
-    from napari_spatimeinr._napari.preview import PreviewArray
-    from napari_spatimeinr._napari.progress_panel import ProgressPanel
-    from napari_spatimeinr._napari.time_link import TimeLink
+    from napari_spatimeinr._napari.docks.fit_widget import FitWidget
+    from napari_spatimeinr._napari.docks.progress_panel import ProgressPanel
+    from napari_spatimeinr._napari.docks.time_link import TimeLink
+    from napari_spatimeinr._napari.docks.workplace import Workplace
+    from napari_spatimeinr._napari.layers.placement import from_volume
+    from napari_spatimeinr._napari.layers.preview import PreviewArray
 
     inside = [0.0]
     for owner, name in (

@@ -113,7 +113,7 @@ def _window() -> dict[str, float]:
 
     import napari
     from napari_spatimeinr import phantom
-    from napari_spatimeinr._napari.placement import from_volume
+    from napari_spatimeinr._napari.layers.placement import from_volume
 
     def spin(until: Callable[[], bool]) -> float:
         began = time.perf_counter()

@@ -30,7 +30,7 @@ WINDOWS = (
     "vispy",
 )
 FUNCTIONS = ("fit", "evaluate", "phantom")
-"""Names that are a function and the module it lives in."""
+"""Public functions that a module once had the name of."""
 
 
 def python(code: str) -> str:

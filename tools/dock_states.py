@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from napari_spatimeinr import Volume, phantom
-from napari_spatimeinr._napari.placement import from_volume
+from napari_spatimeinr._napari.layers.placement import from_volume
 
 PLUGIN = "napari-spatimeinr"
 SCREEN = (1366, 768)

@@ -51,7 +51,7 @@ def programs_stay(widgets_without_a_display: None) -> Iterator[None]:
 def sections_as_at_first() -> None:
     """What was folded is remembered in a session, not from test to test."""
     if HERE:
-        from napari_spatimeinr._napari import section
+        from napari_spatimeinr._napari.docks import section
 
         section._FOLDED.clear()
 
@@ -118,7 +118,7 @@ def hurry(widget: Any, steps: int = 6) -> None:
 
 def add(viewer: Any, volume: Volume, **options: Any) -> Any:
     """A calibrated layer of a recording."""
-    from napari_spatimeinr._napari.placement import from_volume
+    from napari_spatimeinr._napari.layers.placement import from_volume
 
     return viewer.add_image(
         np.asarray(volume.data), name="cells", **{**from_volume(volume), **options}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from napari_spatimeinr._napari.engine import Engine, Job, acquire, release
+from napari_spatimeinr._napari.background.engine import Engine, Job, acquire, release
 from napari_spatimeinr.errors import FitError
 
 from .conftest import Wait

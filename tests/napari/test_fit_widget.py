@@ -15,9 +15,9 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_spatimeinr import Volume, load
-from napari_spatimeinr._napari.engine import Job
-from napari_spatimeinr._napari.preview import PreviewArray
-from napari_spatimeinr._napari.scales import PREVIEW_STEPS
+from napari_spatimeinr._napari.background.engine import Job
+from napari_spatimeinr._napari.layers.preview import PreviewArray
+from napari_spatimeinr._napari.layers.scales import PREVIEW_STEPS
 from napari_spatimeinr.config.options import PRESETS
 from napari_spatimeinr.errors import SpatimeINRError
 from napari_spatimeinr.io import destination
@@ -260,7 +260,7 @@ def test_a_large_rendering_goes_to_disk_when_asked(
     small: Volume,
     monkeypatch: Any,
 ) -> None:
-    from napari_spatimeinr._napari import output_panel
+    from napari_spatimeinr._napari.docks import output_panel
     from napari_spatimeinr._napari.settings import Settings
 
     add(viewer, small)
@@ -1018,7 +1018,7 @@ def test_the_menu_acts_on_the_active_layer_alone(
 def test_a_rendering_that_cannot_be_shown_is_told(
     viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume, monkeypatch: Any
 ) -> None:
-    from napari_spatimeinr._napari import output
+    from napari_spatimeinr._napari.docks import output
 
     add(viewer, small)
     fitted(dock, click, wait)
@@ -1038,8 +1038,8 @@ def test_a_rendering_that_cannot_be_shown_is_told(
 def test_two_previews_in_3d_are_both_drawn(
     viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr("napari_spatimeinr._napari.preview.COARSE", 500)
-    monkeypatch.setattr("napari_spatimeinr._napari.preview.SLAB", 1000)
+    monkeypatch.setattr("napari_spatimeinr._napari.layers.appearance.preview.COARSE", 500)
+    monkeypatch.setattr("napari_spatimeinr._napari.layers.appearance.preview.SLAB", 1000)
     add(viewer, small)
     fitted(dock, click, wait)
     other = add(viewer, small)

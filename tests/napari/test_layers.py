@@ -17,13 +17,10 @@ from npe2 import PluginManifest
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Points, Shapes
 from napari_spatimeinr import Volume, fit, make_config
-from napari_spatimeinr._napari.options_form import OptionsForm
-from napari_spatimeinr._napari.placement import from_volume
-from napari_spatimeinr._napari.preview import PreviewArray
-from napari_spatimeinr._napari.readers import get_reader
-from napari_spatimeinr._napari.samples import moving_membranes
-from napari_spatimeinr._napari.settings import Settings, settings
-from napari_spatimeinr._napari.source import (
+from napari_spatimeinr._napari.docks.options_form import OptionsForm
+from napari_spatimeinr._napari.layers.placement import from_volume
+from napari_spatimeinr._napari.layers.preview import PreviewArray
+from napari_spatimeinr._napari.layers.source import (
     candidate_axes,
     is_calibrated,
     rectangle,
@@ -31,6 +28,9 @@ from napari_spatimeinr._napari.source import (
     visible,
     why_not,
 )
+from napari_spatimeinr._napari.readers import get_reader
+from napari_spatimeinr._napari.samples import moving_membranes
+from napari_spatimeinr._napari.settings import Settings, settings
 from napari_spatimeinr._napari.writers import write_image
 from napari_spatimeinr.config.options import PRESETS, Config
 from napari_spatimeinr.errors import ConfigError, FormatError, InputError, SaveError

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from napari.layers import Image
 from napari_spatimeinr import Volume
-from napari_spatimeinr._napari.placement import Placement, from_volume, to_volume
-from napari_spatimeinr._napari.source import understand
+from napari_spatimeinr._napari.layers.placement import Placement, from_volume, to_volume
+from napari_spatimeinr._napari.layers.source import understand
 from napari_spatimeinr.errors import InputError
 
 SHAPE = (3, 4, 5, 6)

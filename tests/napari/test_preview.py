@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from napari_spatimeinr import Field, Volume, checkpoint, fit, load
-from napari_spatimeinr._napari.compare import Swipe, arrows
-from napari_spatimeinr._napari.preview import PreviewArray
-from napari_spatimeinr._napari.scales import PREVIEW_STEPS, Scales
+from napari_spatimeinr._napari.layers.compare import Swipe, arrows
+from napari_spatimeinr._napari.layers.preview import PreviewArray
+from napari_spatimeinr._napari.layers.scales import PREVIEW_STEPS, Scales
 from napari_spatimeinr.errors import SpatimeINRError
 
 
@@ -56,8 +56,8 @@ class Wanted:
 @pytest.fixture
 def coarse(monkeypatch: pytest.MonkeyPatch) -> None:
     """Thin out smaller volumes than usual, and draw thinner slabs."""
-    monkeypatch.setattr("napari_spatimeinr._napari.preview.COARSE", 20_000)
-    monkeypatch.setattr("napari_spatimeinr._napari.preview.SLAB", 20_000)
+    monkeypatch.setattr("napari_spatimeinr._napari.layers.appearance.preview.COARSE", 20_000)
+    monkeypatch.setattr("napari_spatimeinr._napari.layers.appearance.preview.SLAB", 20_000)
 
 
 def preview(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import napari
 
-    from .fit_widget import FitWidget
+    from .docks.fit_widget import FitWidget
 
 PLUGIN = "napari-spatimeinr"
 
@@ -22,7 +22,7 @@ def _for_active(viewer: Any) -> FitWidget | None:
     """The dock with the active layer (or the recording of an active preview) chosen; None, with the
     reason shown, if it cannot be.
     """
-    from .source import why_not
+    from .layers.source import why_not
 
     widget = dock(viewer)
     active = viewer.layers.selection.active

@@ -14,7 +14,7 @@ import numpy as np
 from .. import io
 from ..errors import FormatError, SpatimeINRError
 from ..volume import Volume
-from .keys import MODEL
+from .layers.keys import MODEL
 
 MODEL_ENDING = ".spatimeinr"
 LayerData = tuple[Any, dict[str, Any], str]
@@ -82,7 +82,7 @@ def _layer(
     options: dict[str, Any] | None = None,
     metadata: dict[str, Any] | None = None,
 ) -> LayerData:
-    from .placement import from_volume
+    from .layers.placement import from_volume
 
     keywords = from_volume(volume)
     keywords["metadata"] |= metadata or {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..phantoms import phantom
-from .keys import SOURCE
+from .layers.keys import SOURCE
 
 
 def moving_membranes() -> list[tuple[Any, dict[str, Any], str]]:

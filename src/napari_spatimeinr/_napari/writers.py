@@ -9,9 +9,9 @@ import numpy as np
 from .. import io
 from ..errors import SaveError, SpatimeINRError
 from ..io.atomic import ending
-from .keys import RENDERED, SOURCE
-from .placement import Placement, to_volume
-from .preview import PreviewArray
+from .layers.keys import RENDERED, SOURCE
+from .layers.placement import Placement, to_volume
+from .layers.preview import PreviewArray
 
 
 def write_image(path: str, data: Any, meta: dict[str, Any]) -> list[str]:

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from qtpy.QtCore import QObject, Signal
 
-from ..errors import sentence
+from ...errors import sentence
 
 LOG = logging.getLogger(__name__)
 TELL_EVERY = 0.1

@@ -14,7 +14,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from ..analysis.evaluate import Report
+from ...analysis.evaluate import Report
 from .bars import Bar, ErrorBars, error_of
 from .section import Section
 from .theme import Colours

@@ -7,7 +7,7 @@ from typing import Any
 
 from qtpy.QtCore import QObject, Qt, Signal
 
-from ..errors import sentence
+from ...errors import sentence
 from .engine import LOG, WHERE, Engine, Job
 from .jobs import Share
 

@@ -16,9 +16,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from ..compute.device import free_memory
-from ..io import WRITABLE, ending, is_template, present
-from .settings import settings
+from ...compute.device import free_memory
+from ...io import WRITABLE, ending, is_template, present
+from ..settings import settings
 
 
 class Kind(NamedTuple):

@@ -7,15 +7,15 @@ from typing import Any
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QComboBox, QPushButton, QSlider, QVBoxLayout, QWidget
 
-from .compare import Swipe, arrows
+from ..background.results import Results
+from ..background.session import SUFFIX
+from ..layers.appearance import look
+from ..layers.compare import Swipe, arrows
+from ..layers.keys import RENDERED
+from ..layers.placement import Placement
+from ..layers.preview import PreviewArray, Want
 from .fields import Choice
-from .keys import RENDERED
-from .layers import look
-from .placement import Placement
-from .preview import PreviewArray, Want
-from .results import Results
 from .rows import below, beside
-from .session import SUFFIX
 
 
 class ComparePanel(QWidget):

@@ -8,16 +8,16 @@ from typing import Any, NamedTuple
 
 from qtpy.QtCore import QObject, Qt, Signal
 
-from ..config.options import Config
-from ..data.grid import ROI
-from ..errors import SpatimeINRError
-from ..field import Field, load
-from ..fitting import fit_steps
+from ...config.options import Config
+from ...data.grid import ROI
+from ...errors import SpatimeINRError
+from ...field import Field, load
+from ...fitting import fit_steps
+from ..docks.sentences import result_sentence
+from ..layers.source import Source, understand
 from .engine import Engine, Job
 from .jobs import FitResult, FitState, fit_work
-from .sentences import result_sentence
 from .session import Session
-from .source import Source, understand
 
 QUEUED = Qt.ConnectionType.QueuedConnection
 

@@ -8,18 +8,18 @@ from typing import Any
 
 from qtpy.QtCore import QObject, Signal
 
-from ..errors import SpatimeINRError
-from ..field import Field
-from ..io import destination
-from ..volume import Volume
-from .annotations import Annotation
-from .jobs import render_work, save_work
-from .keys import RENDERED
-from .layers import add_rendered, reads_from
+from ...errors import SpatimeINRError
+from ...field import Field
+from ...io import destination
+from ...volume import Volume
+from ..background.jobs import render_work, save_work
+from ..background.results import Results
+from ..background.session import Session
+from ..layers.annotations import Annotation
+from ..layers.appearance import add_rendered, reads_from
+from ..layers.keys import RENDERED
+from ..layers.scales import Scales
 from .output_panel import OutputPanel
-from .results import Results
-from .scales import Scales
-from .session import Session
 
 A_MOMENT = 1.0
 """Seconds to wait for another writer of a file: other docks wait for the thread that does."""

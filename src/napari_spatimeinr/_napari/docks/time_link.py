@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .placement import time_factor
+from ..background.session import Session
+from ..layers.placement import time_factor
 from .scales_panel import ScalesPanel
-from .session import Session
 from .source_panel import SourcePanel
 
 

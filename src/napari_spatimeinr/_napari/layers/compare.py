@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data.grid import Grid
-from ..field import Field
+from ...data.grid import Grid
+from ...field import Field
 
 MOST_ARROWS = 20_000
 """Arrows per frame."""

@@ -14,13 +14,13 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data.arrays import DuckArray
-from ..data.grid import Grid
-from ..errors import FormatError, InputError
-from ..field import Field
-from ..io.lazy import LazyArray
-from ..render.array import RenderedArray
-from ..volume import Volume
+from ...data.arrays import DuckArray
+from ...data.grid import Grid
+from ...errors import FormatError, InputError
+from ...field import Field
+from ...io.lazy import LazyArray
+from ...render.array import RenderedArray
+from ...volume import Volume
 
 MOST_CACHED = 256 * 2**20
 SMALL = 2_000_000

@@ -11,10 +11,10 @@ import numpy as np
 from napari.utils.transforms import Affine
 from numpy.typing import NDArray
 
-from ..data.grid import Grid
-from ..errors import InputError
-from ..io.lazy import LazyArray
-from ..volume import Volume
+from ...data.grid import Grid
+from ...errors import InputError
+from ...io.lazy import LazyArray
+from ...volume import Volume
 from .keys import SOURCE
 
 SPACE = {"nanometer": "nm", "micrometer": "um", "millimeter": "mm", "meter": "m"}

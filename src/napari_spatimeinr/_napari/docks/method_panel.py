@@ -19,12 +19,12 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from ..config.options import PRESETS, Config
+from ...config.options import PRESETS, Config
+from ..layers.keys import RENDERED
+from ..layers.source import Source
 from .fields import Words, roomy
-from .keys import RENDERED
 from .options_form import OptionsForm
 from .section import Section
-from .source import Source
 
 PRESET_TIPS = {
     "fast": "A first look: less than half the steps",

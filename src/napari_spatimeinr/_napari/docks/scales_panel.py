@@ -19,9 +19,9 @@ from qtpy.QtWidgets import (
 )
 from superqt import QDoubleSlider
 
-from ..data.grid import Grid
+from ...data.grid import Grid
+from ..layers.scales import PREVIEW_STEPS, Scales
 from .fields import NumberField, OneOf, Words
-from .scales import PREVIEW_STEPS, Scales
 from .sentences import plain
 
 HANDLE = 16

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from napari.utils.colormaps import AVAILABLE_COLORMAPS, Colormap
 
-from ..volume import Volume
+from ...volume import Volume
 from .keys import RENDERED, SOURCE
 from .source import Source
 

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import OutOfMemoryError
-from ..field import Field
-from ..fitting import FitProgress
-from ..render.array import RenderedArray
-from ..volume import Volume
+from ...errors import OutOfMemoryError
+from ...field import Field
+from ...fitting import FitProgress
+from ...render.array import RenderedArray
+from ...volume import Volume
 from .engine import Stopped
 
 Tick = Callable[[Any], None]

@@ -16,16 +16,24 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from ..data.grid import ROI
-from ..errors import InputError, SpatimeINRError
-from ..io.calibration import questions
-from ..volume import SPACE_UNITS, TIME_UNITS, Volume
+from ...data.grid import ROI
+from ...errors import InputError, SpatimeINRError
+from ...io.calibration import questions
+from ...volume import SPACE_UNITS, TIME_UNITS, Volume
+from ..layers.keys import RENDERED, SOURCE
+from ..layers.placement import napari_unit
+from ..layers.source import (
+    Source,
+    candidate_axes,
+    is_calibrated,
+    rectangle,
+    understand,
+    visible,
+    why_not,
+)
 from .fields import TOGETHER, Choice, NumberField, Words
-from .keys import RENDERED, SOURCE
-from .placement import napari_unit
 from .rows import beside
 from .sentences import in_the_dock
-from .source import Source, candidate_axes, is_calibrated, rectangle, understand, visible, why_not
 from .theme import Colours
 
 AXES_WORDS = {

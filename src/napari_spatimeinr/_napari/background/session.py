@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..config.options import Config
-from ..data.grid import ROI
-from ..field import Field
-from ..volume import Volume
+from ...config.options import Config
+from ...data.grid import ROI
+from ...field import Field
+from ...volume import Volume
+from ..layers.appearance import look
+from ..layers.keys import RENDERED
+from ..layers.preview import PreviewArray, Want
+from ..layers.scales import PREVIEW_STEPS, Scales
+from ..layers.source import Source
 from .jobs import Steps
-from .keys import RENDERED
-from .layers import look
-from .preview import PreviewArray, Want
-from .scales import PREVIEW_STEPS, Scales
-from .source import Source
 
 SUFFIX = "[SpatimeINR preview]"
 ADDING = ("additive", "minimum", "multiplicative")

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..analysis.propagate import carry_labels, carry_nearest_points, carry_tracks
-from ..errors import InputError, OutOfMemoryError
-from .jobs import Share, Tick
+from ...analysis.propagate import carry_labels, carry_nearest_points, carry_tracks
+from ...errors import InputError, OutOfMemoryError
+from ..background.jobs import Share, Tick
+from ..background.session import Session
 from .keys import RENDERED
 from .placement import PIXEL, Placement, factor
 from .scales import Scales
-from .session import Session
 
 KINDS = ("Labels", "Points", "Tracks")
 

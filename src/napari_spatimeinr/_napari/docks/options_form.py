@@ -9,8 +9,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from qtpy.QtWidgets import QAbstractSpinBox, QFormLayout, QGroupBox, QLineEdit, QVBoxLayout, QWidget
 
-from ..config.options import Config, make_config
-from ..errors import ConfigError
+from ...config.options import Config, make_config
+from ...errors import ConfigError
 from .fields import NumberField, Words, roomy
 
 HIDDEN = ("preset", "published")

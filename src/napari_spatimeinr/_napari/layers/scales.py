@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ..data.grid import Grid
+from ...data.grid import Grid
 
 PREVIEW_STEPS = 16
 """Time points of the preview per frame interval."""

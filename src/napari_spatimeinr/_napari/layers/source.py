@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..data.grid import ROI, Grid
-from ..errors import InputError
-from ..volume import Volume
+from ...data.grid import ROI, Grid
+from ...errors import InputError
+from ...volume import Volume
 from .keys import SOURCE
 from .placement import PIXEL, Placement, to_volume
 from .preview import PreviewArray

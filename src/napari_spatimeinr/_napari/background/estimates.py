@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from qtpy.QtCore import QObject, Signal
 
-from ..analysis.estimate import estimate, machine_speed
-from ..errors import SpatimeINRError
+from ...analysis.estimate import estimate, machine_speed
+from ...errors import SpatimeINRError
 from .engine import Engine, Job
 from .fitter import QUEUED, Order
 

@@ -10,23 +10,23 @@ from typing import Any
 
 from qtpy.QtWidgets import QComboBox, QPushButton, QSpinBox, QVBoxLayout, QWidget
 
-from ..analysis.evaluate import Report, evaluate
-from ..config.options import PRESETS
-from ..errors import SpatimeINRError
-from ..fitting import FitProgress
-from .closing import Dock
+from ...analysis.evaluate import Report, evaluate
+from ...config.options import PRESETS
+from ...errors import SpatimeINRError
+from ...fitting import FitProgress
+from ..background.jobs import Share
+from ..background.results import Results
+from ..layers.keys import RENDERED
+from ..layers.source import understand, why_not
+from ..settings import settings
 from .compare_panel import ComparePanel, is_preview
 from .fields import Choice, Upright, Words, roomy
-from .jobs import Share
-from .keys import RENDERED
-from .results import Results
 from .rows import below, beside
 from .scores_view import TIP, ScoresView
 from .section import Section
 from .sentences import gain_words
-from .settings import settings
-from .source import understand, why_not
 from .theme import Colours, colours
+from .workplace import Dock
 
 METHODS = {
     "linear": "linear interpolation",

@@ -7,7 +7,7 @@ from __future__ import annotations
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QProgressBar, QVBoxLayout, QWidget
 
-from ..fitting import FitProgress
+from ...fitting import FitProgress
 from .bars import Bar, ErrorBars, error_of
 from .fields import Words
 from .sentences import duration, in_the_dock, stage_words

@@ -7,26 +7,26 @@ from typing import Any
 
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from ..compute.device import resolve_device
-from ..errors import SpatimeINRError
-from .closing import Dock
-from .estimates import Estimator
+from ...compute.device import resolve_device
+from ...errors import SpatimeINRError
+from ..background.estimates import Estimator
+from ..background.fitter import QUEUED, Order
+from ..background.session import Session
+from ..layers.keys import MODEL
+from ..layers.scales import Scales
+from ..settings import settings
 from .fields import Upright
-from .fitter import QUEUED, Order
-from .keys import MODEL
 from .method_panel import MethodPanel
 from .output import Output
 from .output_panel import OutputPanel
 from .progress_panel import ProgressPanel
-from .scales import Scales
 from .scales_panel import ScalesPanel
 from .section import Section
 from .sentences import gain_of, in_the_dock
-from .session import Session
-from .settings import settings
 from .source_panel import SourcePanel
 from .theme import Colours, colours
 from .time_link import TimeLink
+from .workplace import Dock
 
 ASK = (
     "This layer does not say how far apart its frames and voxels are: enter it above and press"

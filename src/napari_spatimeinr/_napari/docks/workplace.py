@@ -12,10 +12,10 @@ from typing import Any
 from qtpy.QtCore import QCoreApplication, QEvent, QObject, QTimer
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
-from .engine import acquire, release
-from .fitter import QUEUED, Fitter
-from .layers import refresh_showing
-from .results import Results
+from ..background.engine import acquire, release
+from ..background.fitter import QUEUED, Fitter
+from ..background.results import Results
+from ..layers.appearance import refresh_showing
 from .theme import Colours, colours
 
 QUIT_WAIT = 10.0

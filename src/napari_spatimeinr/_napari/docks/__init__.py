@@ -1,0 +1,1 @@
+"""What is seen and clicked: the docks, their panels and widgets."""

@@ -1,0 +1,1 @@
+"""Layers of napari: understood, placed, drawn and compared."""
