@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from quality import RECORDINGS, between, cells, head
 
-from napari_spatimeinr import Field, Volume, fit, fit_steps, phantom
-from napari_spatimeinr.analysis import evaluate, scores
+from napari_spatimeinr import Field, Volume, evaluate, fit, fit_steps, phantom
+from napari_spatimeinr.analysis import scores
 from napari_spatimeinr.analysis.evaluate import ABLATIONS
 from napari_spatimeinr.model import implicit
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from napari_spatimeinr import Field, Volume, fit, phantom
-from napari_spatimeinr.analysis import evaluate, scores
+from napari_spatimeinr import Field, Volume, evaluate, fit, phantom
+from napari_spatimeinr.analysis import scores
 from napari_spatimeinr.analysis.evaluate import ABLATIONS
 from napari_spatimeinr.phantoms import Truth
 

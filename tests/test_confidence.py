@@ -88,7 +88,7 @@ def test_it_is_positive_in_the_units_of_the_source_and_kept_by_a_model(
 
 
 def test_blocks_equal_the_whole(field: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from napari_spatimeinr.render.renderer import renderer as render
+    from napari_spatimeinr.render import renderer as render
 
     whole = np.asarray(field.lazy(time_scale=2, scale_z=2, what="confidence"))
     monkeypatch.setattr(render, "BLOCK", (5, 7, 9))

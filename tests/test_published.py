@@ -16,8 +16,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_spatimeinr import Volume, fit, fit_steps, load
-from napari_spatimeinr.analysis import evaluate
+from napari_spatimeinr import Volume, evaluate, fit, fit_steps, load
 from napari_spatimeinr.analysis.scores import psnr
 from napari_spatimeinr.cli.app import app
 from napari_spatimeinr.config.options import make_config

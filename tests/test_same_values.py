@@ -13,12 +13,12 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from napari_spatimeinr.render.renderer.tiles import Cache, Finer, Tiles
 
 from napari_spatimeinr import Field, Volume, fit, phantom
 from napari_spatimeinr.model.axial import InPlane
 from napari_spatimeinr.model.boxes import cubic_in, in_boxes, linear_in
 from napari_spatimeinr.model.sampling import cubic, linear
+from napari_spatimeinr.render.tiles import Cache, Finer, Tiles
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

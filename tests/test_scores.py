@@ -9,8 +9,8 @@ import pytest
 from scipy import ndimage
 from skimage.metrics import structural_similarity
 
-from napari_spatimeinr import Volume, phantom
-from napari_spatimeinr.analysis import evaluate, scores
+from napari_spatimeinr import Volume, evaluate, phantom
+from napari_spatimeinr.analysis import scores
 from napari_spatimeinr.errors import InputError
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_spatimeinr import fit
-from napari_spatimeinr.analysis import evaluate
+from napari_spatimeinr import evaluate, fit
 from napari_spatimeinr.data.grid import Grid
 from napari_spatimeinr.errors import GridError, InputError
 from napari_spatimeinr.volume import Volume

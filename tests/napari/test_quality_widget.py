@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
-from napari_spatimeinr import Volume
-from napari_spatimeinr.analysis import evaluate
+from napari_spatimeinr import Volume, evaluate
 
 from .conftest import Wait, add, engine_threads
 

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_spatimeinr import Volume, carry_labels
-from napari_spatimeinr.analysis import evaluate
+from napari_spatimeinr import Volume, carry_labels, evaluate
 
 from .conftest import Wait, add, engine_threads
 
