@@ -1038,8 +1038,8 @@ def test_a_rendering_that_cannot_be_shown_is_told(
 def test_two_previews_in_3d_are_both_drawn(
     viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr("napari_spatimeinr._napari.layers.appearance.preview.COARSE", 500)
-    monkeypatch.setattr("napari_spatimeinr._napari.layers.appearance.preview.SLAB", 1000)
+    monkeypatch.setattr("napari_spatimeinr._napari.layers.preview.COARSE", 500)
+    monkeypatch.setattr("napari_spatimeinr._napari.layers.preview.SLAB", 1000)
     add(viewer, small)
     fitted(dock, click, wait)
     other = add(viewer, small)

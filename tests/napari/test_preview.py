@@ -56,8 +56,8 @@ class Wanted:
 @pytest.fixture
 def coarse(monkeypatch: pytest.MonkeyPatch) -> None:
     """Thin out smaller volumes than usual, and draw thinner slabs."""
-    monkeypatch.setattr("napari_spatimeinr._napari.layers.appearance.preview.COARSE", 20_000)
-    monkeypatch.setattr("napari_spatimeinr._napari.layers.appearance.preview.SLAB", 20_000)
+    monkeypatch.setattr("napari_spatimeinr._napari.layers.preview.COARSE", 20_000)
+    monkeypatch.setattr("napari_spatimeinr._napari.layers.preview.SLAB", 20_000)
 
 
 def preview(
