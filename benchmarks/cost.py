@@ -84,7 +84,7 @@ def indexing() -> Iterator[str]:
             "gate": False,
             "motion": {"steps": 5},
             "latents": {"steps": 10},
-            "axial": {"steps": 10},
+            "planes": {"steps": 10},
         }
         fit(phantom((3, 10, 48, 140))[0], config=quick).save(model)
         for what, how in {

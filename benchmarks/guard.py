@@ -89,7 +89,7 @@ def cases() -> dict[str, tuple[Callable[[], tuple[Volume, Truth]], dict[str, Any
 def between(volume: Volume, truth: Truth, change: dict[str, Any], intervals: int) -> Iterator[str]:
     """A table of the frames halfway between acquired ones."""
     began = time.perf_counter()
-    field = fit(volume, "fast", {**change, "axial": {"enabled": False}}, device="cpu")
+    field = fit(volume, "fast", {**change, "planes": {"enabled": False}}, device="cpu")
     chosen, data = field.provenance["chosen"], np.asarray(volume.data)
     yield (
         f"range of the recording {data.min()} to {data.max()}, {time.perf_counter() - began:.0f} s,"
@@ -128,7 +128,7 @@ def ordinary() -> Iterator[str]:
                 "low light": {"motion": 3.0, "photons": 30},
             }.items():
                 volume, truth = phantom((7, 8, 32, 32), kind=kind, seed=seed, **how)  # type: ignore[arg-type]
-                field = fit(volume, "fast", {**SMALL, "axial": {"enabled": False}}, device="cpu")
+                field = fit(volume, "fast", {**SMALL, "planes": {"enabled": False}}, device="cpu")
                 frames, rendered = np.asarray(volume.data), field.lazy(time_scale=2)
                 gains = []
                 for k in range(6):

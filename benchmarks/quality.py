@@ -186,12 +186,14 @@ def _in_plane(
     kept.
     """
     field = fit(
-        volume, preset, {"axial": {"enabled": False}, "in_plane": {"enabled": True}}, seed=seed
+        volume, preset, {"planes": {"enabled": False}, "voxels": {"enabled": True}}, seed=seed
     )
-    kept = field.network.in_plane is not None
+    kept = field.network.voxels is not None
     ours = np.asarray(field.on_grid(grid))[0]
-    network = replace(field.network, in_plane=None)
-    plain = Field(volume, network, field.levels, field.config, field.device, field.interpolation)
+    network = replace(field.network, voxels=None)
+    plain = Field(
+        volume, network, field.normalisation, field.config, field.device, field.interpolation
+    )
     without, spline = (np.asarray(f.on_grid(grid))[0] for f in (plain, field.interpolated()))
     return scores.psnr(spline, truth), scores.psnr(without, truth), scores.psnr(ours, truth), kept
 
@@ -217,7 +219,7 @@ def recordings(folder: Path, preset: str) -> Lines:
             for method, row in report.methods.items():
                 took = f"{row['seconds']:.0f}" if "seconds" in row else ""
                 kept = (
-                    ", ".join(k for k in ("motion", "latents", "axial") if report.chosen.get(k))
+                    ", ".join(k for k in ("motion", "latents", "planes") if report.chosen.get(k))
                     or "nothing"
                 )
                 name = f"| {file.split('_')[0]} | 1 of {gap} | {method} | {cells(row)} | {took} |"
@@ -241,7 +243,7 @@ def ablation(seeds: Sequence[int], preset: str, folder: Path | None) -> Lines:
             for seed in seeds:
                 volume, truth = phantom(seed=seed, **PHANTOMS[name])
                 began = time.perf_counter()
-                field = fit(volume, preset, {"axial": {"enabled": False}, **change}, seed=seed)
+                field = fit(volume, preset, {"planes": {"enabled": False}, **change}, seed=seed)
                 seconds.append(time.perf_counter() - began)
                 ours, exact = between(field, truth, volume)
                 found.append(float(np.mean([scores.psnr(ours[t], exact[t]) for t in ours])))
@@ -252,7 +254,7 @@ def ablation(seeds: Sequence[int], preset: str, folder: Path | None) -> Lines:
         for label, change in changes.items():
             volume = Volume.open(folder / file, axes="TZYX", spacing=spacing)
             row = evaluate(
-                volume, "time", 2, preset, {"axial": {"enabled": False}, **change}, baselines=()
+                volume, "time", 2, preset, {"planes": {"enabled": False}, **change}, baselines=()
             ).methods["spatimeinr"]
             table[label].append(
                 f"{row['psnr']:.2f} / {row['psnr_smoothed']:.2f} ({row['seconds']:.0f})"
@@ -280,7 +282,7 @@ def confidence(preset: str, folder: Path | None) -> Lines:
     for name, volume in cases.items():
         raw = np.asarray(volume.data)
         given = Volume(np.ascontiguousarray(raw[::2]), (2 * volume.spacing[0], *volume.spacing[1:]))
-        field = fit(given, preset, {"axial": {"enabled": False}})
+        field = fit(given, preset, {"planes": {"enabled": False}})
         value, width = field.lazy(time_scale=2), field.lazy(time_scale=2, what="confidence")
         truth, *_ = scores.scaled(raw.astype(np.float32))
         whole, moving = [], []

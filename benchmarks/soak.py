@@ -68,7 +68,7 @@ def one_round(steps: set[str], folder: Path) -> None:
     if "dock" in steps:
         _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, "SpatimeINR")
         dock.method_panel.presets.button(0).click()
-        for part in ("motion", "latents", "axial"):
+        for part in ("motion", "latents", "planes"):
             dock.method_panel.form.editors[part, "steps"].value = 5
         dock.method_panel.form.editors["motion", "smoothness"].setText("0.01")
         spin(60, dock.fit_button.isEnabled)

@@ -16,24 +16,24 @@ from scipy import ndimage
 
 from napari_spatimeinr import Volume, fit, fit_steps, load, phantom
 from napari_spatimeinr.analysis.scores import psnr
-from napari_spatimeinr.model.axial import Axial
+from napari_spatimeinr.model.finer import FinerPlanes
 from napari_spatimeinr.model.sampling import mirrored
 from napari_spatimeinr.training.parts.lines import (
     Lateral,
-    axial_blur,
+    blur_along_z,
     blurred,
     blurs_to_learn,
     noise_of,
-    train_axial,
+    train_planes,
 )
 
 ALONE = {"motion": {"enabled": False}, "latents": {"enabled": False}}
-SMALL = {**ALONE, "axial": {"steps": 120, "channels": 16, "layers": 4}}
+SMALL = {**ALONE, "planes": {"steps": 120, "channels": 16, "layers": 4}}
 
 
-def random_network(factor: int, sharpen: bool) -> Axial:
+def random_network(factor: int, sharpen: bool) -> FinerPlanes:
     torch.manual_seed(1)
-    network = Axial(factor, 6, 3, sharpen)
+    network = FinerPlanes(factor, 6, 3, sharpen)
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.copy_(0.2 * torch.randn_like(parameter))
@@ -57,7 +57,7 @@ def stack(
 @settings(max_examples=30, deadline=None)
 @given(st.integers(2, 5), st.integers(1, 9), st.floats(-5, 5))
 def test_a_constant_and_the_acquired_planes_stay(factor: int, depth: int, level: float) -> None:
-    network = Axial(factor, 2, 3).requires_grad_(False)
+    network = FinerPlanes(factor, 2, 3).requires_grad_(False)
     constant = torch.full((depth, 5, 4), level)
     fine = network.frame(constant)
     assert fine.shape == ((depth - 1) * factor + 1, 5, 4)
@@ -71,7 +71,7 @@ def test_a_constant_and_the_acquired_planes_stay(factor: int, depth: int, level:
 def test_a_learned_correction_leaves_acquired_planes_alone_unless_it_sharpens() -> None:
     frame = torch.rand(6, 8, 9)
     for sharpen in (False, True):
-        network, plain = random_network(3, sharpen), Axial(3, 2, 3).requires_grad_(False)
+        network, plain = random_network(3, sharpen), FinerPlanes(3, 2, 3).requires_grad_(False)
         fine = network.frame(frame)
         spline = plain.frame(frame)
         assert torch.allclose(fine[::3], spline[::3], atol=1e-5) is not sharpen
@@ -96,7 +96,7 @@ def test_the_blur_along_z_is_found(blur: float) -> None:
     if blur:
         volume = ndimage.gaussian_filter1d(volume, blur, axis=0)
     coarse = torch.from_numpy(volume[8:88:4].astype(np.float32))
-    found = axial_blur(Lateral(coarse[:-1], coarse[1:]), 4)
+    found = blur_along_z(Lateral(coarse[:-1], coarse[1:]), 4)
     assert abs(found - blur) < 0.8
 
 
@@ -126,8 +126,8 @@ def test_planes_between_are_predicted_better_than_by_interpolation(blur: float) 
     truth = stack(5, (61, 72, 72), blur).astype(np.float32)
     given_planes = np.ascontiguousarray(truth[::4])
     volume = Volume(given_planes[None], (1.0, 4.0, 1.0, 1.0))
-    field = fit(volume, config={**SMALL, "axial": {"steps": 300}}, device="cpu")
-    assert field.provenance["chosen"]["axial"]
+    field = fit(volume, config={**SMALL, "planes": {"steps": 300}}, device="cpu")
+    assert field.provenance["chosen"]["planes"]
     held = [z for z in range(61) if z % 4]
     fine = np.asarray(field.on_grid(Volume(truth[None], (1.0,) * 4).grid))[0]
     assert np.allclose(fine[::4], given_planes, atol=0.03)
@@ -145,7 +145,7 @@ def test_a_given_psf_is_undone() -> None:
     volume, truth = phantom(shape, seed=2)
     sharp = phantom(shape, seed=2, psf=(0.2, 0.2, 0.2))[1]
     field = fit(volume, config={**SMALL, "psf": (0.5, 0.2, 0.2)}, device="cpu")
-    assert field.provenance["axial"]["sharpened"] and field.network.axial is not None
+    assert field.provenance["planes"]["sharpened"] and field.network.planes is not None
     out = field.lazy(scale_z=3)
     plain = field.interpolated().lazy(scale_z=3)
     wanted = sharp.frame(0.0, out.grid)
@@ -162,10 +162,10 @@ def test_planes_that_have_nothing_in_common_switch_it_off() -> None:
     planes = np.stack([ndimage.gaussian_filter(rng.standard_normal((40, 40)), 2) for _ in range(9)])
     field = fit(Volume(planes[None].astype("f4"), (1.0, 2.0, 1.0, 1.0)), config=SMALL, device="cpu")
     assert (
-        field.provenance["axial"]["hold_out"]["method"] == "cubic"
-        and "axial" in field.provenance["reasons"]
+        field.provenance["planes"]["hold_out"]["method"] == "cubic"
+        and "planes" in field.provenance["reasons"]
     )
-    assert field.network.axial is None and not field.provenance["chosen"]["axial"]
+    assert field.network.planes is None and not field.provenance["chosen"]["planes"]
 
 
 @pytest.mark.parametrize(
@@ -183,9 +183,9 @@ def test_planes_that_have_nothing_in_common_switch_it_off() -> None:
 )
 def test_where_there_is_something_to_learn(shape: Any, spacing: Any, on: bool) -> None:
     data = np.random.default_rng(0).random(shape).astype("f4")
-    config = {**ALONE, "gate": False, "axial": {"steps": 2, "channels": 4, "layers": 2}}
+    config = {**ALONE, "gate": False, "planes": {"steps": 2, "channels": 4, "layers": 2}}
     field = fit(Volume(data, spacing), config=config, device="cpu")
-    assert (field.network.axial is not None) is on
+    assert (field.network.planes is not None) is on
     out = field.render(scale_z=2.5).data
     assert (
         out.shape == (shape[0], round(2.5 * shape[1] + 0.01), *shape[2:]) and np.isfinite(out).all()
@@ -195,13 +195,13 @@ def test_where_there_is_something_to_learn(shape: Any, spacing: Any, on: bool) -
 def test_too_few_planes_to_judge_by_are_interpolated() -> None:
     data = np.random.default_rng(0).random((1, 4, 20, 20)).astype("f4")
     field = fit(Volume(data, (1, 2, 1, 1)), config=SMALL, device="cpu")
-    assert field.network.axial is None and not field.provenance["chosen"]["axial"]
+    assert field.network.planes is None and not field.provenance["chosen"]["planes"]
 
 
 def test_a_blur_that_cannot_be_undone_is_told() -> None:
     data = np.random.default_rng(0).random((1, 1, 20, 20)).astype("f4")
     field = fit(Volume(data, (1, 2, 1, 1)), config={**SMALL, "psf": (0.5, 0.2, 0.2)}, device="cpu")
-    assert field.network.axial is None and "not undone" in field.provenance["warnings"][0]
+    assert field.network.planes is None and "not undone" in field.provenance["warnings"][0]
 
 
 @pytest.fixture(scope="module")
@@ -209,7 +209,7 @@ def field(recording: Volume) -> Any:
     config = {
         "motion": {"steps": 3, "points": 300, "warps": 1, "levels": 2},
         "latents": {"steps": 2, "channels": 4, "layers": 2, "width": 8, "crop": [4, 8, 8]},
-        "axial": {"steps": 4, "channels": 4, "layers": 2},
+        "planes": {"steps": 4, "channels": 4, "layers": 2},
         "gate": False,
     }
     return fit(recording, "fast", config, device="cpu")
@@ -217,7 +217,7 @@ def field(recording: Volume) -> Any:
 
 def test_a_model_keeps_it(field: Any, tmp_path: Path) -> None:
     again = load(field.save(tmp_path / "m.spatimeinr"), "cpu")
-    assert again.network.axial.factor == field.network.axial.factor == 2
+    assert again.network.planes.factor == field.network.planes.factor == 2
     for how in ({"scale_z": 3}, {"time_scale": 2, "scale_z": 2, "scale_yx": 1.5}):
         np.testing.assert_array_equal(again.render(**how).data, field.render(**how).data)
 
@@ -229,7 +229,9 @@ def test_planes_and_blocks_equal_the_whole(field: Any, monkeypatch: pytest.Monke
     whole = np.asarray(field.lazy(time_scale=2, scale_z=3))
     monkeypatch.setattr(render, "BLOCK", (3, 7, 5))
     monkeypatch.setattr(tiles, "TILE", (2, 5, 6))
-    again = type(field)(field.volume, field.network, field.levels, field.config, field.device)
+    again = type(field)(
+        field.volume, field.network, field.normalisation, field.config, field.device
+    )
     array = again.lazy(time_scale=2, scale_z=3)
     np.testing.assert_allclose(np.asarray(array), whole, atol=1e-5)
     np.testing.assert_allclose(array[3, 7, 2:9], whole[3, 7, 2:9], atol=1e-5)
@@ -238,18 +240,18 @@ def test_planes_and_blocks_equal_the_whole(field: Any, monkeypatch: pytest.Monke
 def test_the_acquired_planes_are_rendered_as_before_at_scale_one(field: Any) -> None:
     """Only finer planes are made by it: at the recording's own planes nothing changes."""
     plain = type(field)(
-        field.volume, field.network.copy(), field.levels, field.config, field.device
+        field.volume, field.network.copy(), field.normalisation, field.config, field.device
     )
-    plain.network.axial = None
+    plain.network.planes = None
     np.testing.assert_array_equal(field.render(time_scale=2).data, plain.render(time_scale=2).data)
     assert not np.array_equal(field.render(scale_z=2).data, plain.render(scale_z=2).data)
 
 
 def test_resuming_keeps_it(field: Any, recording: Volume) -> None:
     again = fit(recording, resume=field, config=field.config, device="cpu")
-    assert again.provenance["axial"] == field.provenance["axial"]
+    assert again.provenance["planes"] == field.provenance["planes"]
     for a, b in zip(
-        again.network.axial.parameters(), field.network.axial.parameters(), strict=True
+        again.network.planes.parameters(), field.network.planes.parameters(), strict=True
     ):
         assert torch.equal(a, b)
 
@@ -258,25 +260,25 @@ def test_a_fit_stopped_while_it_learns_planes_learns_them_when_resumed(
     recording: Volume, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("napari_spatimeinr.training.job.SNAPSHOT_EVERY", 0.0)
-    config = {**ALONE, "gate": False, "axial": {"steps": 6, "channels": 4, "layers": 2}}
+    config = {**ALONE, "gate": False, "planes": {"steps": 6, "channels": 4, "layers": 2}}
     stopped = None
     for state in fit_steps(recording, config=config, device="cpu"):
         stopped = state.field
         if state.stage == "planes" and state.step >= 2:
             break
-    assert stopped is not None and stopped.network.axial is None
+    assert stopped is not None and stopped.network.planes is None
     again = fit(recording, resume=stopped, config=config, device="cpu")
-    assert again.network.axial is not None and again.provenance["chosen"]["axial"]
+    assert again.network.planes is not None and again.provenance["chosen"]["planes"]
 
 
 def test_training_is_repeatable(recording: Volume) -> None:
     runs = []
     for _ in range(2):
         torch.manual_seed(3)
-        network = Axial(2, 4, 2)
+        network = FinerPlanes(2, 4, 2)
         planes = torch.from_numpy(np.asarray(recording.data[0, :-1]))
         losses = [
-            loss for _, loss in train_axial(network, Lateral(planes, planes), 2, [0.7], 5, 1e-3, 7)
+            loss for _, loss in train_planes(network, Lateral(planes, planes), 2, [0.7], 5, 1e-3, 7)
         ]
         runs.append(losses)
     assert runs[0] == runs[1] and all(np.isfinite(runs[0]))

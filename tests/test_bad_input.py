@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 TINY = {
     "motion": {"steps": 4, "points": 300, "warps": 2, "levels": 2, "smoothness": [0.01]},
     "latents": {"steps": 4, "channels": 4, "layers": 2, "width": 8, "crop": [6, 12, 12]},
-    "axial": {"steps": 4, "channels": 4, "layers": 2},
+    "planes": {"steps": 4, "channels": 4, "layers": 2},
     "precision": "float32",
 }
 OFF = {"motion": {"enabled": False}, "latents": {"enabled": False}}

@@ -8,12 +8,12 @@ import pytest
 from napari_spatimeinr import (
     Field,
     Volume,
-    carry_labels,
-    carry_nearest_points,
-    carry_points,
-    carry_tracks,
     fit,
     phantom,
+    propagate_labels,
+    propagate_nearest_points,
+    propagate_points,
+    propagate_tracks,
 )
 from napari_spatimeinr.errors import GridError, InputError
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 MOTION = {
     "motion": {"steps": 40},
     "latents": {"enabled": False},
-    "axial": {"enabled": False},
+    "planes": {"enabled": False},
     "gate": False,
     "normalise_frames": False,
 }
@@ -48,7 +48,7 @@ def sliding() -> Field:
 def test_labels_slide_with_the_scene(sliding: Field) -> None:
     labels = np.zeros(sliding.grid.shape, np.uint16)
     labels[1, 2:6, 8:16, 12:20] = 7
-    carried = carry_labels(sliding, labels, [10.0, 15.0, 20.0])
+    carried = propagate_labels(sliding, labels, [10.0, 15.0, 20.0])
     assert carried.dtype == labels.dtype and np.array_equal(carried[0], labels[1])
     for n, shift in ((1, 1.5), (2, 3.0)):
         there = np.nonzero(carried[n])
@@ -60,30 +60,30 @@ def test_labels_slide_with_the_scene(sliding: Field) -> None:
 def test_the_nearest_annotated_frame_is_taken(sliding: Field) -> None:
     labels = np.zeros(sliding.grid.shape, np.int32)
     labels[0], labels[3] = 1, 2
-    carried = carry_labels(sliding, labels, [0, 10, 14, 15, 16, 30])
+    carried = propagate_labels(sliding, labels, [0, 10, 14, 15, 16, 30])
     assert [int(np.unique(frame)[0]) for frame in carried] == [1, 1, 1, 1, 2, 2]
-    assert np.unique(carry_labels(sliding, labels, [16], annotated=[0])).tolist() == [1]
+    assert np.unique(propagate_labels(sliding, labels, [16], annotated=[0])).tolist() == [1]
 
 
 def test_points_move_as_the_scene_and_back(sliding: Field) -> None:
     points = np.array([[10, 4, 10, 14], [10, 3, 11, 15], [20, 4, 11, 15.5]], float)
-    carried = carry_points(sliding, points, 20.0)
+    carried = propagate_points(sliding, points, 20.0)
     assert np.allclose(carried[:, 0], 20) and np.allclose(
         carried[:2, 1:] - points[:2, 1:], (0, 0, 1.5), atol=0.25
     )
     assert np.allclose(carried[2], points[2])
-    back = carry_points(sliding, carried[:2], 10.0)
+    back = propagate_points(sliding, carried[:2], 10.0)
     assert np.allclose(back, points[:2], atol=0.05)
 
 
 def test_points_appear_at_every_time_from_the_nearest_frame(sliding: Field) -> None:
     points = np.array([[10, 4, 10, 14], [20, 3, 11, 15], [10, 2, 9, 13]], float)
-    carried, rows = carry_nearest_points(sliding, points, [10, 14, 15, 16])
+    carried, rows = propagate_nearest_points(sliding, points, [10, 14, 15, 16])
     assert rows.tolist() == [0, 2, 0, 2, 0, 2, 1]
     assert carried[:, 0].tolist() == [10, 10, 14, 14, 15, 15, 16]
     assert np.allclose(carried[:2], points[[0, 2]])
     assert np.allclose(carried[4] - points[0], (5, 0, 0, 0.75), atol=0.25)
-    none, rows = carry_nearest_points(sliding, np.empty((0, 4)), [10, 14])
+    none, rows = propagate_nearest_points(sliding, np.empty((0, 4)), [10, 14])
     assert none.shape == (0, 4) and rows.shape == (0,)
 
 
@@ -100,7 +100,7 @@ def test_tracks_get_vertices_between_their_own(sliding: Field) -> None:
             [9, 10, 4, 9, 14],
         ]
     )
-    out = carry_tracks(sliding, tracks, [0, 5, 10, 15, 20, 25])
+    out = propagate_tracks(sliding, tracks, [0, 5, 10, 15, 20, 25])
     assert out[:, :2].tolist() == [
         *([2, t] for t in (0, 5, 10, 15, 20)),
         *([7, t] for t in (0, 5, 10, 15, 20)),
@@ -109,19 +109,19 @@ def test_tracks_get_vertices_between_their_own(sliding: Field) -> None:
     assert np.allclose(out[5:10:2], tracks[[2, 1, 0]]) and np.allclose(out[10], tracks[5])
     assert np.allclose(out[5:10, 4], [14, 14.75, 15.5, 16.25, 17], atol=0.25)
     assert np.allclose(out[:5, 4], [13, 13.8, 14.6, 15.4, 16.2], atol=0.25)
-    assert carry_tracks(sliding, tracks[:0], [5]).shape == (0, 5)
+    assert propagate_tracks(sliding, tracks[:0], [5]).shape == (0, 5)
     with pytest.raises(GridError, match=r"\(N, 5\)"):
-        carry_tracks(sliding, tracks[:, :4], [5])
+        propagate_tracks(sliding, tracks[:, :4], [5])
     with pytest.raises(GridError, match="finite"):
-        carry_tracks(sliding, [[1, 0, np.nan, 0, 0]], [5])
+        propagate_tracks(sliding, [[1, 0, np.nan, 0, 0]], [5])
 
 
 def test_where_nothing_moves_labels_and_points_stay() -> None:
     still = fit(Volume(np.ones((3, 4, 6, 6), np.float32)), "fast")
     labels = np.random.default_rng(0).integers(0, 5, (3, 4, 6, 6))
-    assert np.array_equal(carry_labels(still, labels, [0.4, 1.0, 1.6]), labels[[0, 1, 2]])
-    assert carry_points(still, [[0, 1, 2, 3]], 2).tolist() == [[2, 1, 2, 3]]
-    assert carry_points(still, np.empty((0, 4)), 1).shape == (0, 4)
+    assert np.array_equal(propagate_labels(still, labels, [0.4, 1.0, 1.6]), labels[[0, 1, 2]])
+    assert propagate_points(still, [[0, 1, 2, 3]], 2).tolist() == [[2, 1, 2, 3]]
+    assert propagate_points(still, np.empty((0, 4)), 1).shape == (0, 4)
 
 
 def test_cells_of_the_phantom_are_carried_better_than_by_standing_still() -> None:
@@ -132,7 +132,7 @@ def test_cells_of_the_phantom_are_carried_better_than_by_standing_still() -> Non
     labels = np.stack([truth.labels(float(t), *places) for t in grid.coordinates(0)])
     middle = [float(t) for t in grid.coordinates(0)[:-1] + grid.spacing[0] / 2]
     true = np.stack([truth.labels(t, *places) for t in middle])
-    carried = carry_labels(field, labels, middle)
+    carried = propagate_labels(field, labels, middle)
     wrong, wrong_still = (float(np.mean(guess != true)) for guess in (carried, labels[:-1]))
     assert wrong < 0.6 * wrong_still
 
@@ -140,16 +140,16 @@ def test_cells_of_the_phantom_are_carried_better_than_by_standing_still() -> Non
 def test_what_does_not_fit_is_told(sliding: Field) -> None:
     labels = np.zeros(sliding.grid.shape, np.int32)
     with pytest.raises(InputError, match="No frame carries labels"):
-        carry_labels(sliding, labels, [10])
+        propagate_labels(sliding, labels, [10])
     with pytest.raises(InputError, match="No frame carries labels"):
-        carry_labels(sliding, labels, [10], annotated=[9])
+        propagate_labels(sliding, labels, [10], annotated=[9])
     with pytest.raises(InputError, match="4 x 8 x 24 x 40"):
-        carry_labels(sliding, labels[:2], [10])
+        propagate_labels(sliding, labels[:2], [10])
     with pytest.raises(InputError, match="whole numbers"):
-        carry_labels(sliding, labels + 0.5, [10])
+        propagate_labels(sliding, labels + 0.5, [10])
     with pytest.raises(GridError, match="0 to 30"):
-        carry_labels(sliding, labels + 1, [31])
+        propagate_labels(sliding, labels + 1, [31])
     with pytest.raises(GridError, match="within the recording"):
-        carry_points(sliding, [[0, 1, 1, 1]], np.nan)
+        propagate_points(sliding, [[0, 1, 1, 1]], np.nan)
     with pytest.raises(GridError, match=r"\(N, 4\)"):
-        carry_points(sliding, [[1, 1, 1]], 10)
+        propagate_points(sliding, [[1, 1, 1]], 10)

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 CONFIG = {
     "motion": {"steps": 3, "points": 300, "warps": 1, "levels": 2},
     "latents": {"steps": 2, "channels": 4, "layers": 2, "width": 8, "crop": [4, 8, 8]},
-    "axial": {"steps": 4, "channels": 4, "layers": 2},
+    "planes": {"steps": 4, "channels": 4, "layers": 2},
     "precision": "float32",
     "gate": False,
 }
@@ -82,7 +82,7 @@ def rewritten(saved: bytes, change) -> bytes:
 def test_saving_and_loading_changes_nothing(field, tmp_path):
     again = load(field.save(tmp_path / "a.spatimeinr"), device="cpu")
     assert again.grid == field.grid and again.units == field.units == ("min", "nm")
-    assert again.config == field.config and again.levels == field.levels
+    assert again.config == field.config and again.normalisation == field.normalisation
     assert again.interpolation == field.interpolation
     assert again.provenance["input"] == field.provenance["input"]
     assert np.array_equal(again.volume.orientation, field.volume.orientation)
@@ -153,7 +153,7 @@ def test_the_header_alone(field, tmp_path):
     header = checkpoint.read_header(field.save(tmp_path / "a.spatimeinr"))
     assert header["grid"]["shape"] == [3, 4, 9, 10] and header["units"] == ["min", "nm"]
     assert header["provenance"]["seed"] == 0
-    assert json.loads(json.dumps({**field.describe(), "format": 1})) == header
+    assert json.loads(json.dumps({**field.describe(), "format": checkpoint.FORMAT})) == header
 
 
 # -- broken files ----------------------------------------------------------------------------

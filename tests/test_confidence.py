@@ -15,7 +15,7 @@ from scipy import ndimage
 from napari_spatimeinr import SpatimeINRError, Volume, fit, load, phantom
 from napari_spatimeinr.errors import GridError
 from napari_spatimeinr.model.confidence import widths
-from napari_spatimeinr.model.frames import Frames, Levels
+from napari_spatimeinr.model.frames import Frames, Normalisation
 from napari_spatimeinr.model.network import Network, around, disagreement
 from napari_spatimeinr.training import confidence
 from napari_spatimeinr.training.gate import HeldOut
@@ -23,7 +23,7 @@ from napari_spatimeinr.training.gate import HeldOut
 QUICK = {
     "motion": {"steps": 40, "points": 3000, "smoothness": [0.01]},
     "latents": {"steps": 120, "channels": 8, "features": 2, "width": 16},
-    "axial": {"enabled": False},
+    "planes": {"enabled": False},
 }
 
 
@@ -57,7 +57,7 @@ def field() -> Any:
     small = {
         "motion": {"steps": 3, "points": 300, "warps": 1, "levels": 2, "smoothness": [0.01]},
         "latents": {"steps": 3, "channels": 4, "layers": 2, "width": 8, "crop": [4, 8, 8]},
-        "axial": {"steps": 2, "channels": 4, "layers": 2},
+        "planes": {"steps": 2, "channels": 4, "layers": 2},
     }
     return fit(phantom((6, 6, 20, 24), motion=2, seed=1)[0], "fast", small, device="cpu")
 
@@ -76,7 +76,11 @@ def test_it_is_positive_in_the_units_of_the_source_and_kept_by_a_model(
     np.testing.assert_array_equal(np.asarray(again), array)
     np.testing.assert_allclose(half[3, 2, 4:9], array[3, 2, 4:9], rtol=1e-5)
     bright = Volume(1000 * np.asarray(field.volume.data) + 50, field.volume.spacing)
-    levels = Levels(1000 * field.levels.offset + 50, 1000 * field.levels.scale, field.levels.gains)
+    levels = Normalisation(
+        1000 * field.normalisation.offset + 50,
+        1000 * field.normalisation.scale,
+        field.normalisation.gains,
+    )
     scaled = type(field)(
         bright, field.network, levels, field.config, field.device, "linear", field.provenance
     )
@@ -98,7 +102,7 @@ def test_blocks_equal_the_whole(field: Any, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_too_few_frames_are_said_to_be_too_few() -> None:
-    off = {"motion": {"steps": 2}, "latents": {"enabled": False}, "axial": {"enabled": False}}
+    off = {"motion": {"steps": 2}, "latents": {"enabled": False}, "planes": {"enabled": False}}
     few = fit(phantom((3, 4, 16, 16), seed=0)[0], "fast", off, device="cpu")
     with pytest.raises(GridError, match="four frames"):
         few.lazy(what="confidence")
@@ -107,7 +111,9 @@ def test_too_few_frames_are_said_to_be_too_few() -> None:
 
 
 def frames_of(data: np.ndarray[Any, Any]) -> Frames:
-    return Frames(data.astype("f4"), Levels(0.0, 1.0, (1.0,) * len(data)), torch.device("cpu"))
+    return Frames(
+        data.astype("f4"), Normalisation(0.0, 1.0, (1.0,) * len(data)), torch.device("cpu")
+    )
 
 
 def test_widths_of_pure_noise_are_its_quantile() -> None:

@@ -19,8 +19,8 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 TINY: dict[str, Any] = {
     "motion": {"steps": 2, "smoothness": [0.02], "points": 1000, "levels": 2},
     "latents": {"steps": 3, "channels": 2, "features": 2, "width": 4},
-    "axial": {"steps": 2, "channels": 4, "layers": 2},
-    "in_plane": {"enabled": True},
+    "planes": {"steps": 2, "channels": 4, "layers": 2},
+    "voxels": {"enabled": True},
     "precision": "float32",
     "gate": False,
 }

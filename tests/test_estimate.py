@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 PLAIN = {
     "motion": {"enabled": False},
     "latents": {"enabled": False},
-    "axial": {"enabled": False},
+    "planes": {"enabled": False},
     "gate": False,
     "normalise_frames": False,
 }
@@ -70,7 +70,7 @@ def test_plain_interpolation_is_a_field(recording: Volume) -> None:
         {
             "motion": {"steps": 4},
             "latents": {"enabled": False},
-            "axial": {"enabled": False},
+            "planes": {"enabled": False},
             "gate": False,
         },
     )

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 TINY = {
     "motion": {"steps": 12, "points": 600, "warps": 2, "levels": 2, "smoothness": [0.01]},
     "latents": {"steps": 8, "channels": 4, "layers": 2, "width": 8, "crop": [6, 12, 12]},
-    "axial": {"steps": 4, "channels": 4, "layers": 2},
+    "planes": {"steps": 4, "channels": 4, "layers": 2},
     "precision": "float32",
 }
 ALL = {**TINY, "gate": False}
@@ -35,7 +35,7 @@ def field(volume) -> Field:
 
 def parts(field: Field) -> dict[str, torch.Tensor]:
     out = {}
-    for name in ("velocity", "encoder", "decoder", "axial"):
+    for name in ("velocity", "encoder", "decoder", "planes"):
         module = getattr(field.network, name)
         if module is not None:
             out |= {f"{name}.{k}": v for k, v in module.state_dict().items()}
@@ -100,12 +100,12 @@ def test_every_part_is_there_without_gates(field):
     assert field.provenance["chosen"] == {
         "motion": True,
         "latents": True,
-        "axial": True,
-        "in_plane": False,
+        "planes": True,
+        "voxels": False,
         "published": False,
         "interpolation": "linear",
     }
-    assert {k.split(".")[0] for k in parts(field)} == {"velocity", "encoder", "decoder", "axial"}
+    assert {k.split(".")[0] for k in parts(field)} == {"velocity", "encoder", "decoder", "planes"}
 
 
 def test_provenance_says_what_was_done(field, volume):

@@ -14,25 +14,25 @@ from napari_spatimeinr import Field, Volume, fit, load, phantom
 from napari_spatimeinr.analysis import scores
 from napari_spatimeinr.model.decoder import Decoder
 from napari_spatimeinr.model.encoder import Encoder
-from napari_spatimeinr.model.frames import Frames, Levels
+from napari_spatimeinr.model.frames import Frames, Normalisation
 from napari_spatimeinr.model.interpolation import segment, temporal_weights
 from napari_spatimeinr.model.motion import VelocityField
 from napari_spatimeinr.model.network import Network
 from napari_spatimeinr.phantoms import SPACING
 from napari_spatimeinr.training import gate, guard
-from napari_spatimeinr.training.normalisation import estimate_levels
+from napari_spatimeinr.training.normalisation import estimate_normalisation
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 INTERPOLATION = {
     "motion": {"enabled": False},
     "latents": {"enabled": False},
-    "axial": {"enabled": False},
+    "planes": {"enabled": False},
 }
 MOTION = {
     "motion": {"steps": 15, "points": 1000, "warps": 3, "levels": 3, "smoothness": [0.02]},
     "latents": {"enabled": False},
-    "axial": {"enabled": False},
+    "planes": {"enabled": False},
 }
 
 
@@ -167,7 +167,7 @@ def test_intervals_left_to_linear_are_made_of_the_frames_themselves():
     volume, _ = phantom((5, 6, 20, 20), motion=1.0)
     plain = fit(volume, config=INTERPOLATION, device="cpu")
     network = spoiled()
-    args = volume, network, plain.levels, plain.config, plain.device, "linear"
+    args = volume, network, plain.normalisation, plain.config, plain.device, "linear"
     guarded, free = (Field(*args, provenance) for provenance in ({"guard": {"linear": [0, 1]}}, {}))
     expected = np.asarray(plain.interpolated().lazy(time_scale=2))
     found, spoilt = np.asarray(guarded.lazy(time_scale=2)), np.asarray(free.lazy(time_scale=2))
@@ -233,12 +233,12 @@ def test_empty_frames_do_not_decide_what_is_bright():
     dark = rng.normal(10, 1, (600, 2, 8, 8))
     bright = dark[:5].copy()
     bright[:, :, 2:5, 2:5] += 200
-    whole, _, _ = estimate_levels(np.concatenate([bright, dark]).astype(np.float32))
-    alone, _, _ = estimate_levels(bright.astype(np.float32))
+    whole, _, _ = estimate_normalisation(np.concatenate([bright, dark]).astype(np.float32))
+    alone, _, _ = estimate_normalisation(bright.astype(np.float32))
     assert (whole.offset, whole.scale, whole.gains) == (alone.offset, alone.scale, (1.0,) * 605)
     flash = np.concatenate([bright, bright[:4]])
     flash[2] += 5000
-    assert estimate_levels(flash)[0].scale == pytest.approx(
+    assert estimate_normalisation(flash)[0].scale == pytest.approx(
         np.subtract(*np.percentile(flash, (99.8, 0.5))), rel=1e-3
     )
 
@@ -258,7 +258,7 @@ def test_cubic_must_win_on_most_frames():
     )
     # A jump between the held-out frames: what is won on the whole is lost on most frames.
     volume, _ = jumping((9, 8, 40, 40), 20, 4, kind="nuclei", motion=4.0, photons=0, read=0)
-    frames = Frames(volume.data, Levels(0.0, 1.0, (1.0,) * 9), torch.device("cpu"))
+    frames = Frames(volume.data, Normalisation(0.0, 1.0, (1.0,) * 9), torch.device("cpu"))
     errors = gate.held_out_errors({}, frames, gate.split(9), 0)
     assert errors.gain("cubic") > gate.CUBIC_MARGIN_DB
     assert gate.plain_method(errors, frames, 0) == "linear"

@@ -16,7 +16,7 @@ from napari_spatimeinr.config.options import make_config
 from napari_spatimeinr.fitting import fit_steps
 from napari_spatimeinr.model.decoder import Decoder
 from napari_spatimeinr.model.encoder import Encoder
-from napari_spatimeinr.model.frames import Frames, Levels
+from napari_spatimeinr.model.frames import Frames, Normalisation
 from napari_spatimeinr.model.motion import VelocityField
 from napari_spatimeinr.model.network import Network
 from napari_spatimeinr.training import gate, guard, job
@@ -27,7 +27,7 @@ OFF = {"enabled": False}
 MOTION = {
     "motion": {"steps": 15, "points": 1000, "warps": 3, "levels": 3, "smoothness": [0.02]},
     "latents": OFF,
-    "axial": OFF,
+    "planes": OFF,
 }
 TABLE = {"edges": [[0.02], [0.5]], "widths": [[0.01, 0.01], [0.02, 0.02]]}
 
@@ -47,7 +47,7 @@ def drifting(count: int, jump: int) -> Volume:
 
 def guarded(volume: Volume, network: Network, linear: list[int], cache: int = 0) -> Field:
     """A model with that guard and a table of confidence."""
-    levels = Levels(0.0, 200.0, (1.0,) * volume.shape[0])
+    levels = Normalisation(0.0, 200.0, (1.0,) * volume.shape[0])
     config = make_config("fast", {"render": {"cache_bytes": cache}})
     provenance = {"guard": {"linear": linear, "jumps": linear}, "confidence": TABLE}
     return Field(volume, network, levels, config, torch.device("cpu"), "linear", provenance)
@@ -98,7 +98,7 @@ def test_of_many_frames_some_are_checked_and_the_bar_moves_meanwhile():
     waves = np.stack(
         [(100 + 50 * np.sin(grid + 0.6 * k))[None].repeat(4, 0) for k in range(80)]
     ).astype(np.float32)
-    still = {"motion": OFF, "latents": OFF, "axial": OFF}
+    still = {"motion": OFF, "latents": OFF, "planes": OFF}
     states = [
         s
         for s in fit_steps(Volume(waves), config=still, device="cpu")
@@ -135,7 +135,7 @@ class Read:
 
 def test_no_spline_is_computed_that_nothing_is_compared_with():
     data = Read(drifting(9, 8).data)
-    frames = Frames(data, Levels(0.0, 200.0, (1.0,) * 9), torch.device("cpu"))
+    frames = Frames(data, Normalisation(0.0, 200.0, (1.0,) * 9), torch.device("cpu"))
     assert gate.left_out(following(9), "linear", frames, 4, range(9), 0) > 3
     assert data.frames == {3, 4, 5}
 

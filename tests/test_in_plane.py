@@ -18,20 +18,20 @@ from napari_spatimeinr import Volume, fit, load
 from napari_spatimeinr.analysis.estimate import estimate
 from napari_spatimeinr.analysis.scores import psnr
 from napari_spatimeinr.config.options import make_config
-from napari_spatimeinr.model.axial import InPlane, mirrored_around
+from napari_spatimeinr.model.finer import FinerVoxels, mirrored_around
 from napari_spatimeinr.training.parts.voxels import blur_of_scale
 
 ALONE: dict[str, Any] = {"motion": {"enabled": False}, "latents": {"enabled": False}}
 ASKED: dict[str, Any] = {
     **ALONE,
-    "in_plane": {"enabled": True},
-    "axial": {"steps": 200, "channels": 16, "layers": 4},
+    "voxels": {"enabled": True},
+    "planes": {"steps": 200, "channels": 16, "layers": 4},
 }
 
 
-def random_network(factor: int) -> InPlane:
+def random_network(factor: int) -> FinerVoxels:
     torch.manual_seed(1)
-    network = InPlane(factor, 6, 3)
+    network = FinerVoxels(factor, 6, 3)
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.copy_(0.2 * torch.randn_like(parameter))
@@ -50,7 +50,7 @@ def sheets(shape: tuple[int, int, int], width: float, seed: int = 0) -> np.ndarr
 @settings(max_examples=30, deadline=None)
 @given(st.integers(2, 4), st.integers(1, 7), st.integers(1, 7), st.floats(-5, 5))
 def test_a_constant_and_the_acquired_voxels_stay(factor: int, y: int, x: int, level: float) -> None:
-    network = InPlane(factor, 2, 3).requires_grad_(False)
+    network = FinerVoxels(factor, 2, 3).requires_grad_(False)
     fine = network.frame(torch.full((2, y, x), level))
     assert fine.shape == (2, (y - 1) * factor + 1, (x - 1) * factor + 1)
     assert torch.allclose(fine, torch.full_like(fine, level), atol=1e-4)
@@ -64,7 +64,7 @@ def test_axes_are_treated_alike() -> None:
     turned = network.frame(frame.transpose(1, 2)).transpose(1, 2)
     assert torch.allclose(turned, network.frame(frame), atol=1e-5)
     assert not torch.allclose(
-        network.frame(frame), InPlane(3, 2, 2).requires_grad_(False).frame(frame), atol=0.05
+        network.frame(frame), FinerVoxels(3, 2, 2).requires_grad_(False).frame(frame), atol=0.05
     )
 
 
@@ -100,8 +100,8 @@ def test_finer_voxels_than_splines_make() -> None:
     volume = Volume(np.ascontiguousarray(truth[None, :, ::2, ::2]), (1.0, 1.0, 1.0, 1.0))
     field = fit(volume, config=ASKED, device="cpu")
     assert (
-        field.provenance["chosen"]["in_plane"]
-        and field.provenance["in_plane"]["hold_out"]["gain_over_cubic_db"] > 0
+        field.provenance["chosen"]["voxels"]
+        and field.provenance["voxels"]["hold_out"]["gain_over_cubic_db"] > 0
     )
     grid = Volume(truth[None], (1.0, 1.0, 0.5, 0.5)).grid
     ours, plain = (np.asarray(f.on_grid(grid))[0] for f in (field, field.interpolated()))
@@ -117,22 +117,22 @@ def test_what_does_not_hold_for_the_part_kept_back_is_refused() -> None:
     y, x = np.mgrid[:120, :60]
     lines[:, 88:] = np.sin(y / 4.0 + x / 5.0)[88:]
     field = fit(Volume(lines[None], (1.0,) * 4), config=ASKED, device="cpu")
-    assert field.network.in_plane is None and not field.provenance["chosen"]["in_plane"]
-    assert "in_plane" in field.provenance["reasons"]
-    assert field.provenance["in_plane"]["hold_out"]["gain_over_cubic_db"] < 0
+    assert field.network.voxels is None and not field.provenance["chosen"]["voxels"]
+    assert "voxels" in field.provenance["reasons"]
+    assert field.provenance["voxels"]["hold_out"]["gain_over_cubic_db"] < 0
 
 
 def test_it_is_off_by_default_and_small_planes_are_told() -> None:
     data = np.random.default_rng(0).random((1, 3, 20, 20)).astype("f4")
     plain = fit(Volume(data, (1.0,) * 4), config=ALONE, device="cpu")
-    assert plain.network.in_plane is None and "in_plane" not in plain.provenance["reasons"]
+    assert plain.network.voxels is None and "voxels" not in plain.provenance["reasons"]
     asked = fit(Volume(data, (1.0,) * 4), config=ASKED, device="cpu")
-    assert asked.network.in_plane is None and "too small" in asked.provenance["reasons"]["in_plane"]
+    assert asked.network.voxels is None and "too small" in asked.provenance["reasons"]["voxels"]
 
 
 def test_it_is_counted_in_the_estimate() -> None:
     shape, asked = (1, 4, 70, 70), make_config("balanced", ASKED)
-    plain = make_config("balanced", {**ASKED, "in_plane": {"enabled": False}})
+    plain = make_config("balanced", {**ASKED, "voxels": {"enabled": False}})
     a, b = (estimate(shape, config, "cpu").seconds for config in (asked, plain))
     assert a is not None and b is not None and a > b
 
@@ -142,22 +142,22 @@ def field(recording: Volume) -> Any:
     config = {
         "motion": {"steps": 3, "points": 300, "warps": 1, "levels": 2},
         "latents": {"steps": 2, "channels": 4, "layers": 2, "width": 8, "crop": [4, 8, 8]},
-        "axial": {"steps": 4, "channels": 4, "layers": 2},
-        "in_plane": {"enabled": True, "factor": 2},
+        "planes": {"steps": 4, "channels": 4, "layers": 2},
+        "voxels": {"enabled": True, "factor": 2},
         "gate": False,
     }
     return fit(recording, "fast", config, device="cpu")
 
 
 def test_a_model_keeps_it_and_resuming_too(field: Any, recording: Volume, tmp_path: Path) -> None:
-    assert field.network.in_plane is not None
+    assert field.network.voxels is not None
     again = load(field.save(tmp_path / "m.spatimeinr"), "cpu")
     for how in ({"scale_yx": 2}, {"time_scale": 2, "scale": 1.5}):
         np.testing.assert_array_equal(again.render(**how).data, field.render(**how).data)
     resumed = fit(recording, resume=again, config=field.config, device="cpu")
-    assert resumed.provenance["in_plane"] == field.provenance["in_plane"]
+    assert resumed.provenance["voxels"] == field.provenance["voxels"]
     for a, b in zip(
-        resumed.network.in_plane.parameters(), field.network.in_plane.parameters(), strict=True
+        resumed.network.voxels.parameters(), field.network.voxels.parameters(), strict=True
     ):
         assert torch.equal(a, b)
 
@@ -170,7 +170,9 @@ def test_planes_and_blocks_equal_the_whole(field: Any, monkeypatch: pytest.Monke
     whole = np.asarray(field.lazy(**how))
     monkeypatch.setattr(render, "BLOCK", (3, 7, 5))
     monkeypatch.setattr(tiles, "TILE", (2, 5, 6))
-    again = type(field)(field.volume, field.network, field.levels, field.config, field.device)
+    again = type(field)(
+        field.volume, field.network, field.normalisation, field.config, field.device
+    )
     array = again.lazy(**how)
     np.testing.assert_allclose(np.asarray(array), whole, atol=1e-5)
     np.testing.assert_allclose(array[3, 7, 2:9], whole[3, 7, 2:9], atol=1e-5)
@@ -178,9 +180,9 @@ def test_planes_and_blocks_equal_the_whole(field: Any, monkeypatch: pytest.Monke
 
 def test_only_finer_voxels_are_made_by_it(field: Any) -> None:
     plain = type(field)(
-        field.volume, field.network.copy(), field.levels, field.config, field.device
+        field.volume, field.network.copy(), field.normalisation, field.config, field.device
     )
-    plain.network.in_plane = None
+    plain.network.voxels = None
     for how in ({"time_scale": 2}, {"scale_z": 2}):
         np.testing.assert_array_equal(field.render(**how).data, plain.render(**how).data)
     assert not np.array_equal(field.render(scale_yx=2).data, plain.render(scale_yx=2).data)

@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 from napari_spatimeinr.cli.app import app
 from napari_spatimeinr.errors import FormatError, SaveError
 from napari_spatimeinr.io import describe, destination, present, read, write
-from napari_spatimeinr.io.beside import KEY
+from napari_spatimeinr.io.provenance import KEY
 from napari_spatimeinr.volume import Volume
 
 DATA = np.random.default_rng(0).integers(0, 60000, (3, 2, 4, 5)).astype(np.uint16)

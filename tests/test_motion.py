@@ -20,12 +20,12 @@ SIGMA = np.array([1.6, 2.0, 2.0])
 NO_LATENTS = {
     "motion": {"steps": 20, "points": 1500, "levels": 3, "smoothness": [0.01]},
     "latents": {"enabled": False},
-    "axial": {"enabled": False},
+    "planes": {"enabled": False},
 }
 SMALL = {
     "motion": {"steps": 20, "points": 1500, "levels": 3, "smoothness": [0.01]},
     "latents": {"steps": 40, "channels": 4, "layers": 2, "width": 8, "crop": [8, 16, 16]},
-    "axial": {"steps": 4, "channels": 4, "layers": 2},
+    "planes": {"steps": 4, "channels": 4, "layers": 2},
 }
 
 
@@ -135,10 +135,10 @@ def test_bleaching_is_found():
             config={
                 "motion": {"steps": 5},
                 "latents": {"enabled": False},
-                "axial": {"enabled": False},
+                "planes": {"enabled": False},
             },
             device="cpu",
-        ).levels.gains
+        ).normalisation.gains
     )
     # The background is not known exactly, so the last frames are off by a little more than each
     # step.
@@ -148,11 +148,13 @@ def test_bleaching_is_found():
 
 def test_brightness_without_bleaching_is_left_alone():
     volume, _ = phantom((4, 8, 32, 32), motion=2.0, seed=3)
-    off = {"motion": {"steps": 2}, "latents": {"enabled": False}, "axial": {"enabled": False}}
-    np.testing.assert_allclose(fit(volume, config=off, device="cpu").levels.gains, 1.0, rtol=0.02)
+    off = {"motion": {"steps": 2}, "latents": {"enabled": False}, "planes": {"enabled": False}}
+    np.testing.assert_allclose(
+        fit(volume, config=off, device="cpu").normalisation.gains, 1.0, rtol=0.02
+    )
     bleached, _ = phantom((4, 8, 32, 32), motion=2.0, bleach=0.2, seed=3)
     assert (
-        fit(bleached, config={**off, "normalise_frames": False}, device="cpu").levels.gains
+        fit(bleached, config={**off, "normalise_frames": False}, device="cpu").normalisation.gains
         == (1.0,) * 4
     )
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 CONFIG = {
     "motion": {"steps": 3, "points": 300, "warps": 1, "levels": 2},
     "latents": {"steps": 2, "channels": 4, "layers": 2, "width": 8, "crop": [4, 8, 8]},
-    "axial": {"steps": 4, "channels": 4, "layers": 2, "factor": 2},
+    "planes": {"steps": 4, "channels": 4, "layers": 2, "factor": 2},
     "precision": "float32",
     "gate": False,
 }
@@ -53,7 +53,7 @@ def loaded(field, tmp_path) -> Field:
     unsaved = Field(
         field.volume,
         field.network,
-        field.levels,
+        field.normalisation,
         field.config,
         field.device,
         "linear",
@@ -74,7 +74,7 @@ def test_saving_makes_a_field_a_reference(field, whole, tmp_path):
     other = Field(
         field.volume,
         field.network,
-        field.levels,
+        field.normalisation,
         field.config,
         field.device,
         "linear",
@@ -135,7 +135,13 @@ def test_what_is_changed_after_a_model_was_saved_or_loaded_is_pickled(field, loa
 def test_equal_fits_have_one_token_however_long_they_took(field):
     provenance = field.provenance | {"seconds": 99.0, "peak_memory_bytes": 1, "threads": [7]}
     other = Field(
-        field.volume, field.network, field.levels, field.config, field.device, "linear", provenance
+        field.volume,
+        field.network,
+        field.normalisation,
+        field.config,
+        field.device,
+        "linear",
+        provenance,
     )
     assert (
         other.describe() != field.describe()
@@ -174,12 +180,22 @@ def test_dask_tells_renderings_apart_by_model_grid_and_type(field, loaded):
     network = field.network.copy()
     network.decoder.layers[-1].bias.data[0] += 1e-3
     other_model = Field(
-        field.volume, network, field.levels, field.config, field.device, "linear", field.provenance
+        field.volume,
+        network,
+        field.normalisation,
+        field.config,
+        field.device,
+        "linear",
+        field.provenance,
     )
     data = field.volume.data.copy()
     data[1, 2, 3, 4] += 1
     other_data = Field(
-        field.volume.like(data, field.grid), field.network, field.levels, field.config, field.device
+        field.volume.like(data, field.grid),
+        field.network,
+        field.normalisation,
+        field.config,
+        field.device,
     )
     others = [
         field.lazy(time_scale=2, scale_z=1.5),

@@ -216,11 +216,11 @@ def test_any_size_is_degraded_and_restored_to_itself(z: int, y: int, x: int, fac
 
 
 def test_every_voxel_is_a_target_once_in_a_round(recording: Volume) -> None:
-    from napari_spatimeinr.model.frames import Frames, Levels
+    from napari_spatimeinr.model.frames import Frames, Normalisation
 
     frames = Frames(
         np.asarray(recording.data),
-        Levels(0.0, 1.0, (1.0,) * recording.shape[0]),
+        Normalisation(0.0, 1.0, (1.0,) * recording.shape[0]),
         torch.device("cpu"),
     )
     total = int(np.prod(recording.shape))

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 CONFIG = {
     "motion": {"steps": 12, "points": 600, "warps": 2, "levels": 2, "smoothness": [0.01]},
     "latents": {"steps": 8, "channels": 4, "layers": 2, "width": 8, "crop": [6, 12, 12]},
-    "axial": {"steps": 4, "channels": 4, "layers": 2},
+    "planes": {"steps": 4, "channels": 4, "layers": 2},
     "precision": "float32",
     "gate": False,
 }
@@ -56,7 +56,7 @@ def fresh(field: Field) -> Field:
     return Field(
         field.volume,
         field.network,
-        field.levels,
+        field.normalisation,
         field.config,
         field.device,
         field.interpolation,
@@ -207,7 +207,7 @@ def test_intensities_are_in_the_units_of_the_source(field, volume):
 def test_larger_cells_are_averages_unless_switched_off(volume):
     raw = volume.data.astype(np.float64)[:, :, :16]
     small = Volume(np.ascontiguousarray(volume.data[:, :, :16]), SPACING)
-    off = {part: {"enabled": False} for part in ("motion", "latents", "axial")}
+    off = {part: {"enabled": False} for part in ("motion", "latents", "planes")}
     mean = raw.reshape(4, 9, 8, 2, 10, 2).mean((3, 5))
     contrast = np.ptp(raw)
     out = fit(small, config=off, device="cpu").render(scale_yx=0.5).data
@@ -220,7 +220,7 @@ def test_larger_cells_are_averages_unless_switched_off(volume):
     assert np.abs(sampled - mean).max() > 0.02 * contrast
 
 
-PLAIN = {part: {"enabled": False} for part in ("motion", "latents", "axial")}
+PLAIN = {part: {"enabled": False} for part in ("motion", "latents", "planes")}
 
 
 @pytest.mark.parametrize("axes", [(1, 2, 3), (1,), (3,), (2, 3)])
@@ -261,7 +261,7 @@ def test_an_exposure_longer_than_the_recording_is_the_mean_of_what_exists(volume
 
 
 def test_exposure_averages_over_time(volume):
-    off = {part: {"enabled": False} for part in ("motion", "latents", "axial")}
+    off = {part: {"enabled": False} for part in ("motion", "latents", "planes")}
     off["render"] = {"exposure": 1.0, "samples": 4}
     out = fit(volume, config=off, device="cpu").render().data
     at = 1 + (np.arange(4) + 0.5) / 4 - 0.5
@@ -461,7 +461,7 @@ def test_a_tiny_cache_changes_nothing(field, materialised):
     config = field.config.model_copy(
         update={"render": field.config.render.model_copy(update={"cache_bytes": 1})}
     )
-    small = Field(field.volume, field.network, field.levels, config, field.device)
+    small = Field(field.volume, field.network, field.normalisation, config, field.device)
     assert np.array_equal(small.render(time_scale=2).data, materialised)
 
 

@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from napari_spatimeinr import Field, Volume, fit, phantom
-from napari_spatimeinr.model.axial import InPlane
 from napari_spatimeinr.model.boxes import cubic_in, in_boxes, linear_in
+from napari_spatimeinr.model.finer import FinerVoxels
 from napari_spatimeinr.model.sampling import cubic, linear
 from napari_spatimeinr.render.tiles import Cache, Finer, Tiles
 
@@ -26,19 +26,19 @@ SHAPE = (3, 18, 9, 140)
 CONFIG = {
     "motion": {"steps": 8, "points": 600, "warps": 2, "levels": 2, "smoothness": [0.01]},
     "latents": {"steps": 6, "channels": 4, "layers": 2, "width": 8, "crop": [6, 8, 12]},
-    "axial": {"steps": 4, "channels": 4, "layers": 2, "factor": 2},
+    "planes": {"steps": 4, "channels": 4, "layers": 2, "factor": 2},
     "gate": False,
 }
 OFF = {"enabled": False}
 MODELS = {
     "all parts": ("float32", {}),
     "all parts, bfloat16": ("bfloat16", {}),
-    "motion": ("float32", {"latents": OFF, "axial": OFF}),
+    "motion": ("float32", {"latents": OFF, "planes": OFF}),
     "latents": (
         "float32",
-        {"motion": OFF, "axial": OFF, "render": {"exposure": 1.0, "samples": 2}},
+        {"motion": OFF, "planes": OFF, "render": {"exposure": 1.0, "samples": 2}},
     ),
-    "cubic": ("float32", {"motion": OFF, "latents": OFF, "axial": OFF}),
+    "cubic": ("float32", {"motion": OFF, "latents": OFF, "planes": OFF}),
 }
 TABLE = {
     "edges": [[0.02, 0.05], [0.1, 0.3]],
@@ -72,13 +72,13 @@ def models(volume) -> Callable[[str], Field]:
         precision, changes = MODELS[name]
         made = fit(volume, config={**CONFIG, **changes, "precision": precision}, device="cpu")
         if name == "all parts":  # the recording is too small to learn this one
-            made.network.in_plane = InPlane(2, 4, 2).requires_grad_(False)
-            torch.nn.init.normal_(made.network.in_plane.lines.convolutions[-1].weight, std=0.1)
+            made.network.voxels = FinerVoxels(2, 4, 2).requires_grad_(False)
+            torch.nn.init.normal_(made.network.voxels.lines.convolutions[-1].weight, std=0.1)
         kind = "cubic" if name == "cubic" else "linear"
         return Field(
             volume,
             made.network,
-            made.levels,
+            made.normalisation,
             made.config,
             made.device,
             kind,
@@ -95,7 +95,7 @@ def fresh(field: Field, size: int = 0) -> Field:
     return Field(
         field.volume,
         field.network,
-        field.levels,
+        field.normalisation,
         config,
         field.device,
         field.interpolation,
@@ -218,7 +218,7 @@ def test_points_further_apart_than_a_box_are_sampled_in_parts():
 def test_splines_are_the_same_in_every_box(models, name):
     model = models(name)
     tiles = [Tiles(model.network, model._renderer.frames, Cache(10**8)) for _ in range(2)]
-    finer = (False, False), (model.network.axial is not None, False)
+    finer = (False, False), (model.network.planes is not None, False)
     for planes, lateral in finer:
         kind = Finer(planes, lateral)
         z, y, x = tiles[0].fine_shape(kind)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from napari_spatimeinr.data.orders import to_torch_grid
-from napari_spatimeinr.model.frames import Frames, Levels, grown
+from napari_spatimeinr.model.frames import Frames, Normalisation, grown
 from napari_spatimeinr.model.interpolation import temporal_weights
 from napari_spatimeinr.model.rendering import existing, quadrature
 from napari_spatimeinr.model.sampling import (
@@ -37,7 +37,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 def spline(volume: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Cubic samples of a frame at (P, 3) voxel indices, mirrored at its border as rendering does."""
     data = volume[None].astype(np.float32)
-    frames = Frames(data, Levels(0.0, 1.0, (1.0,)), CPU)
+    frames = Frames(data, Normalisation(0.0, 1.0, (1.0,)), CPU)
     margin = 2 + PREFILTER_REACH
     box = grown(tuple((0, n) for n in volume.shape), margin)
     coefficients = prefilter(frames.block(0, box))
@@ -110,7 +110,9 @@ def test_linear_repeats_the_border_and_is_the_same_for_any_number_of_threads():
 
 def test_cubic_of_a_block_equals_cubic_of_the_whole():
     rng = np.random.default_rng(5)
-    frames = Frames(rng.random((1, 20, 22, 24), dtype=np.float32), Levels(0.0, 1.0, (1.0,)), CPU)
+    frames = Frames(
+        rng.random((1, 20, 22, 24), dtype=np.float32), Normalisation(0.0, 1.0, (1.0,)), CPU
+    )
     points = torch.from_numpy(rng.uniform(8, 10, (1, 50, 3)).astype(np.float32))
     values = []
     for box in (((0, 20), (0, 22), (0, 24)), ((7, 13), (6, 14), (7, 12))):
@@ -160,7 +162,7 @@ def test_mirrored_is_numpys_reflection(n, index):
 
 def test_frames_beyond_their_border_are_mirrored():
     data = np.random.default_rng(0).random((2, 3, 4, 1), dtype=np.float32)
-    frames = Frames(data, Levels(0.25, 2.0, (1.0, 0.5)), CPU)
+    frames = Frames(data, Normalisation(0.25, 2.0, (1.0, 0.5)), CPU)
     block = frames.block(1, ((-2, 5), (-7, 9), (-1, 3)))[0, 0].numpy()
     padded = np.pad((data[1] - 0.25) / 1.0, ((2, 2), (7, 5), (0, 0)), mode="reflect")
     np.testing.assert_allclose(block, np.repeat(padded, 4, axis=2), atol=1e-6)

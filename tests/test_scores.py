@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 TINY = {
     "motion": {"steps": 8, "points": 600, "warps": 2, "levels": 2, "smoothness": [0.01]},
-    "axial": {"steps": 4, "channels": 4, "layers": 2},
+    "planes": {"steps": 4, "channels": 4, "layers": 2},
     "latents": {"enabled": False},
 }
 

@@ -25,7 +25,7 @@ from napari_spatimeinr.model.encoder import Encoder
 TINY = {
     "motion": {"steps": 4, "smoothness": [0.02], "points": 4000},
     "latents": {"steps": 4, "channels": 4},
-    "axial": {"steps": 4},
+    "planes": {"steps": 4},
 }
 
 

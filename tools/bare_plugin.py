@@ -50,7 +50,7 @@ def window() -> None:
     _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, "SpatimeINR")
     viewer.window.add_plugin_dock_widget(PLUGIN, "SpatimeINR Quality")
     dock.method_panel.presets.button(0).click()
-    for part in ("motion", "latents", "axial"):
+    for part in ("motion", "latents", "planes"):
         dock.method_panel.form.editors[part, "steps"].value = 5
     dock.method_panel.form.editors["motion", "smoothness"].setText("0.01")
     until(dock.fit_button.isEnabled, "a recording that can be fitted")

@@ -26,7 +26,7 @@ def hurry(dock: Any, steps: int) -> None:
     """Set few steps under *more*."""
     dock.method_panel.presets.button(1).click()
     editors = dock.method_panel.form.editors
-    for part in ("motion", "latents", "axial"):
+    for part in ("motion", "latents", "planes"):
         editors[part, "steps"].value = steps
     editors["motion", "smoothness"].setText("0.01")
 

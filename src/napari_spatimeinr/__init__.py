@@ -15,7 +15,24 @@ from .compute.threads import wait_briefly as _wait_briefly
 
 if TYPE_CHECKING:
     from .analysis.evaluate import Report, evaluate
-    from .analysis.propagate import carry_labels, carry_nearest_points, carry_points, carry_tracks
+    from .analysis.propagate import (
+        propagate_labels,
+        propagate_nearest_points,
+        propagate_points,
+        propagate_tracks,
+    )
+    from .analysis.propagate import (
+        propagate_labels as carry_labels,
+    )
+    from .analysis.propagate import (
+        propagate_nearest_points as carry_nearest_points,
+    )
+    from .analysis.propagate import (
+        propagate_points as carry_points,
+    )
+    from .analysis.propagate import (
+        propagate_tracks as carry_tracks,
+    )
     from .config.options import Config, make_config
     from .data.grid import Grid
     from .errors import SpatimeINRError
@@ -45,6 +62,10 @@ __all__ = [
     "load",
     "make_config",
     "phantom",
+    "propagate_labels",
+    "propagate_nearest_points",
+    "propagate_points",
+    "propagate_tracks",
 ]
 
 _HOMES = {
@@ -56,23 +77,28 @@ _HOMES = {
     "Report": "analysis.evaluate",
     "SpatimeINRError": "errors",
     "Volume": "volume",
-    "carry_labels": "analysis.propagate",
-    "carry_nearest_points": "analysis.propagate",
-    "carry_points": "analysis.propagate",
-    "carry_tracks": "analysis.propagate",
     "evaluate": "analysis.evaluate",
     "fit": "fitting",
     "fit_steps": "fitting",
     "load": "field",
     "make_config": "config.options",
     "phantom": "phantoms",
+    "propagate_labels": "analysis.propagate",
+    "propagate_nearest_points": "analysis.propagate",
+    "propagate_points": "analysis.propagate",
+    "propagate_tracks": "analysis.propagate",
 }
 
 
+_FORMER = {name.replace("propagate", "carry"): name for name in _HOMES if "propagate" in name}
+"""Names of earlier versions, which go on for a release."""
+
+
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    now = _FORMER.get(name, name)
+    if now not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    value = getattr(import_module(f".{_HOMES[now]}", __name__), now)
     globals()[name] = value
     return value
 

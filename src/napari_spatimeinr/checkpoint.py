@@ -21,12 +21,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .config import former
 from .errors import FormatError
 from .io.atomic import WAIT, replacing
 from .io.lazy import Source
 from .io.stored import StoredArray, StoredFile
 
-FORMAT = 1
+FORMAT = 2
+"""2: parts are called planes and voxels; files of format 1 are read."""
 KEY = "spatimeinr"
 SUMS = "spatimeinr.blake2b"
 _CODES = {
@@ -252,7 +254,7 @@ def read(path: str | Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]], Mod
         raise FormatError(damaged)
     if frames.nbytes <= VERIFIED_AT_ONCE:
         frames.verify(range(shape[0]))
-    return header, weights, frames
+    return header, former.arrays(weights), frames
 
 
 def _open(path: str | Path) -> tuple[dict[str, Any], dict[str, Any], int, dict[str, Any] | None]:
@@ -315,4 +317,4 @@ def _open(path: str | Path) -> tuple[dict[str, Any], dict[str, Any], int, dict[s
         if isinstance(error, FormatError):
             raise
         raise FormatError(not_a_model) from error
-    return header, entries, 8 + length, sums
+    return former.header(header), entries, 8 + length, sums

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .config.options import Config
-from .io.beside import without_varying
+from .io.provenance import without_varying
 from .model.build import PARTS, finer_parts
-from .model.frames import Levels
+from .model.frames import Normalisation
 from .model.network import Network
 from .volume import Volume
 
@@ -24,7 +24,7 @@ from .volume import Volume
 def header_of(
     volume: Volume,
     network: Network,
-    levels: Levels,
+    normalisation: Normalisation,
     config: Config,
     interpolation: str,
     provenance: dict[str, Any],
@@ -40,7 +40,7 @@ def header_of(
         "units": list(volume.units),
         "orientation": None if volume.orientation is None else volume.orientation.tolist(),
         "metadata": _plain(volume.metadata),
-        "levels": asdict(levels),
+        "levels": asdict(normalisation),
         "interpolation": interpolation,
         **finer_parts(network),
         "config": config.model_dump(mode="json"),
@@ -70,22 +70,22 @@ def volume_of(header: dict[str, Any], frames: Any) -> Volume:
     )
 
 
-def levels_of(header: dict[str, Any], count: int) -> Levels:
-    """The intensity levels of ``count`` frames a header tells of; raises what comes of a header
+def normalisation_of(header: dict[str, Any], count: int) -> Normalisation:
+    """The normalisation of ``count`` frames a header tells of; raises what comes of a header
     that is none.
     """
     raw = header["levels"]
     ranges = tuple((float(low), float(high)) for low, high in raw.get("ranges", ()))
-    levels = Levels(
+    normalisation = Normalisation(
         float(raw["offset"]), float(raw["scale"]), tuple(float(g) for g in raw["gains"]), ranges
     )
     if (
-        len(levels.gains) != count
+        len(normalisation.gains) != count
         or len(ranges) not in (0, count)
-        or not min(levels.scale, *levels.gains) > 0
+        or not min(normalisation.scale, *normalisation.gains) > 0
     ):
-        raise ValueError("its intensity levels do not fit its frames")
-    return levels
+        raise ValueError("its intensity normalisation do not fit its frames")
+    return normalisation
 
 
 def token(header: dict[str, Any], weights: dict[str, NDArray[Any]], sums: Sequence[str]) -> str:

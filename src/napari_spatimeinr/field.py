@@ -15,12 +15,12 @@ from . import checkpoint
 from .compute.device import free_memory, resolve_precision
 from .config.options import Config, make_config
 from .data.grid import ROI, Grid, check_roi
-from .described import header_of, levels_of, state_of, token, volume_of, weights_of
+from .described import header_of, normalisation_of, state_of, token, volume_of, weights_of
 from .errors import FormatError, GridError, OutOfMemoryError
 from .io.atomic import WAIT
 from .io.lazy import Source
 from .model.build import build_network
-from .model.frames import Frames, Levels
+from .model.frames import Frames, Normalisation
 from .model.network import Network
 from .model.trusted import trusted_device, warned_device
 from .render.array import RenderedArray
@@ -37,7 +37,7 @@ class Field:
     ----------
     volume : the recording (or the region of it that was fitted).
     network : velocity field, encoder and decoder; what is missing was switched off or rejected.
-    levels : normalisation of intensities.
+    normalisation : normalisation of intensities.
     config : the options of the fit.
     interpolation : "linear" or "cubic" in time, used where the network has no parts.
     provenance : version, seed, device, seconds, steps, threads, ``chosen``, ``hold_out``,
@@ -48,7 +48,7 @@ class Field:
         self,
         volume: Volume,
         network: Network,
-        levels: Levels,
+        normalisation: Normalisation,
         config: Config,
         device: torch.device,
         interpolation: str = "linear",
@@ -56,7 +56,7 @@ class Field:
     ) -> None:
         self.volume = volume
         self.network = network
-        self.levels = levels
+        self.normalisation = normalisation
         self.config = config
         self.device = device
         self.interpolation = interpolation
@@ -64,7 +64,7 @@ class Field:
         self._file: Source | None = None
         self._in_file = ""  # the state that the file holds
         self._sums: list[str] | None = None
-        frames = Frames(volume.data, levels, device)
+        frames = Frames(volume.data, normalisation, device)
         self._renderer: Renderer = (
             Renderer(network, frames, config.render, interpolation, self._linear)
             if network.published is None
@@ -149,7 +149,7 @@ class Field:
             raise GridError(
                 f"A rendering shows 'intensity', 'disagreement' or 'confidence', got {what!r}."
             )
-        frames = Frames(self.volume.data, self.levels, self.device)
+        frames = Frames(self.volume.data, self.normalisation, self.device)
         if what == "disagreement":
             return Disagreement(self.network, frames, self.config.render, linear=self._linear)
         table = self.provenance.get("confidence")
@@ -174,7 +174,7 @@ class Field:
         return Field(
             self.volume,
             Network(),
-            self.levels,
+            self.normalisation,
             self.config,
             self.device,
             interpolation,
@@ -250,7 +250,12 @@ class Field:
     def describe(self) -> dict[str, Any]:
         """Plain values that say what this model is."""
         return header_of(
-            self.volume, self.network, self.levels, self.config, self.interpolation, self.provenance
+            self.volume,
+            self.network,
+            self.normalisation,
+            self.config,
+            self.interpolation,
+            self.provenance,
         )
 
     def save(self, path: str | Path, wait: float = WAIT) -> Path:
@@ -296,7 +301,7 @@ class Field:
         return (
             self.volume,
             self.network,
-            self.levels,
+            self.normalisation,
             self.config,
             self.device,
             self.interpolation,
@@ -354,13 +359,19 @@ def _load(path: str | Path, where: torch.device, precision: torch.dtype | None) 
     header, weights, frames = checkpoint.read(path)
     try:
         config = make_config(config=Config.model_validate(header["config"]))
-        volume, levels = volume_of(header, frames), levels_of(header, len(frames))
+        volume, normalisation = volume_of(header, frames), normalisation_of(header, len(frames))
         if header["interpolation"] not in ("linear", "cubic"):
             raise ValueError("its interpolation in time is unknown")
         precision = precision or resolve_precision(config.precision, where)
         network = build_network(weights, volume.grid.shape[1:], config, where, precision, header)
         field = Field(
-            volume, network, levels, config, where, header["interpolation"], header["provenance"]
+            volume,
+            network,
+            normalisation,
+            config,
+            where,
+            header["interpolation"],
+            header["provenance"],
         )
         field._file, field._in_file = frames.source, field._state()
         return field

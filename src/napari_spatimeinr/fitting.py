@@ -19,7 +19,7 @@ from .errors import FitError, InputError, OutOfMemoryError, SpatimeINRError
 from .field import Field, load
 from .model.trusted import trusted_device
 from .training.job import FitProgress, Job
-from .training.normalisation import estimate_levels, fingerprint
+from .training.normalisation import estimate_normalisation, fingerprint
 from .training.schedule import Schedule
 from .training.stages import run
 from .volume import Volume, check_volume
@@ -106,7 +106,7 @@ def fit_steps(
             "The model to resume was fitted to another recording, or another region of this one;"
             " fit it anew."
         )
-    levels, notes, constant = estimate_levels(volume.data)
+    normalisation, notes, constant = estimate_normalisation(volume.data)
     if why is not None:
         notes.append(why)
     provenance: dict[str, Any] = {
@@ -122,7 +122,9 @@ def fit_steps(
         "steps": 0,
     }
     schedule = Schedule(began, time_budget)
-    job = Job(volume, options, where, seed, levels, constant, provenance, schedule, resume, motion)
+    job = Job(
+        volume, options, where, seed, normalisation, constant, provenance, schedule, resume, motion
+    )
     with _in_a_sentence(volume, where):
         if where.type == "cpu":
             field = yield from steps_on(

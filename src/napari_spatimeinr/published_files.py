@@ -13,8 +13,9 @@ from typing import Any
 import torch
 
 from .compute.device import resolve_precision
+from .config import former
 from .config.options import Config
-from .described import levels_of
+from .described import normalisation_of
 from .errors import FormatError, InputError
 from .field import Field
 from .io.atomic import replacing
@@ -43,7 +44,7 @@ def save(field: Field, folder: Path) -> None:
     }
     facts = {
         "provenance": field.provenance,
-        "levels": asdict(field.levels),
+        "levels": asdict(field.normalisation),
         "config": field.config.model_dump(mode="json"),
     }
     rest = {"format": FORMAT, "facts": json.dumps(facts, default=str)}
@@ -78,7 +79,7 @@ def load(folder: Path, volume: Volume, sha256: str, device: str) -> Field:
             raise FormatError(
                 f"{folder / WEIGHTS} is of another version; train again in an empty folder."
             )
-        facts: dict[str, Any] = json.loads(current["facts"])
+        facts: dict[str, Any] = former.header(json.loads(current["facts"]))
         config = Config.model_validate(facts["config"])
         weights = {name: tensor.numpy() for name, tensor in (current["weights"] | latents).items()}
         if facts["provenance"]["input"]["sha256"] != sha256:
@@ -86,12 +87,12 @@ def load(folder: Path, volume: Volume, sha256: str, device: str) -> Field:
                 f"{folder} holds a model of another recording; give that one, or train in another"
                 " folder."
             )
-        levels = levels_of(facts, volume.shape[0])
+        normalisation = normalisation_of(facts, volume.shape[0])
         shape = volume.shape[1:]
         network = build_network(
             weights, shape, config, where, resolve_precision(config.precision, where), {}
         )
-        return Field(volume, network, levels, config, where, "linear", facts["provenance"])
+        return Field(volume, network, normalisation, config, where, "linear", facts["provenance"])
     except FileNotFoundError as error:
         raise FormatError(
             f"{folder} holds no {WEIGHTS} and {LATENTS}; make them with 'spatimeinr train'."

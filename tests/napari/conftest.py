@@ -112,7 +112,7 @@ def hurry(widget: Any, steps: int = 6) -> None:
     editors = widget.method_panel.form.editors
     editors["motion", "steps"].value = steps
     editors["latents", "steps"].value = steps
-    editors["axial", "steps"].value = steps
+    editors["planes", "steps"].value = steps
     editors["motion", "smoothness"].setText("0.01")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_spatimeinr import Volume, carry_labels
+from napari_spatimeinr import Volume, propagate_labels
 
 from .conftest import Wait, add
 
@@ -19,7 +19,7 @@ def fitted(viewer: Any, dock: Any, wait: Wait, small: Volume) -> Any:
     layer = add(viewer, moved)
     form = dock.method_panel.form.editors
     form["motion", "steps"].value = 20
-    form["latents", "enabled"].value = form["axial", "enabled"].value = False
+    form["latents", "enabled"].value = form["planes", "enabled"].value = False
     dock.start_fit()
     wait(lambda: not dock.fitter.running and dock.output_panel.carry.isEnabled())
     return layer
@@ -51,7 +51,7 @@ def test_annotations_are_carried_to_the_rendered_times(
     field = dock.session().field
     times = field.grid.refine(2.0).coordinates(0)
     assert carried.data.shape == (7, *shape[1:]) and carried.data.dtype == drawn.dtype
-    assert np.array_equal(carried.data, carry_labels(field, drawn, times))
+    assert np.array_equal(carried.data, propagate_labels(field, drawn, times))
     assert np.array_equal(carried.data[2], drawn[1])
     # Each frame lies where its time is.
     assert carried.data_to_world((2, 0, 0, 0)) == pytest.approx(labels.data_to_world((1, 0, 0, 0)))

@@ -981,7 +981,7 @@ def test_two_models_at_once(
             {
                 "motion": {"steps": 2},
                 "latents": {"enabled": False},
-                "axial": {"enabled": False},
+                "planes": {"enabled": False},
                 "gate": False,
             },
         ).save(tmp_path / f"{name}.spatimeinr")

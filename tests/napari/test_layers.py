@@ -82,7 +82,7 @@ def test_usable_layers(kind: str) -> None:
     field = fit(
         volume,
         "fast",
-        {"motion": {"steps": 2}, "latents": {"steps": 2}, "axial": {"steps": 2}, "gate": False},
+        {"motion": {"steps": 2}, "latents": {"steps": 2}, "planes": {"steps": 2}, "gate": False},
     )
     assert np.isfinite(np.asarray(field.lazy()[1, 2])).all()
 
@@ -334,7 +334,7 @@ def test_a_name_without_ending_becomes_nifti_and_multiscale_is_written_finely(
 def test_a_model_opens_as_its_recording(tmp_path: Path) -> None:
     volume = Volume(CUBE, (2.0, 0.5, 0.25, 0.25))
     fit(
-        volume, "fast", {"motion": {"steps": 2}, "latents": {"steps": 2}, "axial": {"steps": 2}}
+        volume, "fast", {"motion": {"steps": 2}, "latents": {"steps": 2}, "planes": {"steps": 2}}
     ).save(tmp_path / "m.spatimeinr")
     (layer,) = opened(tmp_path / "m.spatimeinr")
     assert np.array_equal(np.asarray(layer.data), CUBE) and np.allclose(layer.scale, volume.spacing)

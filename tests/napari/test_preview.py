@@ -35,7 +35,7 @@ def field(recording: Volume) -> Field:
         {
             "motion": {"steps": 4},
             "latents": {"enabled": False},
-            "axial": {"enabled": False},
+            "planes": {"enabled": False},
             "gate": False,
         },
     )

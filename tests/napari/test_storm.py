@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_spatimeinr import Volume, carry_labels, evaluate
+from napari_spatimeinr import Volume, evaluate, propagate_labels
 
 from .conftest import Wait, add, engine_threads
 
@@ -23,7 +23,7 @@ def cells(viewer: Any, dock: Any, wait: Wait, small: Volume) -> Any:
     """A fitted layer."""
     layer = add(viewer, small)
     form = dock.method_panel.form.editors
-    form["latents", "enabled"].value = form["axial", "enabled"].value = form[("gate",)].value = (
+    form["latents", "enabled"].value = form["planes", "enabled"].value = form[("gate",)].value = (
         False
     )
     dock.start_fit()
@@ -104,7 +104,7 @@ def test_annotations_are_carried_as_they_were_when_the_button_was_pressed(
     field = dock.session().field
     carried = viewer.layers["labels carried"]
     assert np.array_equal(
-        carried.data, carry_labels(field, before, field.grid.refine(16).coordinates(0))
+        carried.data, propagate_labels(field, before, field.grid.refine(16).coordinates(0))
     )
     points = viewer.layers["points carried"]
     assert set(points.size.tolist()) == {2, 5} and len(points.data) == 49
@@ -182,7 +182,7 @@ def test_a_measurement_can_be_stopped_between_any_two_methods(small: Volume) -> 
     few = {
         "motion": {"steps": 4},
         "latents": {"enabled": False},
-        "axial": {"enabled": False},
+        "planes": {"enabled": False},
         "gate": False,
     }
     evaluate(small, "time", 2, "fast", few, progress=lambda state: told.append(state.stage))

@@ -239,7 +239,7 @@ def test_a_constant_recording_says_one_thing(
 
 def test_one_frame_is_not_judged_against_interpolation_in_time() -> None:
     said = {
-        "chosen": {"motion": False, "latents": False, "axial": True},
+        "chosen": {"motion": False, "latents": False, "planes": True},
         "reasons": {"motion": "one time point: nothing moves"},
     }
     assert "Interpolation was better" not in result_sentence(said, False)

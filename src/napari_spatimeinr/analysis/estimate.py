@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 
 from ..compute.device import resolve_device
-from ..config.options import Config
+from ..config.options import Config, PlanesOptions, VoxelsOptions
 from ..config.published import PublishedOptions
 from ..training.holdout import TRIAL_STEPS, trials
 from ..training.parts.planes import LEAST_RATIO
@@ -133,22 +133,24 @@ def _ours(
             decoding = 0.5 + 0.5 * latents.width / 32
             share = latents.blocks * math.prod(latents.crop) / 25_600
             seconds += LATENT_STEP * latents.steps * share * convolutions * decoding
-    axial, step = (
-        config.axial,
-        PLANES_STEP * (0.4 + 0.6 * (config.axial.channels / 32) ** 2 * config.axial.layers / 5),
-    )
-    if config.in_plane.enabled:
-        seconds += step * axial.steps * (2 if config.gate else 1)
+    planes = config.planes
+    if config.voxels.enabled:
+        seconds += _lines_step(config.voxels) * config.voxels.steps * (2 if config.gate else 1)
     if (
         spacing is not None
-        and axial.enabled
+        and planes.enabled
         and shape[1] > 1
         and spacing[1] >= LEAST_RATIO * min(spacing[2:])
     ):
-        seconds += step * axial.steps * (1.5 if config.gate else 1.0)
+        seconds += _lines_step(planes) * planes.steps * (1.5 if config.gate else 1.0)
     # Torch itself, one frame with its smoothed copies, and the binned frames motion is estimated
     # on.
     return seconds, 500_000_000 + 24 * frame + 16 * min(voxels, motion.max_voxels)
+
+
+def _lines_step(options: PlanesOptions | VoxelsOptions) -> float:
+    """Seconds of a training step of a network that makes lines finer."""
+    return PLANES_STEP * (0.4 + 0.6 * (options.channels / 32) ** 2 * options.layers / 5)
 
 
 def _published(

@@ -17,7 +17,7 @@ SLAB = 1_000_000
 """Voxels followed at once."""
 
 
-def carry_labels(
+def propagate_labels(
     field: Field,
     labels: Any,
     times: Sequence[float] | NDArray[Any],
@@ -74,7 +74,7 @@ def carry_labels(
     return out
 
 
-def carry_points(field: Field, points: Any, time: float) -> NDArray[np.float64]:
+def propagate_points(field: Field, points: Any, time: float) -> NDArray[np.float64]:
     """Where points, each at its own time, are at another time.
 
     Parameters
@@ -101,7 +101,7 @@ def carry_points(field: Field, points: Any, time: float) -> NDArray[np.float64]:
     return out
 
 
-def carry_nearest_points(
+def propagate_nearest_points(
     field: Field, points: Any, times: Sequence[float] | NDArray[Any]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Points of annotated times at other times: at each, those whose own time is nearest to it.
@@ -120,19 +120,19 @@ def carry_nearest_points(
     Raises
     ------
     GridError
-        As :func:`carry_points`.
+        As :func:`propagate_points`.
     """
     points = _points(points, 4)
     annotated = np.unique(points[:, 0])
     out, rows = [np.empty((0, 4))], [np.empty(0, np.int64)]
     for t in np.atleast_1d(np.asarray(times, dtype=np.float64)) if len(points) else ():
         here = np.flatnonzero(points[:, 0] == annotated[np.argmin(np.abs(annotated - t))])
-        out.append(carry_points(field, points[here], float(t)))
+        out.append(propagate_points(field, points[here], float(t)))
         rows.append(here)
     return np.concatenate(out), np.concatenate(rows)
 
 
-def carry_tracks(
+def propagate_tracks(
     field: Field, tracks: Any, times: Sequence[float] | NDArray[Any]
 ) -> NDArray[np.float64]:
     """Tracks at other times: between two vertices, what both are carried to, weighted by nearness.
@@ -150,7 +150,7 @@ def carry_tracks(
     Raises
     ------
     GridError
-        As :func:`carry_points`.
+        As :func:`propagate_points`.
     """
     tracks = _points(tracks, 5)
     tracks = tracks[np.lexsort((tracks[:, 1], tracks[:, 0]))]
@@ -162,7 +162,7 @@ def carry_tracks(
         inside = (before[:, 1] < t) & (after[:, 1] > t) & ~np.isin(before[:, 0], at[:, 0])
         a, b = before[inside], after[inside]
         share = ((t - a[:, 1]) / (b[:, 1] - a[:, 1]))[:, None]
-        middle = (1 - share) * carry_points(field, a[:, 1:], t) + share * carry_points(
+        middle = (1 - share) * propagate_points(field, a[:, 1:], t) + share * propagate_points(
             field, b[:, 1:], t
         )
         out += [at, np.column_stack([a[:, 0], middle])]

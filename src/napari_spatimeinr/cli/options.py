@@ -155,11 +155,11 @@ def reading(
                 f"--spacing must be positive on every axis (DT,DZ,DY,DX), got {spacing!r}."
             )
     if units is not None:
-        from ..io.calibration import How
+        from ..io.calibration import ReadOptions
 
         how["units"] = tuple(name.strip() for name in units.split(","))
         try:
-            How(units=how["units"])
+            ReadOptions(units=how["units"])
         except InputError as error:
             raise ConfigError(f"--units: {error}") from error
     return how

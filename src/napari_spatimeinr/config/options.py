@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..errors import ConfigError
+from . import former
 from .published import PublishedOptions
 
 PRESETS = ("fast", "balanced", "best", "published")
@@ -70,7 +71,7 @@ class LatentOptions(_Options):
     learning_rate: float = Field(3e-3, gt=0, le=1)
 
 
-class AxialOptions(_Options):
+class PlanesOptions(_Options):
     """Finer planes: what the lateral planes teach about what lies between planes."""
 
     enabled: bool = Field(
@@ -89,7 +90,7 @@ class AxialOptions(_Options):
     )
 
 
-class InPlaneOptions(_Options):
+class VoxelsOptions(_Options):
     """Finer voxels in the plane: what the planes teach at a coarser scale."""
 
     enabled: bool = Field(
@@ -99,6 +100,10 @@ class InPlaneOptions(_Options):
         ),
     )
     factor: int = Field(2, ge=2, le=4, description="Voxels made of one, along y and along x.")
+    channels: int = Field(32, ge=2, le=256, description="Channels of the network.")
+    layers: int = Field(5, ge=2, le=12, description="3 x 3 convolutions of the network.")
+    steps: int = Field(500, ge=1, le=1_000_000, description="Training steps.")
+    learning_rate: float = Field(2e-3, gt=0, le=1)
 
 
 class CycleOptions(_Options):
@@ -132,8 +137,8 @@ class Config(_Options):
     preset: str = Field("balanced", description="The preset these options came from.")
     motion: MotionOptions = MotionOptions()
     latents: LatentOptions = LatentOptions()
-    axial: AxialOptions = AxialOptions()
-    in_plane: InPlaneOptions = InPlaneOptions()
+    planes: PlanesOptions = PlanesOptions()
+    voxels: VoxelsOptions = VoxelsOptions()
     cycle: CycleOptions = CycleOptions()
     render: RenderOptions = RenderOptions()
     gate: bool = Field(
@@ -162,6 +167,11 @@ class Config(_Options):
         ),
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _former_names(cls, values: Any) -> Any:
+        return former.configuration(values) if isinstance(values, dict) else values
+
     def to_yaml(self) -> str:
         """This configuration as YAML text that :func:`load_yaml` reads back."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
@@ -171,13 +181,15 @@ _CHANGES: dict[str, dict[str, Any]] = {
     "fast": {
         "motion": {"steps": 40, "smoothness": [0.02]},
         "latents": {"steps": 200, "channels": 8, "width": 24},
-        "axial": {"steps": 150, "channels": 24},
+        "planes": {"steps": 150, "channels": 24},
+        "voxels": {"steps": 150, "channels": 24},
     },
     "balanced": {},
     "best": {
         "motion": {"steps": 150, "points": 20_000, "smoothness": [0.0005, 0.005, 0.05, 0.4]},
         "latents": {"steps": 1000, "channels": 24, "features": 8, "width": 48},
-        "axial": {"steps": 1500, "channels": 48},
+        "planes": {"steps": 1500, "channels": 48},
+        "voxels": {"steps": 1500, "channels": 48},
     },
     "published": {"published": {}, "cycle": {"temporal": 0.1, "spatial": 0.1}},
 }
@@ -201,7 +213,8 @@ def make_config(
             f"There is no preset {preset!r}{f', did you mean {near[0]!r}' if near else ''}; choose"
             f" {', '.join(PRESETS)}."
         )
-    changes = load_yaml(config) if isinstance(config, (str, Path)) else dict(config or {})
+    said = load_yaml(config) if isinstance(config, (str, Path)) else dict(config or {})
+    changes = former.configuration(said)
     if preset == "published":
         changes = _ours_apart(changes)
     if changes.get("preset", preset) != preset:
@@ -231,7 +244,7 @@ def apply_settings(config: Config, settings: list[str]) -> Config:
             raise ConfigError(f"The value of {key} is not YAML: {text!r}.") from error
         for part in reversed(key.strip().split(".")):
             value = {part: value}
-        changes = _merged(changes, value)
+        changes = _merged(changes, former.configuration(value))
     return _validated(_merged(config.model_dump(mode="json"), changes))
 
 

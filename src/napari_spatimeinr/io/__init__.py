@@ -78,10 +78,10 @@ def read(
     GridError
         If the spacing is impossible.
     """
-    from .calibration import How
+    from .calibration import ReadOptions
     from .lazy import LazyArray, Source
 
-    how = How(axes, spacing, units, channel, level)
+    how = ReadOptions(axes, spacing, units, channel, level)
     volume = _read(path, how)
     if isinstance(volume.data, LazyArray):
         volume.data.source = Source.of(Path(volume.metadata["source"]), how)
@@ -169,9 +169,11 @@ def describe(
     ``times`` (None when evenly spaced), ``dtype``, ``calibrated_by`` {"dt", "voxel"} and
     ``warnings``. Several channels are counted, not asked about.
     """
-    from .calibration import How
+    from .calibration import ReadOptions
 
-    volume = _read(path, How(axes, spacing, units, channel, level, any_channel=True, load=False))
+    volume = _read(
+        path, ReadOptions(axes, spacing, units, channel, level, any_channel=True, load=False)
+    )
     metadata = volume.metadata
     return {
         "kind": "recording",
@@ -233,7 +235,7 @@ def clash(one: Path, other: Path) -> str | None:
     """Why two names cannot both be written to, in words: they lead to one file or folder, or to one
     JSON file beside them.
     """
-    from . import beside, names
+    from . import names, provenance
 
     if names.same(destination(one), destination(other)):
         return "leads to the same place as"
@@ -241,7 +243,7 @@ def clash(one: Path, other: Path) -> str | None:
         return None
     return (
         "would share its JSON file with"
-        if names.same(beside.sidecar(one), beside.sidecar(other))
+        if names.same(provenance.sidecar(one), provenance.sidecar(other))
         else None
     )
 

@@ -74,7 +74,7 @@ def one_space_unit(units: Sequence[tuple[str, float] | None]) -> tuple[str | Non
 
 
 @dataclass(frozen=True)
-class How:
+class ReadOptions:
     """How to read: what the user said about the file; see :func:`napari_spatimeinr.io.read`.
 
     ``any_channel`` takes the first of several, ``load=False`` promises that no voxel is looked at,
@@ -166,7 +166,7 @@ class Settled:
     metadata: dict[str, Any]
 
 
-def settle(stated: Stated, how: How, shape: tuple[int, ...]) -> Settled:
+def settle(stated: Stated, how: ReadOptions, shape: tuple[int, ...]) -> Settled:
     """What the file states, under what the user gave, with 1.0 frame and voxel for the rest.
 
     ``units`` given by the user name the unit of the numbers; they convert nothing. An origin keeps

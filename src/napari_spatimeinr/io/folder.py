@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from ..errors import FormatError, InputError
 from ..volume import Volume
-from . import NIFTI, TIFF, beside, nifti, nifti_series, tiff
+from . import NIFTI, TIFF, nifti, nifti_series, provenance, tiff
 from .atomic import ending
-from .calibration import How
+from .calibration import ReadOptions
 from .layout import check_axes
 from .lazy import PlanarArray, as_slice, stamp_of
 from .series import Series, in_order
@@ -28,7 +28,7 @@ MOST_CHECKED = 500
 differs."""
 
 
-def read(path: Path, how: How) -> Volume:
+def read(path: Path, how: ReadOptions) -> Volume:
     """Read a folder of TIFFs or of NIfTIs, in the order of the numbers that change in their names.
 
     Each is a time point ``(Z, Y, X)`` or ``(Y, X)``; or, of 2-D TIFFs with two numbers that count,
@@ -89,13 +89,16 @@ def read(path: Path, how: How) -> Volume:
     )
 
 
-def _timed(volume: Volume, said: dict[str, Any], how: How) -> Volume:
+def _timed(volume: Volume, said: dict[str, Any], how: ReadOptions) -> Volume:
     """With the times that the file beside a series states, unless the user gave others, and how it
     was made.
     """
     if not said:
         return volume
-    metadata = {**volume.metadata, **({beside.KEY: said[beside.KEY]} if said[beside.KEY] else {})}
+    metadata = {
+        **volume.metadata,
+        **({provenance.KEY: said[provenance.KEY]} if said[provenance.KEY] else {}),
+    }
     given_dt, given_unit = (how.spacing or (None,))[0], (how.units or (None,))[0]
     dt, origin, times, unit = said["dt"], said["origin"], said["times"], given_unit or said["unit"]
     if given_dt is not None:
@@ -150,7 +153,7 @@ def _kind(files: list[Path]) -> str:
     return "tiff" if ending(files[0]) in TIFF else "nifti"
 
 
-def _is_plane(file: Path, how: How) -> bool:
+def _is_plane(file: Path, how: ReadOptions) -> bool:
     """Whether a TIFF holds a single plane; one that is damaged is told about later."""
     try:
         return _frame(file, dataclasses.replace(how, axes="YX")).shape[:2] == (1, 1)
@@ -179,7 +182,7 @@ def _questions(series: Series, depth: int, metadata: dict[str, Any]) -> list[str
     return out
 
 
-def _frame(file: Path, how: How) -> Volume:
+def _frame(file: Path, how: ReadOptions) -> Volume:
     if file.stat().st_size == 0:
         raise FormatError(f"{file} is empty (0 bytes); copy or export it again.")
     volume = (tiff if ending(file) in TIFF else nifti).read(file, how)
@@ -191,7 +194,7 @@ def _frame(file: Path, how: How) -> Volume:
     return volume
 
 
-def _check_files(files: list[Path], how: How, first: Volume, warnings: list[str]) -> None:
+def _check_files(files: list[Path], how: ReadOptions, first: Volume, warnings: list[str]) -> None:
     """Refuse files unlike the others, and ask about another calibration."""
     looked = files
     if len(files) > MOST_CHECKED:
@@ -237,7 +240,9 @@ class FolderArray(PlanarArray):
     dtype : of each.
     """
 
-    def __init__(self, series: Series, how: How, shape: tuple[int, ...], dtype: Any) -> None:
+    def __init__(
+        self, series: Series, how: ReadOptions, shape: tuple[int, ...], dtype: Any
+    ) -> None:
         super().__init__(shape, dtype)
         self._series, self._how = series, how
         self._made = {file: stamp_of(file) for file in chain.from_iterable(series.files)}

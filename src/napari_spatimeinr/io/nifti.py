@@ -15,8 +15,8 @@ from nibabel.spatialimages import HeaderDataError
 
 from ..errors import FormatError, InputError
 from ..volume import Volume
-from . import beside
-from .calibration import How, settle
+from . import provenance
+from .calibration import ReadOptions, settle
 from .layout import choose_channel, match_axes, to_tzyx
 from .lazy import ScaledArray
 from .nifti_calibration import plain_fields, sidecar_times, stated_by
@@ -26,7 +26,7 @@ MAX_DEFLATE = 1100
 """No gzip stream expands by more than about 1032 times."""
 
 
-def read(path: Path, how: How) -> Volume:
+def read(path: Path, how: ReadOptions) -> Volume:
     """Read ``.nii``, ``.nii.gz`` or a ``.hdr``/``.img`` pair.
 
     Uncompressed files are read where they are indexed (scaled ones scaled, as float32).
@@ -77,9 +77,9 @@ def read(path: Path, how: How) -> Volume:
         "source_dtype": str(data.dtype.newbyteorder("=")),
         **settled.metadata,
     }
-    made = None if how.part else beside.made_of(path, _comment(header, path, where))
+    made = None if how.part else provenance.made_of(path, _comment(header, path, where))
     if made is not None:
-        metadata[beside.KEY] = made
+        metadata[provenance.KEY] = made
     times = None if how.part else sidecar_times(path, data.shape[0], metadata["warnings"])
     origin = settled.origin if times is None else (times[0], *settled.origin[1:])
     return Volume(
@@ -135,7 +135,7 @@ def _comment(header: Any, path: Path, where: Path) -> dict[str, Any] | None:
         return None
     start = 544 if isinstance(header, nib.Nifti2Header) else 352
     end = _offset(header, path)
-    if not start + 16 <= end <= start + beside.MOST_BYTES:
+    if not start + 16 <= end <= start + provenance.MOST_BYTES:
         return None
     order = header.endianness
     with _open(where) as file:
@@ -149,7 +149,7 @@ def _comment(header: Any, path: Path, where: Path) -> dict[str, Any] | None:
         if length < 16 or length % 16 or at + length > len(block):
             return None
         made = (
-            beside.from_text(block[at + 8 : at + length].rstrip(b"\0").decode("latin-1"))
+            provenance.from_text(block[at + 8 : at + length].rstrip(b"\0").decode("latin-1"))
             if code == 6
             else None
         )

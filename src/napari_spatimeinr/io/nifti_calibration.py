@@ -14,8 +14,8 @@ from nibabel.spatialimages import HeaderDataError
 from ..data.grid import Floats
 from ..data.orders import from_nifti_affine
 from ..errors import GridError
-from . import beside
-from .calibration import How, Stated
+from . import provenance
+from .calibration import ReadOptions, Stated
 
 SPACE_CODES = {1: "m", 2: "mm", 3: "um"}
 TIME_CODES = {8: "s", 16: "ms", 24: "us"}
@@ -26,7 +26,7 @@ def short(value: Any) -> float:
     return float(str(np.float32(value)))
 
 
-def stated_by(header: Any, axes: str, how: How) -> tuple[Stated, list[list[float]] | None]:
+def stated_by(header: Any, axes: str, how: ReadOptions) -> tuple[Stated, list[list[float]] | None]:
     """What the header states, and its affine (x, y, z) as lists; None where it has none.
 
     The sform comes first, then the qform, then pixdim.
@@ -86,7 +86,7 @@ def _affine(header: Any) -> Floats | None:
 
 
 def _place(
-    matrix: Floats, pixdim: list[float | None], how: How, number: Any, out: Stated
+    matrix: Floats, pixdim: list[float | None], how: ReadOptions, number: Any, out: Stated
 ) -> list[float | None]:
     try:
         spacing, origin, orientation = from_nifti_affine(matrix)
@@ -117,7 +117,7 @@ def _place(
 
 def sidecar_times(path: Path, frames: int, warnings: list[str]) -> tuple[float, ...] | None:
     """Frame times of the sidecar, where they fit; a question is added to ``warnings`` where not."""
-    said = beside.content(path) or {}
+    said = provenance.content(path) or {}
     if "times" not in said:
         return None
     try:
@@ -130,8 +130,8 @@ def sidecar_times(path: Path, frames: int, warnings: list[str]) -> tuple[float, 
         or any(b <= a for a, b in pairwise(times))
     ):
         warnings.append(
-            f"The times in {beside.sidecar(path).name} are not {frames} increasing numbers and were"
-            " ignored: is the file current?"
+            f"The times in {provenance.sidecar(path).name} are not {frames} increasing numbers and"
+            " were ignored: is the file current?"
         )
         return None
     return times

@@ -21,7 +21,7 @@ from typing import Any
 
 from ..errors import FormatError, SaveError
 from ..volume import Volume
-from . import NIFTI, TIFF, beside, nifti_write
+from . import NIFTI, TIFF, nifti_write, provenance
 from .atomic import ending, followed, in_a_sentence, replaced, swapping, synced
 from .calibration import TIME, parse_unit
 from .locks import alone
@@ -210,13 +210,13 @@ def shared(folder: Path, template: str, frames: int) -> dict[str, Any]:
         "unit": None if known is None else known[0],
         "origin": origin,
         "times": times,
-        beside.KEY: beside.plain(said.get(beside.KEY)),
+        provenance.KEY: provenance.plain(said.get(provenance.KEY)),
     }
 
 
 def _said(note: Path, facts: dict[str, Any]) -> dict[str, Any]:
     """What the file beside a series is to hold: the facts, and what else it holds already."""
-    old = {} if not note.exists() else beside.content(note)
+    old = {} if not note.exists() else provenance.content(note)
     if old is None:
         raise SaveError(
             f"What is to be said of the series belongs into {note}, which is not a JSON object;"
@@ -235,8 +235,8 @@ def _shared(volume: Volume, template: Path) -> dict[str, Any]:
         "unit": unit,
     }
     facts |= {"origin": volume.origin[0], "times": None if times is None else list(times)}
-    made = beside.provenance(volume)
-    return {"series": facts | ({} if made is None else {beside.KEY: made})}
+    made = provenance.provenance(volume)
+    return {"series": facts | ({} if made is None else {provenance.KEY: made})}
 
 
 def _frame(volume: Volume, k: int) -> Volume:
@@ -244,7 +244,7 @@ def _frame(volume: Volume, k: int) -> Volume:
     once.
     """
     origin = (float(volume.grid.coordinates(0)[k]), *volume.origin[1:])
-    metadata = {key: value for key, value in volume.metadata.items() if key != beside.KEY}
+    metadata = {key: value for key, value in volume.metadata.items() if key != provenance.KEY}
     return Volume(
         volume.data[k : k + 1], volume.spacing, origin, volume.units, volume.orientation, metadata
     )

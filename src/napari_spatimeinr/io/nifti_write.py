@@ -16,10 +16,10 @@ from ..data.orders import nifti_affine
 from ..errors import SaveError
 from ..volume import Volume
 from .atomic import replacing
-from .beside import as_text, lasting, provenance, words
 from .calibration import SPACE, TIME, parse_unit
 from .cast import convert_dtype, resolve_dtype
 from .locks import MOMENT
+from .provenance import as_text, lasting, provenance, words
 
 SPACE_NAMES = {
     "m": ("meter", 1.0),

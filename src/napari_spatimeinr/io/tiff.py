@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from ..errors import FormatError, InputError, SpatimeINRError
 from ..volume import Volume
-from . import beside
-from .calibration import How, Stated, settle
+from . import provenance
+from .calibration import ReadOptions, Stated, settle
 from .layout import choose_channel, match_axes, name_axes, to_tzyx
 from .lazy import PagedArray
 from .stored import StoredArray
@@ -29,7 +29,7 @@ LONG_XML = 2**18
 """Characters of OME-XML above which it is not carried along (it may describe every plane)."""
 
 
-def read(path: Path, how: How) -> Volume:
+def read(path: Path, how: ReadOptions) -> Volume:
     """Read ``.tif``, ``.tiff``, ``.ome.tif`` or ``.ome.tiff``; what it holds decides, not the
     ending.
 
@@ -72,7 +72,7 @@ def read(path: Path, how: How) -> Volume:
         ) from error
 
 
-def _read(path: Path, file: tifffile.TiffFile, how: How) -> Volume:
+def _read(path: Path, file: tifffile.TiffFile, how: ReadOptions) -> Volume:
     series = _series(path, file, how)
     warnings: list[str] = []
     axes, shape = _axes(path, series, how, warnings)
@@ -114,15 +114,15 @@ def _read(path: Path, file: tifffile.TiffFile, how: How) -> Volume:
         "source_dtype": str(data.dtype.newbyteorder("=")),
         **settled.metadata,
     }
-    made = None if how.part else beside.made_of(path, stated.made)
+    made = None if how.part else provenance.made_of(path, stated.made)
     if made is not None:
-        metadata[beside.KEY] = made
+        metadata[provenance.KEY] = made
     return Volume(
         data, settled.spacing, settled.origin, settled.units, settled.orientation, metadata
     )
 
 
-def _series(path: Path, file: tifffile.TiffFile, how: How) -> Any:
+def _series(path: Path, file: tifffile.TiffFile, how: ReadOptions) -> Any:
     check_sizes(path, file.pages.first)
     try:
         found = file.series
@@ -170,7 +170,9 @@ def _series(path: Path, file: tifffile.TiffFile, how: How) -> Any:
     return series
 
 
-def _axes(path: Path, series: Any, how: How, warnings: list[str]) -> tuple[str, tuple[int, ...]]:
+def _axes(
+    path: Path, series: Any, how: ReadOptions, warnings: list[str]
+) -> tuple[str, tuple[int, ...]]:
     axes, shape = series.get_axes(squeeze=False), series.get_shape(squeeze=False)
     pairs = [
         (letter, int(n)) for letter, n in zip(axes, shape, strict=True) if letter != "S" or n > 1

@@ -9,8 +9,8 @@ from xml.etree import ElementTree
 import numpy as np
 
 from ..errors import InputError
-from .beside import from_text
-from .calibration import SPACE, TIME, How, Stated, one_space_unit, parse_unit
+from .calibration import SPACE, TIME, ReadOptions, Stated, one_space_unit, parse_unit
+from .provenance import from_text
 
 SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "min": 60.0, "h": 3600.0}
 REGULAR = 0.05
@@ -77,7 +77,7 @@ def tags(page: Any) -> Stated:
     return out
 
 
-def ome(xml: str, frames: int, how: How) -> tuple[Stated, list[str | None]]:
+def ome(xml: str, frames: int, how: ReadOptions) -> tuple[Stated, list[str | None]]:
     """What OME-XML states about the first image, and the names of its channels.
 
     Parameters

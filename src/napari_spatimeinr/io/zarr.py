@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from ..data.grid import MAX_VOXELS
 from ..errors import FormatError, InputError, SpatimeINRError
 from ..volume import Volume
-from . import beside
-from .calibration import How, settle
+from . import provenance
+from .calibration import ReadOptions, settle
 from .layout import choose_channel, match_axes, to_tzyx
 from .lazy import LazyArray, as_slice
 from .zarr_calibration import axes_of, stated_by
@@ -33,7 +33,7 @@ def is_zarr(path: Path) -> bool:
     return any((path / name).is_file() for name in METADATA)
 
 
-def read(path: Path, how: How) -> Volume:
+def read(path: Path, how: ReadOptions) -> Volume:
     """Read one level of an OME-Zarr image, the finest unless another is asked for; chunks are read
     when they are indexed.
 
@@ -81,7 +81,7 @@ def read(path: Path, how: How) -> Volume:
         ) from error
 
 
-def _read(path: Path, zarr: Any, how: How) -> Volume:
+def _read(path: Path, zarr: Any, how: ReadOptions) -> Volume:
     where, image, attributes, version = _image(path, zarr)
     multiscale = _first(path, attributes.get("multiscales"))
     dataset = _level(path, multiscale, how.level)
@@ -109,7 +109,7 @@ def _read(path: Path, zarr: Any, how: How) -> Volume:
     channel, channels = choose_channel(axes, shape, how.channel, how.any_channel)
     data = ZarrArray(array, axes, channel, where / name)
 
-    own = attributes.get(beside.KEY)
+    own = attributes.get(provenance.KEY)
     stated = stated_by(path, axes, multiscale, dataset, own if isinstance(own, dict) else {})
     stated.warnings += missing(where / name, array)
     settled = settle(stated, how, data.shape)
@@ -117,7 +117,7 @@ def _read(path: Path, zarr: Any, how: How) -> Volume:
         "version": version,
         "name": multiscale.get("name"),
         "path": name,
-        beside.KEY: own,
+        provenance.KEY: own,
     }
     header |= {"levels": _shapes(image, multiscale, axes), "level": how.level}
     metadata = {
@@ -135,11 +135,11 @@ def _read(path: Path, zarr: Any, how: How) -> Volume:
     }
     made = {
         key: value
-        for key, value in (beside.plain(own) or {}).items()
+        for key, value in (provenance.plain(own) or {}).items()
         if key not in ("orientation", "channel")
     }
     if made:
-        metadata[beside.KEY] = made
+        metadata[provenance.KEY] = made
     return Volume(
         data, settled.spacing, settled.origin, settled.units, settled.orientation, metadata
     )

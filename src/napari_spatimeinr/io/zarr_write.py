@@ -12,10 +12,10 @@ import numpy as np
 
 from ..errors import SaveError, SpatimeINRError
 from ..volume import Volume
-from .beside import KEY, lasting
 from .calibration import SPACE, TIME, parse_unit
 from .cast import resolve_dtype
 from .nifti_write import frame_of, source_dtype, storable
+from .provenance import KEY, lasting
 from .pyramid import coarser, factors
 from .staging import Building, building
 from .zarr import is_zarr, missing

@@ -8,24 +8,24 @@ import torch
 from numpy.typing import NDArray
 
 from ..config.options import Config
-from .axial import Axial, InPlane
 from .decoder import Decoder
 from .encoder import Encoder
+from .finer import FinerPlanes, FinerVoxels
 from .implicit import Published
 from .motion import VelocityField
 from .network import Network
 
-PARTS = ("velocity", "encoder", "decoder", "axial", "in_plane", "published")
+PARTS = ("velocity", "encoder", "decoder", "planes", "voxels", "published")
 
 
 def finer_parts(network: Network) -> dict[str, Any]:
     """What cannot be told from the arrays of the parts that make voxels finer: plain values for
     :func:`build_network`.
     """
-    axial, lateral = network.axial, network.in_plane
+    planes, lateral = network.planes, network.voxels
     return {
-        "axial": None if axial is None else {"factor": axial.factor, "sharpen": axial.sharpen},
-        "in_plane": None if lateral is None else {"factor": lateral.factor},
+        "planes": None if planes is None else {"factor": planes.factor, "sharpen": planes.sharpen},
+        "voxels": None if lateral is None else {"factor": lateral.factor},
     }
 
 
@@ -66,15 +66,21 @@ def build_network(
         network.encoder.load_state_dict(encoder)
         network.decoder = Decoder(options.features, options.width).to(device)
         network.decoder.load_state_dict(decoder)
-    size = config.axial.channels, config.axial.layers
-    if (axial := finer.get("axial")) is not None:
-        network.axial = Axial(int(axial["factor"]), *size, bool(axial["sharpen"])).to(device)
-        network.axial.load_state_dict(part("axial"))
-        network.axial.requires_grad_(False)
-    if (lateral := finer.get("in_plane")) is not None:
-        network.in_plane = InPlane(int(lateral["factor"]), *size).to(device)
-        network.in_plane.load_state_dict(part("in_plane"))
-        network.in_plane.requires_grad_(False)
+    if (planes := finer.get("planes")) is not None:
+        network.planes = FinerPlanes(
+            int(planes["factor"]),
+            config.planes.channels,
+            config.planes.layers,
+            bool(planes["sharpen"]),
+        ).to(device)
+        network.planes.load_state_dict(part("planes"))
+        network.planes.requires_grad_(False)
+    if (lateral := finer.get("voxels")) is not None:
+        network.voxels = FinerVoxels(
+            int(lateral["factor"]), config.voxels.channels, config.voxels.layers
+        ).to(device)
+        network.voxels.load_state_dict(part("voxels"))
+        network.voxels.requires_grad_(False)
     if published := part("published"):
         if config.published is None:
             raise ValueError("it holds the published model without its options")

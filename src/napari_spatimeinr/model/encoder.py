@@ -10,16 +10,16 @@ VOXELS_AT_ONCE = 800_000
 
 
 class Encoder(nn.Module):
-    """Normalised frames to a cleaned frame and latent features.
+    """Normalised frames to a denoised frame and latent features.
 
     Convolutions have no padding: a block with ``reach`` voxels around it gives the same values as
-    the whole frame. The cleaned frame is the frame plus a correction that starts at zero.
+    the whole frame. The denoised frame is the frame plus a correction that starts at zero.
 
     Parameters
     ----------
     channels : of the hidden layers.
     layers : number of 3 x 3 x 3 convolutions.
-    features : latent channels besides the cleaned frame.
+    features : latent channels besides the denoised frame.
     """
 
     def __init__(self, channels: int, layers: int, features: int) -> None:
@@ -38,7 +38,7 @@ class Encoder(nn.Module):
     def forward(
         self, frames: Tensor, precision: torch.dtype = torch.float32
     ) -> tuple[Tensor, Tensor]:
-        """``(B, 1, Z, Y, X)`` to the cleaned frame ``(B, 1, ...)`` and features ``(B, F, ...)``,
+        """``(B, 1, Z, Y, X)`` to the denoised frame ``(B, 1, ...)`` and features ``(B, F, ...)``,
         ``reach`` smaller on each side.
         """
         r = self.reach

@@ -21,7 +21,7 @@ SAME = 1e-6
 
 
 @dataclass(frozen=True)
-class Levels:
+class Normalisation:
     """How intensities become numbers near 0..1, frame by frame.
 
     ``normalised = (raw - offset) / (scale * gain[k])``
@@ -83,12 +83,12 @@ class Frames:
     Parameters
     ----------
     data : array-like; only the asked-for part is read.
-    levels : the normalisation.
+    normalisation : the normalisation.
     """
 
-    def __init__(self, data: Any, levels: Levels, device: torch.device) -> None:
+    def __init__(self, data: Any, normalisation: Normalisation, device: torch.device) -> None:
         self.data = data
-        self.levels = levels
+        self.normalisation = normalisation
         self.device = device
         self.shape: tuple[int, int, int] = tuple(data.shape[1:])
         self.count = int(data.shape[0])
@@ -102,9 +102,9 @@ class Frames:
                 part = part.take(index, axis=axis)
         out = part.astype(np.float32)
         if self.data.dtype.kind == "f" and not np.isfinite(out).all():
-            out = np.where(np.isfinite(out), out, np.float32(self.levels.offset))
-        out -= np.float32(self.levels.offset)
-        out *= np.float32(1 / (self.levels.scale * self.levels.gains[k]))
+            out = np.where(np.isfinite(out), out, np.float32(self.normalisation.offset))
+        out -= np.float32(self.normalisation.offset)
+        out *= np.float32(1 / (self.normalisation.scale * self.normalisation.gains[k]))
         return torch.from_numpy(np.ascontiguousarray(out))[None, None].to(self.device)
 
     def whole(self, k: int) -> Tensor:

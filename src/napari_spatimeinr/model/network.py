@@ -13,9 +13,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .axial import Axial, InPlane
 from .decoder import Decoder
 from .encoder import Encoder
+from .finer import FinerPlanes, FinerVoxels
 from .frames import Box, Frames, grown
 from .implicit import Published
 from .motion import Displaced, VelocityField
@@ -27,7 +27,7 @@ gain from 2)."""
 OUTER_STILL = 2
 """The same where nothing moves, so that alignment cannot fail."""
 LEARNED_REACH = 4
-"""Reach of the spline prefilter of cleaned frames, voxels: less is spent on borders, and what is
+"""Reach of the spline prefilter of denoised frames, voxels: less is spent on borders, and what is
 cut off is 0.5 % of a contrast."""
 
 
@@ -73,8 +73,8 @@ class Network:
     encoder: Encoder | None = None
     decoder: Decoder | None = None
     precision: torch.dtype = torch.float32
-    axial: Axial | None = None
-    in_plane: InPlane | None = None
+    planes: FinerPlanes | None = None
+    voxels: FinerVoxels | None = None
     published: Published | None = None
 
     @property
@@ -104,21 +104,21 @@ class Network:
         r = self.reach
         if self.encoder is None:
             return Encoded(prefilter(frames.block(k, grown(box, r)), r))
-        clean, latents = self.encoder(
+        denoised, latents = self.encoder(
             frames.block(k, grown(box, r + self.encoder.reach)), self.precision
         )
-        z, y, x = (slice(r, n - r) for n in clean.shape[2:])
-        return Encoded(prefilter(clean, r), latents[:, :, z, y, x])
+        z, y, x = (slice(r, n - r) for n in denoised.shape[2:])
+        return Encoded(prefilter(denoised, r), latents[:, :, z, y, x])
 
-    def cleaned(self, frames: Frames, k: int, box: Box) -> tuple[Tensor, Tensor]:
+    def denoised(self, frames: Frames, k: int, box: Box) -> tuple[Tensor, Tensor]:
         """Cleaned voxels ``(1, 1, z, y, x)`` of a box of frame k, and its latents ``(1, F, z, y,
         x)``.
         """
         assert self.encoder is not None
-        clean, latents = self.encoder(
+        denoised, latents = self.encoder(
             frames.block(k, grown(box, self.encoder.reach)), self.precision
         )
-        return clean, latents
+        return denoised, latents
 
     def between(
         self,
@@ -178,7 +178,7 @@ def disagreement(
         points, box = needed_box(moved(k), shape)
         inner = (slice(SMOOTH_REACH, -SMOOTH_REACH),) * 3
         block = gaussian(read(k, grown(box, SMOOTH_REACH)), (1.0, 1.0, 1.0))[(..., *inner)]
-        values.append(sample_clean(block, points, box))
+        values.append(sample_denoised(block, points, box))
     return (values[0] - values[1]).abs()
 
 
@@ -199,11 +199,11 @@ def sample(encoded: Encoded, points: Tensor, box: Box) -> tuple[Tensor, Tensor |
     return values, None if encoded.latents is None else linear(encoded.latents, local)[0]
 
 
-def sample_clean(clean: Tensor, points: Tensor, box: Box) -> Tensor:
+def sample_denoised(denoised: Tensor, points: Tensor, box: Box) -> Tensor:
     """Cleaned values ``(P,)``, linearly: enough for the outer frames, which only help
     to average.
     """
-    return linear(clean, points - points.new_tensor([a for a, _ in box]))[0, 0]
+    return linear(denoised, points - points.new_tensor([a for a, _ in box]))[0, 0]
 
 
 def _bounds(points: Tensor) -> list[tuple[int, int]]:

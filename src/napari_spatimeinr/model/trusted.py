@@ -164,8 +164,8 @@ def _training_step(frames: Tensor, device: torch.device, precision: torch.dtype)
         moved = alignment(velocity, frames, times, first, first + 1, at, points, 0.02).mean()
         values, latents = [], []
         for k in (0, 2):
-            clean, features = encoder(frames[k : k + 1], precision)
-            values.append(cubic(prefilter(clean, 2), points[:1] - 4)[0])
+            denoised, features = encoder(frames[k : k + 1], precision)
+            values.append(cubic(prefilter(denoised, 2), points[:1] - 4)[0])
             latents.append(linear(features, points[:1] - 2)[0])
         between = decoder(
             (values[0], values[1]), (values[0], values[1]), (latents[0], latents[1]), 0.5, precision

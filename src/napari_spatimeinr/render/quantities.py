@@ -42,8 +42,8 @@ class Disagreement(Renderer):
     """
 
     def _raw(self, value: Tensor, t: float) -> Tensor:
-        levels = self.frames.levels
-        return value * (levels.scale * levels.gain(t))
+        normalisation = self.frames.normalisation
+        return value * (normalisation.scale * normalisation.gain(t))
 
     def _value(self, t: float, positions: tuple[Tensor, Tensor, Tensor], finer: Finer) -> Tensor:
         t = min(max(t, 0.0), self.frames.count - 1.0)
@@ -80,8 +80,8 @@ class Confidence(Renderer):
         self.table = table
 
     def _raw(self, value: Tensor, t: float) -> Tensor:
-        levels = self.frames.levels
-        return value * (levels.scale * levels.gain(t))
+        normalisation = self.frames.normalisation
+        return value * (normalisation.scale * normalisation.gain(t))
 
     def _value(self, t: float, positions: tuple[Tensor, Tensor, Tensor], finer: Finer) -> Tensor:
         value = super()._value(t, positions, finer)

@@ -70,7 +70,7 @@ class Renderer:
         self._tiles = Tiles(network, frames, cache)
         # What is interpolated there: the frames as they are, which a learned part may have spoiled.
         # In the same memory.
-        plain = Network(precision=network.precision, axial=network.axial, in_plane=network.in_plane)
+        plain = Network(precision=network.precision, planes=network.planes, voxels=network.voxels)
         self._plain = Renderer(plain, frames, options, cache=cache) if linear else self
         self._displaced: OrderedDict[tuple[float, int, float, float], Displaced] = OrderedDict()
         self._lock = threading.Lock()
@@ -91,10 +91,10 @@ class Renderer:
         larger than a voxel are integrated by quadrature, over the part of them that lies in the
         recording.
         """
-        axial = self.network.axial
+        planes = self.network.planes
         finer = Finer(
-            axial is not None and (axial.sharpen or cell[1] < 1 - SAME),
-            self.network.in_plane is not None and min(cell[2:]) < 1 - SAME,
+            planes is not None and (planes.sharpen or cell[1] < 1 - SAME),
+            self.network.voxels is not None and min(cell[2:]) < 1 - SAME,
         )
         times = self._times(t, cell[0])
         extents = cell[1:] if self.options.hypercube else (1.0, 1.0, 1.0)
@@ -141,15 +141,17 @@ class Renderer:
         return self._raw(out, t)
 
     def _raw(self, value: Tensor, t: float) -> Tensor:
-        levels = self.frames.levels
+        normalisation = self.frames.normalisation
         low, high = _limits(np.dtype(self.frames.data.dtype))
-        axial = self.network.axial
-        if axial is None or not axial.sharpen:
+        planes = self.network.planes
+        if planes is None or not planes.sharpen:
             # Splines overshoot at edges; only where blur is undone something is brighter than in
             # the frames around.
-            lowest, highest = levels.limits(t)
+            lowest, highest = normalisation.limits(t)
             low, high = max(low, lowest), min(high, highest)
-        return (value * (levels.scale * levels.gain(t)) + levels.offset).clamp(low, high)
+        return (value * (normalisation.scale * normalisation.gain(t)) + normalisation.offset).clamp(
+            low, high
+        )
 
     def _value(self, t: float, positions: tuple[Tensor, Tensor, Tensor], finer: Finer) -> Tensor:
         count = self.frames.count

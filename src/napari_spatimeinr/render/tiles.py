@@ -18,8 +18,8 @@ from ..model.sampling import gaussian, prefilter
 
 
 class Finer(NamedTuple):
-    """Which finer voxels a request wants: on the planes of ``axial``, and within them those of
-    ``in_plane``.
+    """Which finer voxels a request wants: on the planes of ``planes``, and within them those of
+    ``voxels``.
     """
 
     planes: bool = False
@@ -84,7 +84,7 @@ class Tiles:
         self.frames = frames
         self.cache = cache
 
-    def clean(self, k: int, box: Box) -> Tensor:
+    def denoised(self, k: int, box: Box) -> Tensor:
         """``(1, 1, z, y, x)``."""
         if self.network.encoder is None:
             return self.frames.block(k, box)
@@ -96,7 +96,7 @@ class Tiles:
 
     def fine(self, k: int, box: Box, finer: Finer) -> Tensor:
         """``(1, 1, z, y, x)`` of a box in finer voxels."""
-        return self._assembled("finer", k, box, finer) if any(finer) else self.clean(k, box)
+        return self._assembled("finer", k, box, finer) if any(finer) else self.denoised(k, box)
 
     def coefficients(self, k: int, box: Box, finer: Finer) -> Tensor:
         """Of cubic B-splines through the finer voxels, ``(1, 1, z, y, x)``."""
@@ -108,9 +108,9 @@ class Tiles:
 
     def factors(self, finer: Finer) -> tuple[int, int, int]:
         """Finer voxels per voxel (z, y, x)."""
-        axial, lateral = self.network.axial, self.network.in_plane
+        planes, lateral = self.network.planes, self.network.voxels
         across = lateral.factor if finer.lateral and lateral is not None else 1
-        return axial.factor if finer.planes and axial is not None else 1, across, across
+        return planes.factor if finer.planes and planes is not None else 1, across, across
 
     def fine_shape(self, finer: Finer) -> tuple[int, int, int]:
         """Finer voxels (z, y, x) of a frame."""
@@ -155,8 +155,8 @@ class Tiles:
 
     def _made(self, kind: str, k: int, where: Box, finer: Finer) -> tuple[Tensor, ...]:
         if kind == "encoded":
-            clean, latents = self.network.cleaned(self.frames, k, where)
-            return clean.contiguous(), latents.half()
+            denoised, latents = self.network.denoised(self.frames, k, where)
+            return denoised.contiguous(), latents.half()
         if kind == "finer":
             return self._refined(k, where, finer)
         if kind == "spline":
@@ -164,28 +164,28 @@ class Tiles:
             return (prefilter(self.fine(k, grown(where, reach), finer), reach),)
         inner = (slice(SMOOTH_REACH, -SMOOTH_REACH),) * 3
         return (
-            gaussian(self.clean(k, grown(where, SMOOTH_REACH)), (1.0, 1.0, 1.0))[
+            gaussian(self.denoised(k, grown(where, SMOOTH_REACH)), (1.0, 1.0, 1.0))[
                 (..., *inner)
             ].contiguous(),
         )
 
     @torch.no_grad()
     def _refined(self, k: int, where: Box, finer: Finer) -> tuple[Tensor, ...]:
-        axial = self.network.axial if finer.planes else None
-        lateral = self.network.in_plane if finer.lateral else None
+        planes = self.network.planes if finer.planes else None
+        lateral = self.network.voxels if finer.lateral else None
         # The voxels that the finer ones lie between, and those around them that the networks see.
         coarse = [
             (a // f, -(-(b - 1) // f) + 1)
             for (a, b), f in zip(where, self.factors(finer), strict=True)
         ]
         reach = [
-            sum(part.reach[axis] for part in (axial, lateral) if part is not None)
+            sum(part.reach[axis] for part in (planes, lateral) if part is not None)
             for axis in range(3)
         ]
         z, y, x = ((a - r, b + r) for (a, b), r in zip(coarse, reach, strict=True))
-        voxels = self.clean(k, (z, y, x))
-        if axial is not None:
-            voxels = axial(voxels, self.network.precision)
+        voxels = self.denoised(k, (z, y, x))
+        if planes is not None:
+            voxels = planes(voxels, self.network.precision)
         if lateral is not None:
             voxels = lateral(voxels, self.network.precision)
         starts = [

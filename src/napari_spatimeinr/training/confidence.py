@@ -117,7 +117,7 @@ def _difference(
         return (
             frames.block(k, part)
             if network.encoder is None
-            else network.cleaned(frames, k, part)[0]
+            else network.denoised(frames, k, part)[0]
         )
 
     def moved(k: int) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..model.frames import Box, Frames
 from ..model.interpolation import temporal_weights
-from ..model.network import Around, Network, around, needed_box, sample, sample_clean
+from ..model.network import Around, Network, around, needed_box, sample, sample_denoised
 from ..model.sampling import gaussian
 from .parts.latents import Displacements, random_box
 
@@ -122,7 +122,7 @@ def predict(
 
     def outer(k: int) -> Tensor:
         points, needed = at(k)
-        return sample_clean(network.cleaned(frames, k, needed)[0], points, needed)
+        return sample_denoised(network.denoised(frames, k, needed)[0], points, needed)
 
     return network.between(places, inner, outer).reshape(len(z), len(y), len(x))
 
@@ -231,7 +231,7 @@ def _smooth(block: Tensor) -> Tensor:
 
 @torch.no_grad()
 def masked_errors(network: Network, frames: Frames, mask: Tensor, seed: int) -> Errors:
-    """Errors of a frame predicted from one neighbour along the motion, raw and cleaned, on masked
+    """Errors of a frame predicted from one neighbour along the motion, raw and denoised, on masked
     blocks only.
     """
     errors = Errors()

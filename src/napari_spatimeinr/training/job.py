@@ -14,13 +14,13 @@ import torch
 from ..config.options import Config
 from ..errors import FitError
 from ..field import Field
-from ..model.frames import Frames, Levels
+from ..model.frames import Frames, Normalisation
 from ..model.network import Network
 from ..volume import Volume
 from .schedule import Plateau, Schedule
 
 SNAPSHOT_EVERY = 0.5
-FINER = ("planes", "in plane")
+FINER = ("planes", "voxels")
 """The stages that make voxels finer, the last ones."""
 BEFORE_PLANES = 0.75
 """Share of a time budget for what comes before finer planes are learned."""
@@ -31,8 +31,8 @@ def parts_of(network: Network) -> dict[str, bool]:
     return {
         "motion": network.velocity is not None,
         "latents": network.encoder is not None,
-        "axial": network.axial is not None,
-        "in_plane": network.in_plane is not None,
+        "planes": network.planes is not None,
+        "voxels": network.voxels is not None,
         "published": network.published is not None,
     }
 
@@ -69,7 +69,7 @@ class Job:
     config: Config
     device: torch.device
     seed: int
-    levels: Levels
+    normalisation: Normalisation
     constant: bool
     provenance: dict[str, Any]
     schedule: Schedule
@@ -84,7 +84,7 @@ class Job:
     @property
     def frames(self) -> Frames:
         """The recording, normalised."""
-        return Frames(self.volume.data, self.levels, self.device)
+        return Frames(self.volume.data, self.normalisation, self.device)
 
     def snapshot(self) -> Field:
         """A Field of what there is by now, independent of further training."""
@@ -100,7 +100,7 @@ class Job:
         return Field(
             self.volume,
             network,
-            self.levels,
+            self.normalisation,
             self.config,
             self.device,
             self.interpolation,

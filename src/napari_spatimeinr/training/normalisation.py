@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import InputError
-from ..model.frames import PERCENTILES, Levels
+from ..model.frames import PERCENTILES, Normalisation
 
 MOST_SAMPLES = 2_000_000
 MOST_HASHED = 2**30
 
 
-def estimate_levels(data: Any) -> tuple[Levels, list[str], bool]:
+def estimate_normalisation(data: Any) -> tuple[Normalisation, list[str], bool]:
     """Offset and scale from percentiles of a regular sample of every frame, ranges, what was
     noticed, and whether all is equal.
 
@@ -73,7 +73,7 @@ def estimate_levels(data: Any) -> tuple[Levels, list[str], bool]:
     known = [r for r in ranges if r is not None]
     whole = min(a for a, _ in known), max(b for _, b in known)
     return (
-        Levels(low, high - low, (1.0,) * count, tuple(r or whole for r in ranges)),
+        Normalisation(low, high - low, (1.0,) * count, tuple(r or whole for r in ranges)),
         notes,
         constant,
     )

@@ -17,7 +17,7 @@ from . import confidence, gate, guard, holdout
 from .job import FitProgress, Job, Steps, parts_of
 from .normalisation import estimate_gains
 from .parts import planes
-from .parts import voxels as in_plane
+from .parts import voxels as voxels
 from .parts.latents import train
 from .parts.motion import MotionData, block_mask, misalignments, motion_data, refine, start
 from .published import run_published
@@ -43,10 +43,10 @@ def run(job: Job) -> Generator[FitProgress, None, Field]:
     known = (
         {}
         if job.resume is None
-        else {part: job.resume for part in ("axial", "in_plane") if part in job.resume.provenance}
+        else {part: job.resume for part in ("planes", "voxels") if part in job.resume.provenance}
     )
-    learn_planes = "axial" not in known and not job.constant and planes.wanted(job)
-    learn_voxels = "in_plane" not in known and not job.constant and in_plane.wanted(job)
+    learn_planes = "planes" not in known and not job.constant and planes.wanted(job)
+    learn_voxels = "voxels" not in known and not job.constant and voxels.wanted(job)
     if learn_planes:
         planes.plan(job)
     elif not job.constant and job.resume is None and planes.sharpened(job):
@@ -55,11 +55,9 @@ def run(job: Job) -> Generator[FitProgress, None, Field]:
             " many voxels across them as lie between two of them."
         )
     if learn_voxels:
-        in_plane.plan(job)
-    elif not job.constant and job.config.in_plane.enabled and "in_plane" not in known:
-        job.provenance["reasons"]["in_plane"] = (
-            "the planes are too small to learn finer voxels from"
-        )
+        voxels.plan(job)
+    elif not job.constant and job.config.voxels.enabled and "voxels" not in known:
+        job.provenance["reasons"]["voxels"] = "the planes are too small to learn finer voxels from"
     yield job.progress("reading")
     if job.volume.shape[0] > 1 and not job.constant:
         data = motion_data(job.frames, job.volume.spacing[1:], job.config.motion)
@@ -70,7 +68,7 @@ def run(job: Job) -> Generator[FitProgress, None, Field]:
                     data.levels[-1],
                 )
             )
-            job.levels = replace(job.levels, gains=gains)
+            job.normalisation = replace(job.normalisation, gains=gains)
             scale = data.levels[0].new_tensor(gains).view(-1, 1, 1, 1, 1)
             data.levels = [level / scale for level in data.levels]
         yield from _fit(job, data)
@@ -82,7 +80,7 @@ def run(job: Job) -> Generator[FitProgress, None, Field]:
     if learn_planes:
         yield from planes.fit_planes(job)
     if learn_voxels:
-        yield from in_plane.fit_in_plane(job)
+        yield from voxels.fit_voxels(job)
     chosen |= {**parts_of(job.network), "interpolation": job.interpolation}
     return job.snapshot()
 

@@ -8,7 +8,7 @@ from ...config.options import Config
 from ...data.grid import ROI
 from ...field import Field
 from ...volume import Volume
-from ..layers.appearance import look
+from ..layers.appearance import appearance
 from ..layers.keys import RENDERED
 from ..layers.preview import PreviewArray, Want
 from ..layers.scales import PREVIEW_STEPS, Scales
@@ -59,7 +59,7 @@ class Session:
             return
         self.array = self._array()
         original = self.source.layer
-        style = look(original)
+        style = appearance(original)
         self.layer = viewer.add_image(
             self.array,
             name=f"{self.source.name} {SUFFIX}",
@@ -161,7 +161,7 @@ class Session:
         return Field(
             self.volume,
             field.network,
-            field.levels,
+            field.normalisation,
             field.config,
             field.device,
             field.interpolation,

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QComboBox, QPushButton, QSlider, QVBoxLayout, QWidget
 
 from ..background.results import Results
 from ..background.session import SUFFIX
-from ..layers.appearance import look
+from ..layers.appearance import appearance
 from ..layers.compare import Swipe, arrows
 from ..layers.keys import RENDERED
 from ..layers.placement import Placement
@@ -110,7 +110,7 @@ class ComparePanel(QWidget):
             metadata={RENDERED: {"preview": True}},
             multiscale=False,
             rgb=False,
-            **look(layer),
+            **appearance(layer),
             **place,
         )
         return array

@@ -15,7 +15,7 @@ from .fields import NumberField, Words, roomy
 
 HIDDEN = ("preset", "published")
 """What has a widget of its own elsewhere, and the published options, which have a file."""
-UNPUBLISHED = ("motion", "latents", "axial", "in_plane")
+UNPUBLISHED = ("motion", "latents", "planes", "voxels")
 """Groups of options the published method does not have."""
 PUBLISHED_NOTE = (
     "The published method has its own options: print them with 'spatimeinr config published', "

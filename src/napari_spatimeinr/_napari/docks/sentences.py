@@ -18,11 +18,11 @@ STAGES = {
     "hold-out: latents": "testing structure apart from noise on frames held out",
     "planes": "learning finer planes",
     "hold-out: planes": "testing finer planes on planes held out",
-    "in plane": "learning finer voxels",
-    "hold-out: in plane": "testing finer voxels on planes held out",
+    "voxels": "learning finer voxels",
+    "hold-out: voxels": "testing finer voxels on planes held out",
     "rendering cells": "rendering the cells to learn from",
 }
-PART_WORDS = {"axial": "finer planes", "in_plane": "finer voxels"}
+PART_WORDS = {"planes": "finer planes", "voxels": "finer voxels"}
 SAME = 0.005
 """Errors that differ by a smaller share are called equal."""
 
@@ -81,13 +81,13 @@ def result_sentence(provenance: dict[str, Any], stopped: bool) -> str:
     stop = "Stopped; what was learned is kept. Fit SpatimeINR goes on from here."
     said = [stop if stopped else _judgement(provenance)]
     chosen = provenance.get("chosen", {})
-    if chosen.get("axial"):
-        sharpened = provenance.get("axial", {}).get("sharpened")
+    if chosen.get("planes"):
+        sharpened = provenance.get("planes", {}).get("sharpened")
         said.append(
             "Finer planes are learned from the lateral"
             f" ones{', the blur along z is undone' if sharpened else ''}."
         )
-    if chosen.get("in_plane"):
+    if chosen.get("voxels"):
         said.append("Finer voxels are learned from the planes.")
     reasons = "; ".join(
         f"{PART_WORDS.get(name, name)}: {why}"

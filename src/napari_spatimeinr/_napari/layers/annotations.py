@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...analysis.propagate import carry_labels, carry_nearest_points, carry_tracks
+from ...analysis.propagate import propagate_labels, propagate_nearest_points, propagate_tracks
 from ...errors import InputError, OutOfMemoryError
 from ..background.jobs import Share, Tick
 from ..background.session import Session
@@ -65,7 +65,7 @@ class Annotation:
         self.data = layer.data if self.kind == "Labels" else np.array(layer.data, float)
         self.placement = Placement.of(layer)
         kept = {"Labels": ("colormap",), "Points": (), "Tracks": ("tail_width", "graph")}[self.kind]
-        self.look = {name: getattr(layer, name) for name in ("opacity", *kept)}
+        self.appearance = {name: getattr(layer, name) for name in ("opacity", *kept)}
         if self.kind == "Points":
             self.each = {
                 name: np.array(getattr(layer, name))
@@ -80,9 +80,9 @@ class Annotation:
             return self._labels(times, tick)
         data = self.data
         if self.kind == "Points":
-            points, rows = carry_nearest_points(self.field, self._physical(data), times)
+            points, rows = propagate_nearest_points(self.field, self._physical(data), times)
             return self._index(points), rows
-        tracks = carry_tracks(
+        tracks = propagate_tracks(
             self.field, np.column_stack([data[:, 0], self._physical(data[:, 1:])]), times
         )
         if not len(tracks):
@@ -105,7 +105,7 @@ class Annotation:
             "name": f"{self.name} carried",
             "metadata": {RENDERED: {"carried": True}},
             **placed,
-            **self.look,
+            **self.appearance,
         }
         if self.kind == "Labels":
             return str(viewer.add_labels(result, **common).name)
@@ -130,7 +130,7 @@ class Annotation:
                 "The carried labels do not fit in memory; choose a smaller time scale."
             ) from error
         for n, t in enumerate(times):
-            out[n] = carry_labels(self.field, data, [t], drawn)[0]
+            out[n] = propagate_labels(self.field, data, [t], drawn)[0]
             tick(Share(n + 1, len(times)))
         return out[tuple(slice(None) if a in axes else 0 for a in "tzyx")]
 

@@ -13,7 +13,7 @@ from .keys import RENDERED, SOURCE
 from .source import Source
 
 
-def look(layer: Any) -> dict[str, Any]:
+def appearance(layer: Any) -> dict[str, Any]:
     """Keyword arguments that make an Image layer look like another."""
     colormap = layer.colormap
     name = str(colormap.name)
@@ -62,7 +62,7 @@ def add_rendered(
     """
     keep = tuple(slice(None) if a in source.axes else 0 for a in "tzyx")
     data = volume.data[keep] if len(source.axes) < 4 else volume.data
-    style = look(source.layer)
+    style = appearance(source.layer)
     if own_contrast:
         plane = np.asarray(volume.data[volume.shape[0] // 2, volume.shape[1] // 2])
         style |= {

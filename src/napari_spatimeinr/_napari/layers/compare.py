@@ -77,7 +77,7 @@ def arrows(field: Field, axes: str) -> Callable[[Callable[[Any], None]], NDArray
         points = index * spacing + np.asarray(grid.origin[1:])
         times = grid.coordinates(0)
         # Where nothing is to be seen, motion is only the smoothness of its neighbours'.
-        background = field.levels.offset + STRUCTURE * field.levels.scale
+        background = field.normalisation.offset + STRUCTURE * field.normalisation.scale
         found = []
         for k in range(frames - 1):
             tick(None)

@@ -17,7 +17,7 @@ from torch import Tensor
 from ...config.options import Config, CycleOptions
 from ...model.frames import Box, Frames, grown
 from ...model.motion import Displaced
-from ...model.network import Around, Network, around, needed_box, sample, sample_clean
+from ...model.network import Around, Network, around, needed_box, sample, sample_denoised
 from ...model.sampling import PREFILTER_REACH, cubic, prefilter
 
 POINTS = 4096
@@ -185,9 +185,9 @@ def _block_loss(
         return sample(network.encode(frames, k, part), points, part)
 
     @torch.no_grad()
-    def cleaned(k: int) -> Tensor:
+    def denoised(k: int) -> Tensor:
         points, part = needed(k)
-        return sample_clean(network.cleaned(frames, k, part)[0], points, part)
+        return sample_denoised(network.denoised(frames, k, part)[0], points, part)
 
     if task.around is None:
         assert task.alone is not None
@@ -201,7 +201,7 @@ def _block_loss(
         if not beyond or float(torch.rand(1, generator=generator)) < 0.15:
             outer.append(inner[side][0])
         else:
-            outer.append(torch.stack([cleaned(k) for k in beyond]).mean(0))
+            outer.append(torch.stack([denoised(k) for k in beyond]).mean(0))
     # Time runs backwards half of the time: the decoder has no preferred direction.
     order = (1, 0) if bool(torch.rand(1, generator=generator) < 0.5) else (0, 1)
 

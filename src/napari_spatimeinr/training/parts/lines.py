@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ...model.axial import Axial
+from ...model.finer import FinerPlanes
 from ...model.sampling import mirrored
 
 MOST_PLANES = 64
@@ -125,7 +125,7 @@ def correlation(a: Tensor, b: Tensor) -> float:
     return float((a * b).sum() / (a.square().sum() * b.square().sum()).sqrt().clamp(min=1e-12))
 
 
-def axial_blur(lateral: Lateral, step: int) -> float:
+def blur_along_z(lateral: Lateral, step: int) -> float:
     """Blur along one lateral axis, as a standard deviation in voxels, that makes it as smooth as z
     is.
 
@@ -167,8 +167,8 @@ def blurs_to_learn(estimate: float) -> list[float]:
     return [least, (least + estimate) / 2, estimate] if estimate > least else [estimate]
 
 
-def train_axial(
-    network: Axial,
+def train_planes(
+    network: FinerPlanes,
     lateral: Lateral,
     step: int,
     blurs: Sequence[float],
@@ -204,7 +204,13 @@ to the given."""
 
 
 def train_lines(
-    network: Axial, bank: Bank, step: int, fine: int, steps: int, learning_rate: float, seed: int
+    network: FinerPlanes,
+    bank: Bank,
+    step: int,
+    fine: int,
+    steps: int,
+    learning_rate: float,
+    seed: int,
 ) -> Iterator[tuple[int, float]]:
     """Train in place to make of every ``step``-th line of planes every ``fine``-th one; yields
     (step, loss).

@@ -11,11 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...model.axial import Axial
+from ...model.finer import FinerPlanes
 from ...model.sampling import gaussian
 from ..gate import MARGIN_DB, Errors
 from ..job import FitProgress, Job, Steps
-from .lines import LARGEST_CROP, Lateral, axial_blur, blurs_to_learn, lateral_planes, train_axial
+from .lines import LARGEST_CROP, Lateral, blur_along_z, blurs_to_learn, lateral_planes, train_planes
 
 LEAST_RATIO = 1.4
 """Planes this many lateral voxels apart are worth being made finer."""
@@ -31,20 +31,20 @@ def wanted(job: Job) -> bool:
     """
     z, y, x = job.volume.shape[1:]
     factor, step = _steps(job)
-    if not job.config.axial.enabled or z == 1 or min(y, x) < 4 * step:
+    if not job.config.planes.enabled or z == 1 or min(y, x) < 4 * step:
         return False
     return sharpened(job) or (factor > 1 and (_judged(job) or not job.config.gate))
 
 
 def plan(job: Job) -> None:
     """Count its steps among those of the fit."""
-    steps = job.config.axial.steps
+    steps = job.config.planes.steps
     job.schedule.planned["planes"] = steps + (_gate_steps(job) if _judged(job) else 0)
 
 
 def fit_planes(job: Job) -> Steps:
-    """Train, if held-out planes agree, what makes planes finer; ``job.network.axial`` is it."""
-    options = job.config.axial
+    """Train, if held-out planes agree, what makes planes finer; ``job.network.planes`` is it."""
+    options = job.config.planes
     factor, step = _steps(job)
     sharpen = sharpened(job)
     report: dict[str, Any] = {"planes_per_plane": factor, "sharpened": sharpen}
@@ -52,26 +52,26 @@ def fit_planes(job: Job) -> Steps:
     if _judged(job):
         better = yield from _gate(job, step, report)
     if better != "learned" and not sharpen:
-        job.provenance["axial"] = report
-        job.provenance["reasons"]["axial"] = (
+        job.provenance["planes"] = report
+        job.provenance["reasons"]["planes"] = (
             "what lateral planes teach did not predict held-out planes better than interpolation"
         )
         return
     yield job.progress("planes")
-    lateral = _lateral(job, 1, cleaned=True)
+    lateral = _lateral(job, 1, denoised=True)
     yield job.progress("planes")
     blurs = _blurs(job, lateral, step)
     report["blur_voxels"] = [round(blur, 3) for blur in blurs]
     network = _network(job, factor, sharpen)
-    steps = train_axial(
+    steps = train_planes(
         network, lateral, step, blurs, options.steps, options.learning_rate, job.seed
     )
     yield from job.drive(
-        "planes", "planes", steps, 0.94 if "in plane" in job.schedule.planned else 1.0
+        "planes", "planes", steps, 0.94 if "voxels" in job.schedule.planned else 1.0
     )
     # Only now: a fit that was stopped before learns them when it is resumed.
-    job.provenance["axial"] = report
-    job.network.axial = network.requires_grad_(False)
+    job.provenance["planes"] = report
+    job.network.planes = network.requires_grad_(False)
 
 
 def _steps(job: Job) -> tuple[int, int]:
@@ -80,7 +80,7 @@ def _steps(job: Job) -> tuple[int, int]:
     """
     dz, dy, dx = job.volume.spacing[1:]
     ratio = dz / min(dy, dx)
-    factor = job.config.axial.factor or (
+    factor = job.config.planes.factor or (
         min(MOST_FACTOR, max(2, round(ratio))) if ratio >= LEAST_RATIO else 1
     )
     return factor, factor * max(1, round(ratio / factor))
@@ -95,12 +95,12 @@ def _judged(job: Job) -> bool:
 
 
 def _gate_steps(job: Job) -> int:
-    return max(1, job.config.axial.steps // 2)
+    return max(1, job.config.planes.steps // 2)
 
 
 def sharpened(job: Job) -> bool:
     """Whether the blur along z is to be undone."""
-    return job.config.axial.sharpen or job.config.psf is not None
+    return job.config.planes.sharpen or job.config.psf is not None
 
 
 def _blurs(job: Job, lateral: Lateral, step: int) -> list[float]:
@@ -108,19 +108,19 @@ def _blurs(job: Job, lateral: Lateral, step: int) -> list[float]:
     themselves say.
     """
     if job.config.psf is None:
-        return blurs_to_learn(axial_blur(lateral, step))
+        return blurs_to_learn(blur_along_z(lateral, step))
     sz, sy, sx = job.config.psf
     return [math.sqrt(max(0.0, sz**2 - sy * sx)) / min(job.volume.spacing[2:])]
 
 
-def _network(job: Job, factor: int, sharpen: bool) -> Axial:
-    options = job.config.axial
+def _network(job: Job, factor: int, sharpen: bool) -> FinerPlanes:
+    options = job.config.planes
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(job.seed)
-        return Axial(factor, options.channels, options.layers, sharpen).to(job.device)
+        return FinerPlanes(factor, options.channels, options.layers, sharpen).to(job.device)
 
 
-def _lateral(job: Job, every: int, cleaned: bool) -> Lateral:
+def _lateral(job: Job, every: int, denoised: bool) -> Lateral:
     frames, network = job.frames, job.network
 
     @torch.no_grad()
@@ -133,8 +133,8 @@ def _lateral(job: Job, every: int, cleaned: bool) -> Lateral:
                 (x, min(x + size, frames.shape[2])),
             )
             whole = (
-                network.cleaned(frames, k, box)[0]
-                if cleaned and network.encoder is not None
+                network.denoised(frames, k, box)[0]
+                if denoised and network.encoder is not None
                 else frames.block(k, box)
             )
             planes.append(whole[0, 0, 0])
@@ -147,16 +147,16 @@ def _gate(job: Job, step: int, report: dict[str, Any]) -> Generator[FitProgress,
     """Every second plane is held out of everything; the best of linear, cubic and
     learned on them.
     """
-    options = job.config.axial
+    options = job.config.planes
     # The blur is that of neighbouring planes: at twice the distance they have too little in common
     # to tell.
-    lateral = _lateral(job, 1, cleaned=False)
+    lateral = _lateral(job, 1, denoised=False)
     yield job.progress("hold-out: planes")
     blurs = _blurs(job, lateral, step)
     yield job.progress("hold-out: planes")
-    lateral = _lateral(job, 2, cleaned=False)
+    lateral = _lateral(job, 2, denoised=False)
     learned = _network(job, 2, False)
-    steps = train_axial(
+    steps = train_planes(
         learned, lateral, 2 * step, blurs, _gate_steps(job), options.learning_rate, job.seed
     )
     yield from job.drive("hold-out: planes", "planes", steps, 0.9)
@@ -177,7 +177,7 @@ def _gate(job: Job, step: int, report: dict[str, Any]) -> Generator[FitProgress,
 
 
 @torch.no_grad()
-def plane_errors(job: Job, learned: Axial, step: int) -> Errors:
+def plane_errors(job: Job, learned: FinerPlanes, step: int) -> Errors:
     """Errors of fine detail on odd planes predicted from even ones.
 
     Brightness that changes slowly along z (with depth, say) is curved more at twice the distance
@@ -191,7 +191,7 @@ def plane_errors(job: Job, learned: Axial, step: int) -> Errors:
         (max(0, n - LARGEST_CROP) // 2, max(0, n - LARGEST_CROP) // 2 + min(n, LARGEST_CROP))
         for n in (y, x)
     ]
-    spline = Axial(2, 2, 2).to(job.device)  # fresh, it adds nothing
+    spline = FinerPlanes(2, 2, 2).to(job.device)  # fresh, it adds nothing
     for k in sorted({round(i * (frames.count - 1) / max(1, number - 1)) for i in range(number)}):
         whole = frames.block(k, ((0, z), cut[0], cut[1]))[0, 0]
         given = whole[::2]

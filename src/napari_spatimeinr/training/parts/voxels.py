@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...model.axial import InPlane
+from ...model.finer import FinerVoxels
 from ..gate import Errors
 from ..job import FitProgress, Job, Steps
 from .lines import (
@@ -41,7 +41,7 @@ MARGIN_DB = 0.5
 
 def wanted(job: Job) -> bool:
     """Whether finer voxels are asked for, and there are enough to learn from and to judge by."""
-    options = job.config.in_plane
+    options = job.config.voxels
     y, x = job.volume.shape[2:]
     return (
         options.enabled
@@ -51,12 +51,12 @@ def wanted(job: Job) -> bool:
 
 def plan(job: Job) -> None:
     """Count its steps among those of the fit."""
-    job.schedule.planned["in plane"] = job.config.axial.steps * (2 if job.config.gate else 1)
+    job.schedule.planned["voxels"] = job.config.voxels.steps * (2 if job.config.gate else 1)
 
 
-def fit_in_plane(job: Job) -> Steps:
-    """Train, if planes kept back agree, what makes voxels finer; ``job.network.in_plane`` is it."""
-    factor = job.config.in_plane.factor
+def fit_voxels(job: Job) -> Steps:
+    """Train, if planes kept back agree, what makes voxels finer; ``job.network.voxels`` is it."""
+    factor = job.config.voxels.factor
     report: dict[str, Any] = {"voxels_per_voxel": factor}
     y = job.frames.shape[1]
     if job.config.gate:
@@ -68,34 +68,35 @@ def fit_in_plane(job: Job) -> Steps:
             "note": f"voxels {factor} times as large, on a part of the planes kept back",
         }
         if gain < MARGIN_DB:
-            job.provenance["in_plane"] = report
-            job.provenance["reasons"]["in_plane"] = (
+            job.provenance["voxels"] = report
+            job.provenance["reasons"]["voxels"] = (
                 "what coarser planes teach did not predict finer voxels better than splines"
             )
             return
     network = yield from _trained(job, (0, y), report, "voxels", 1.0)
-    job.provenance["in_plane"] = report
-    job.network.in_plane = network.requires_grad_(False)
+    job.provenance["voxels"] = report
+    job.network.voxels = network.requires_grad_(False)
 
 
 def _trained(
     job: Job, rows: tuple[int, int], report: dict[str, Any], stage: str, until: float
-) -> Generator[FitProgress, None, InPlane]:
-    options, factor = job.config.axial, job.config.in_plane.factor
+) -> Generator[FitProgress, None, FinerVoxels]:
+    options = job.config.voxels
+    factor = options.factor
     planes = _planes(job, rows)
     yield job.progress(stage)
     blur = blur_of_scale(planes, factor)
     report["blur_voxels"] = round(blur, 3)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(job.seed)
-        network = InPlane(factor, options.channels, options.layers).to(job.device)
-    steps = train_in_plane(network, planes, blur, options.steps, options.learning_rate, job.seed)
-    yield from job.drive(stage, "in plane", steps, until)
+        network = FinerVoxels(factor, options.channels, options.layers).to(job.device)
+    steps = train_voxels(network, planes, blur, options.steps, options.learning_rate, job.seed)
+    yield from job.drive(stage, "voxels", steps, until)
     return network
 
 
-def train_in_plane(
-    network: InPlane, planes: Tensor, blur: float, steps: int, learning_rate: float, seed: int
+def train_voxels(
+    network: FinerVoxels, planes: Tensor, blur: float, steps: int, learning_rate: float, seed: int
 ) -> Iterator[tuple[int, float]]:
     """Train in place on planes ``(N, Y, X)``; yields (step, loss).
 
@@ -116,7 +117,7 @@ def train_in_plane(
 def blur_of_scale(planes: Tensor, factor: int) -> float:
     """Blur, voxels, after which every ``factor``-th voxel of planes is as smooth as the planes are.
 
-    Smooth is what correlates with its neighbour: fine detail as in :func:`.axial.axial_blur`.
+    Smooth is what correlates with its neighbour: fine detail as in :func:`.lines.blur_along_z`.
     """
     if min(planes.shape[1:]) < LEAST_LINES:
         return 0.0
@@ -140,7 +141,7 @@ def _soft(planes: Tensor, sigma: float) -> Tensor:
 
 
 def _planes(job: Job, rows: tuple[int, int]) -> Tensor:
-    """Planes ``(N, Y, X)`` with most in them, of a range of lines, cleaned where there
+    """Planes ``(N, Y, X)`` with most in them, of a range of lines, denoised where there
     are latents.
     """
     frames, network = job.frames, job.network
@@ -150,7 +151,7 @@ def _planes(job: Job, rows: tuple[int, int]) -> Tensor:
     def read(k: int, z: int, y: int, x: int) -> Tensor:
         box = ((z, z + 1), (a + y, min(a + y + LARGEST_CROP, b)), (x, min(x + LARGEST_CROP, width)))
         whole = (
-            network.cleaned(frames, k, box)[0]
+            network.denoised(frames, k, box)[0]
             if network.encoder is not None
             else frames.block(k, box)
         )
@@ -161,11 +162,11 @@ def _planes(job: Job, rows: tuple[int, int]) -> Tensor:
 
 
 @torch.no_grad()
-def _errors(job: Job, learned: InPlane, rows: tuple[int, int], blur: float) -> Errors:
+def _errors(job: Job, learned: FinerVoxels, rows: tuple[int, int], blur: float) -> Errors:
     """Errors of every voxel that was not given, of lines kept back."""
     errors = Errors()
     factor = learned.factor
-    spline = InPlane(factor, 2, 2).to(job.device)  # fresh, it adds nothing
+    spline = FinerVoxels(factor, 2, 2).to(job.device)  # fresh, it adds nothing
     planes = _soft(_planes(job, rows)[:GATE_PLANES], blur)
     truth = planes[
         :,

@@ -21,7 +21,7 @@ SPLINE_REACH = 4
 """Reach of the spline prefilter along z, planes; what is cut off is 0.5 % of a contrast."""
 
 
-class Axial(nn.Module):
+class FinerPlanes(nn.Module):
     """Frames on ``factor`` times finer planes: cubic splines along z plus a correction that starts
     at zero.
 
@@ -111,7 +111,7 @@ class Axial(nn.Module):
         return cubic_matrix(positions + (r - SPLINE_REACH), inner) @ coefficients
 
 
-class InPlane(nn.Module):
+class FinerVoxels(nn.Module):
     """Frames with ``factor`` times finer voxels along y and x: lines made finer by one network,
     along one axis, then the other.
 
@@ -126,7 +126,7 @@ class InPlane(nn.Module):
 
     def __init__(self, factor: int, channels: int, layers: int) -> None:
         super().__init__()
-        self.lines = Axial(factor, channels, layers)
+        self.lines = FinerPlanes(factor, channels, layers)
 
     @property
     def factor(self) -> int:

@@ -1,0 +1,62 @@
+"""Names of earlier versions in configurations, model files and provenance, read as those of now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+Value = TypeVar("Value")
+
+PARTS = {"axial": "planes", "in_plane": "voxels"}
+"""What parts were called."""
+SHARED = ("channels", "layers", "steps", "learning_rate")
+"""Options that finer voxels once took from finer planes."""
+
+
+def configuration(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A nested configuration with the names of now, which go before those of then."""
+    out = {key: value for key, value in values.items() if key not in PARTS}
+    for old, name in PARTS.items():
+        if old not in values:
+            continue
+        said, now = values[old], out.get(name, {})
+        nested = isinstance(said, Mapping) and isinstance(now, Mapping)
+        out[name] = {**said, **now} if nested else out.get(name, said)
+    if isinstance(of_planes := values.get("axial"), Mapping):
+        shared = {key: value for key, value in of_planes.items() if key in SHARED}
+        voxels = out.get("voxels", {})
+        if shared and isinstance(voxels, Mapping):
+            out["voxels"] = {**shared, **voxels}
+    return out
+
+
+def keys(values: Mapping[str, Value]) -> dict[str, Value]:
+    """A dictionary with parts as its keys, by the names of now."""
+    return {PARTS.get(key, key): value for key, value in values.items()}
+
+
+def arrays(weights: Mapping[str, Value]) -> dict[str, Value]:
+    """Named arrays ``part.name`` of a model file by the names of now."""
+    out = {}
+    for name, array in weights.items():
+        part, dot, rest = name.partition(".")
+        out[PARTS.get(part, part) + dot + rest] = array
+    return out
+
+
+def provenance(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Provenance by the names of now."""
+    out = keys(facts)
+    for inner in ("chosen", "reasons"):
+        if isinstance(out.get(inner), Mapping):
+            out[inner] = keys(out[inner])
+    return out
+
+
+def header(said: Mapping[str, Any]) -> dict[str, Any]:
+    """The header of a model file by the names of now."""
+    out = keys(said)
+    for name, translated in (("config", configuration), ("provenance", provenance)):
+        if isinstance(out.get(name), Mapping):
+            out[name] = translated(out[name])
+    return out
