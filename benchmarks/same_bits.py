@@ -43,7 +43,7 @@ QUICK = {
 PUBLISHED = {
     "max_iter": 12,
     "rcan_max_iter": 6,
-    "rcan": {"n_feats": 8, "n_resgroups": 1, "n_resblocks": 1},
+    "rcan": {"n_feats": 16, "n_resgroups": 1, "n_resblocks": 1},
     "model": {"netD": 6, "netW": 16},
     "dataset": {"train": {"bsize": 128}},
     "dataloader": {"train": {"batch_size": 1}},
