@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
+from fits import PLANES_ALONE
 from napari_spatimeinr import Volume, fit, fit_steps, load, phantom
 from napari_spatimeinr.analysis.scores import psnr
 from napari_spatimeinr.model.finer import FinerPlanes
@@ -27,8 +28,7 @@ from napari_spatimeinr.training.parts.lines import (
     train_planes,
 )
 
-ALONE = {"motion": {"enabled": False}, "latents": {"enabled": False}}
-SMALL = {**ALONE, "planes": {"steps": 120, "channels": 16, "layers": 4}}
+SMALL = {**PLANES_ALONE, "planes": {"steps": 120, "channels": 16, "layers": 4}}
 
 
 def random_network(factor: int, sharpen: bool) -> FinerPlanes:
@@ -183,7 +183,7 @@ def test_planes_that_have_nothing_in_common_switch_it_off() -> None:
 )
 def test_where_there_is_something_to_learn(shape: Any, spacing: Any, on: bool) -> None:
     data = np.random.default_rng(0).random(shape).astype("f4")
-    config = {**ALONE, "gate": False, "planes": {"steps": 2, "channels": 4, "layers": 2}}
+    config = {**PLANES_ALONE, "gate": False, "planes": {"steps": 2, "channels": 4, "layers": 2}}
     field = fit(Volume(data, spacing), config=config, device="cpu")
     assert (field.network.planes is not None) is on
     out = field.render(scale_z=2.5).data
@@ -204,15 +204,9 @@ def test_a_blur_that_cannot_be_undone_is_told() -> None:
     assert field.network.planes is None and "not undone" in field.provenance["warnings"][0]
 
 
-@pytest.fixture(scope="module")
-def field(recording: Volume) -> Any:
-    config = {
-        "motion": {"steps": 3, "points": 300, "warps": 1, "levels": 2},
-        "latents": {"steps": 2, "channels": 4, "layers": 2, "width": 8, "crop": [4, 8, 8]},
-        "planes": {"steps": 4, "channels": 4, "layers": 2},
-        "gate": False,
-    }
-    return fit(recording, "fast", config, device="cpu")
+@pytest.fixture
+def field(every_part: Any) -> Any:
+    return every_part
 
 
 def test_a_model_keeps_it(field: Any, tmp_path: Path) -> None:
@@ -260,7 +254,7 @@ def test_a_fit_stopped_while_it_learns_planes_learns_them_when_resumed(
     recording: Volume, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("napari_spatimeinr.training.job.SNAPSHOT_EVERY", 0.0)
-    config = {**ALONE, "gate": False, "planes": {"steps": 6, "channels": 4, "layers": 2}}
+    config = {**PLANES_ALONE, "gate": False, "planes": {"steps": 6, "channels": 4, "layers": 2}}
     stopped = None
     for state in fit_steps(recording, config=config, device="cpu"):
         stopped = state.field

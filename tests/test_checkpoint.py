@@ -17,18 +17,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
 
+from fits import LEAST
 from napari_spatimeinr import Field, Volume, checkpoint, fit, load, phantom
 from napari_spatimeinr.errors import FormatError, SaveError, SpatimeINRError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-CONFIG = {
-    "motion": {"steps": 3, "points": 300, "warps": 1, "levels": 2},
-    "latents": {"steps": 2, "channels": 4, "layers": 2, "width": 8, "crop": [4, 8, 8]},
-    "planes": {"steps": 4, "channels": 4, "layers": 2},
-    "precision": "float32",
-    "gate": False,
-}
 
 
 def recording(dtype="u2") -> Volume:
@@ -47,7 +40,7 @@ def recording(dtype="u2") -> Volume:
 
 @pytest.fixture(scope="module")
 def field() -> Field:
-    return fit(recording(), config=CONFIG, device="cpu")
+    return fit(recording(), config=LEAST, device="cpu")
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +119,7 @@ def test_frames_keep_their_number_type(dtype, tmp_path):
 
 @pytest.mark.parametrize("off", [(), ("motion",), ("latents",), ("motion", "latents")])
 def test_parts_that_are_not_there_stay_away(off, tmp_path):
-    config = {**CONFIG, **{name: {"enabled": False} for name in off}}
+    config = {**LEAST, **{name: {"enabled": False} for name in off}}
     field = fit(recording(), config=config, device="cpu")
     again = load(field.save(tmp_path / "a.spatimeinr"), device="cpu")
     assert (again.network.velocity is None) == ("motion" in off)

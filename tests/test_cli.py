@@ -19,6 +19,7 @@ import tifffile
 import typer
 from typer.testing import CliRunner
 
+from fits import QUICK
 from napari_spatimeinr import Volume, load, make_config, phantom
 from napari_spatimeinr.cli.app import app
 from napari_spatimeinr.cli.output import explain, guarded, plain
@@ -31,20 +32,6 @@ from napari_spatimeinr.errors import (
     GridError,
     InputError,
 )
-
-QUICK = (
-    "--preset",
-    "fast",
-    "--set",
-    "motion.steps=5",
-    "--set",
-    "latents.steps=5",
-    "--set",
-    "axial.steps=4",
-    "--device",
-    "cpu",
-)
-"""Options of a fit that takes seconds."""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from fits import PUBLISHED, QUICK
 from napari_spatimeinr import phantom
 from napari_spatimeinr.cli.app import app
 from napari_spatimeinr.io import read
@@ -24,24 +25,6 @@ from napari_spatimeinr.io.locks import alone
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 ODD = "Meine Daten ü 細胞 'a' [1] {2} %d #5 (é)"
-QUICK = (
-    "--preset",
-    "fast",
-    "--set",
-    "motion.steps=3",
-    "--set",
-    "latents.steps=2",
-    "--set",
-    "axial.enabled=false",
-    "--device",
-    "cpu",
-)
-PUBLISHED: dict[str, Any] = {
-    "max_iter": 2, "save_iter": 1, "n_samples": 2, "n_imps": 1, "len_lz": 28, "rcan_max_iter": 1,
-    "dataset": {"train": {"bsize": 64}, "eval": {"bsize": 4096, "scaleT": 1}},
-    "rcan": {"n_resgroups": 1, "n_resblocks": 1, "n_feats": 8, "reduction": 4},
-    "model": {"netD": 3, "netW": 8, "skips": [1], "max_freq": 3}, "precision": "float32",
-}  # fmt: skip
 
 
 def run(*arguments: object, code: int = 0) -> str:

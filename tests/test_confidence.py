@@ -12,6 +12,7 @@ import pytest
 import torch
 from scipy import ndimage
 
+from fits import LEAST
 from napari_spatimeinr import SpatimeINRError, Volume, fit, load, phantom
 from napari_spatimeinr.errors import GridError
 from napari_spatimeinr.model.confidence import widths
@@ -54,12 +55,8 @@ def test_the_interval_holds_its_share_of_frames_that_were_used_for_nothing(
 
 @pytest.fixture(scope="module")
 def field() -> Any:
-    small = {
-        "motion": {"steps": 3, "points": 300, "warps": 1, "levels": 2, "smoothness": [0.01]},
-        "latents": {"steps": 3, "channels": 4, "layers": 2, "width": 8, "crop": [4, 8, 8]},
-        "planes": {"steps": 2, "channels": 4, "layers": 2},
-    }
-    return fit(phantom((6, 6, 20, 24), motion=2, seed=1)[0], "fast", small, device="cpu")
+    small = {**LEAST, "gate": True, "latents": {**LEAST["latents"], "steps": 3}}
+    return fit(phantom((6, 6, 20, 24), motion=2, seed=1)[0], config=small, device="cpu")
 
 
 def test_it_is_positive_in_the_units_of_the_source_and_kept_by_a_model(

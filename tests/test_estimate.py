@@ -7,19 +7,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from fits import PLAIN
 from napari_spatimeinr import Volume, fit, make_config
 from napari_spatimeinr.analysis.estimate import Estimate, estimate, machine_speed
 from napari_spatimeinr.data.watched import Watched
 from napari_spatimeinr.errors import DeviceError, GridError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-PLAIN = {
-    "motion": {"enabled": False},
-    "latents": {"enabled": False},
-    "planes": {"enabled": False},
-    "gate": False,
-    "normalise_frames": False,
-}
 
 
 def test_more_work_takes_more_time_and_memory() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from fits import INTERPOLATION, MOTION
 from napari_spatimeinr import Field, Volume, fit, load, phantom
 from napari_spatimeinr.analysis import scores
 from napari_spatimeinr.model.decoder import Decoder
@@ -23,17 +24,6 @@ from napari_spatimeinr.training import gate, guard
 from napari_spatimeinr.training.normalisation import estimate_normalisation
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-INTERPOLATION = {
-    "motion": {"enabled": False},
-    "latents": {"enabled": False},
-    "planes": {"enabled": False},
-}
-MOTION = {
-    "motion": {"steps": 15, "points": 1000, "warps": 3, "levels": 3, "smoothness": [0.02]},
-    "latents": {"enabled": False},
-    "planes": {"enabled": False},
-}
 
 
 def jumping(shape: tuple[int, int, int, int], by: int, at: int, **how: Any) -> tuple[Volume, Any]:

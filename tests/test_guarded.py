@@ -11,6 +11,7 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
+from fits import MOTION, OFF
 from napari_spatimeinr import Field, Volume, phantom
 from napari_spatimeinr.config.options import make_config
 from napari_spatimeinr.fitting import fit_steps
@@ -23,12 +24,6 @@ from napari_spatimeinr.training import gate, guard, job
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-OFF = {"enabled": False}
-MOTION = {
-    "motion": {"steps": 15, "points": 1000, "warps": 3, "levels": 3, "smoothness": [0.02]},
-    "latents": OFF,
-    "planes": OFF,
-}
 TABLE = {"edges": [[0.02], [0.5]], "widths": [[0.01, 0.01], [0.02, 0.02]]}
 
 

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
+from fits import LEAST, PLANES_ALONE
 from napari_spatimeinr import Volume, fit, load
 from napari_spatimeinr.analysis.estimate import estimate
 from napari_spatimeinr.analysis.scores import psnr
@@ -21,9 +22,8 @@ from napari_spatimeinr.config.options import make_config
 from napari_spatimeinr.model.finer import FinerVoxels, mirrored_around
 from napari_spatimeinr.training.parts.voxels import blur_of_scale
 
-ALONE: dict[str, Any] = {"motion": {"enabled": False}, "latents": {"enabled": False}}
 ASKED: dict[str, Any] = {
-    **ALONE,
+    **PLANES_ALONE,
     "voxels": {"enabled": True},
     "planes": {"steps": 200, "channels": 16, "layers": 4},
 }
@@ -124,7 +124,7 @@ def test_what_does_not_hold_for_the_part_kept_back_is_refused() -> None:
 
 def test_it_is_off_by_default_and_small_planes_are_told() -> None:
     data = np.random.default_rng(0).random((1, 3, 20, 20)).astype("f4")
-    plain = fit(Volume(data, (1.0,) * 4), config=ALONE, device="cpu")
+    plain = fit(Volume(data, (1.0,) * 4), config=PLANES_ALONE, device="cpu")
     assert plain.network.voxels is None and "voxels" not in plain.provenance["reasons"]
     asked = fit(Volume(data, (1.0,) * 4), config=ASKED, device="cpu")
     assert asked.network.voxels is None and "too small" in asked.provenance["reasons"]["voxels"]
@@ -139,14 +139,8 @@ def test_it_is_counted_in_the_estimate() -> None:
 
 @pytest.fixture(scope="module")
 def field(recording: Volume) -> Any:
-    config = {
-        "motion": {"steps": 3, "points": 300, "warps": 1, "levels": 2},
-        "latents": {"steps": 2, "channels": 4, "layers": 2, "width": 8, "crop": [4, 8, 8]},
-        "planes": {"steps": 4, "channels": 4, "layers": 2},
-        "voxels": {"enabled": True, "factor": 2},
-        "gate": False,
-    }
-    return fit(recording, "fast", config, device="cpu")
+    config = {**LEAST, "voxels": {"enabled": True, "factor": 2}}
+    return fit(recording, config=config, device="cpu")
 
 
 def test_a_model_keeps_it_and_resuming_too(field: Any, recording: Volume, tmp_path: Path) -> None:

@@ -12,18 +12,13 @@ import numpy as np
 import pytest
 import torch
 
+from fits import LEAST
 from napari_spatimeinr import Field, Volume, fit, load, phantom
 from napari_spatimeinr.errors import FormatError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-CONFIG = {
-    "motion": {"steps": 3, "points": 300, "warps": 1, "levels": 2},
-    "latents": {"steps": 2, "channels": 4, "layers": 2, "width": 8, "crop": [4, 8, 8]},
-    "planes": {"steps": 4, "channels": 4, "layers": 2, "factor": 2},
-    "precision": "float32",
-    "gate": False,
-}
+CONFIG = {**LEAST, "planes": {**LEAST["planes"], "factor": 2}}
 HOW = {"time_scale": 2, "scale_z": 1.5, "dtype": "source"}
 
 

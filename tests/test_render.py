@@ -10,19 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import napari_spatimeinr.render.renderer as rendering
+from fits import INTERPOLATION, KEPT
 from napari_spatimeinr import Field, Volume, fit, load, phantom
 from napari_spatimeinr.data.grid import Grid
 from napari_spatimeinr.errors import GridError, InputError, OutOfMemoryError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-CONFIG = {
-    "motion": {"steps": 12, "points": 600, "warps": 2, "levels": 2, "smoothness": [0.01]},
-    "latents": {"steps": 8, "channels": 4, "layers": 2, "width": 8, "crop": [6, 12, 12]},
-    "planes": {"steps": 4, "channels": 4, "layers": 2},
-    "precision": "float32",
-    "gate": False,
-}
 SPACING, ORIGIN = (30.0, 1.0, 0.4, 0.5), (100.0, -3.0, 7.0, 0.25)
 SHAPE = (4, 9, 17, 20)
 
@@ -40,7 +34,7 @@ def volume() -> Volume:
 
 @pytest.fixture(scope="module")
 def field(volume) -> Field:
-    out = fit(volume, config=CONFIG, device="cpu")
+    out = fit(volume, config=KEPT, device="cpu")
     assert out.network.velocity is not None and out.network.encoder is not None
     return out
 
@@ -48,7 +42,7 @@ def field(volume) -> Field:
 @pytest.fixture(scope="module")
 def plain(volume) -> Field:
     """Without latents: acquired frames are themselves."""
-    return fit(volume, config={**CONFIG, "latents": {"enabled": False}}, device="cpu")
+    return fit(volume, config={**KEPT, "latents": {"enabled": False}}, device="cpu")
 
 
 def fresh(field: Field) -> Field:
@@ -191,7 +185,7 @@ def test_motion_alone_gives_the_frames_back(plain, volume):
 
 def test_scale_one_is_not_noisier_than_the_frames():
     noisy, truth = phantom((5, 10, 32, 32), motion=2.0, seed=4)
-    small = {**CONFIG, "gate": True, "latents": {**CONFIG["latents"], "steps": 60}}
+    small = {**KEPT, "gate": True, "latents": {**KEPT["latents"], "steps": 60}}
     out = fit(noisy, config=small, device="cpu").render().data
     clean = np.stack([truth.frame(60.0 * k, noisy.grid) for k in range(5)])
     ours, raw = (-10 * np.log10(np.mean((a - clean) ** 2)) for a in (out, noisy.data))
@@ -220,20 +214,17 @@ def test_larger_cells_are_averages_unless_switched_off(volume):
     assert np.abs(sampled - mean).max() > 0.02 * contrast
 
 
-PLAIN = {part: {"enabled": False} for part in ("motion", "latents", "planes")}
-
-
 @pytest.mark.parametrize("axes", [(1, 2, 3), (1,), (3,), (2, 3)])
 @pytest.mark.parametrize("factor", [1.5, 40, 1e9])
 def test_a_cell_larger_than_the_recording_is_the_mean_of_what_exists(volume, axes, factor):
     voxel = tuple(SPACING[a] * (SHAPE[a] * factor if a in axes else 1) for a in (1, 2, 3))
-    out = fit(volume, config=PLAIN, device="cpu").render(voxel=voxel).data
+    out = fit(volume, config=INTERPOLATION, device="cpu").render(voxel=voxel).data
     expected = volume.data.astype(np.float64).mean(axes, keepdims=True)
     assert out.shape == expected.shape
     np.testing.assert_allclose(out, expected, atol=2e-3 * np.ptp(volume.data))
     flat = Volume(np.full(SHAPE, 100, np.uint16), SPACING, ORIGIN)
     np.testing.assert_allclose(
-        fit(flat, config=PLAIN, device="cpu").render(voxel=voxel).data, 100, rtol=1e-6
+        fit(flat, config=INTERPOLATION, device="cpu").render(voxel=voxel).data, 100, rtol=1e-6
     )
 
 
@@ -254,7 +245,7 @@ def test_a_cell_larger_than_the_recording_takes_no_more_samples_than_it_has_voxe
 
 
 def test_an_exposure_longer_than_the_recording_is_the_mean_of_what_exists(volume):
-    config = PLAIN | {"render": {"exposure": 1.0, "samples": 1}}
+    config = INTERPOLATION | {"render": {"exposure": 1.0, "samples": 1}}
     out = fit(volume, config=config, device="cpu").render(dt=1e6 * SPACING[0]).data
     expected = volume.data.astype(np.float64).mean(0, keepdims=True)
     np.testing.assert_allclose(out, expected, atol=2e-3 * np.ptp(volume.data))

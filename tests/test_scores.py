@@ -9,6 +9,7 @@ import pytest
 from scipy import ndimage
 from skimage.metrics import structural_similarity
 
+from fits import GATED, OFF
 from napari_spatimeinr import Volume, evaluate, phantom
 from napari_spatimeinr.analysis import scores
 from napari_spatimeinr.errors import InputError
@@ -16,11 +17,7 @@ from napari_spatimeinr.errors import InputError
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-TINY = {
-    "motion": {"steps": 8, "points": 600, "warps": 2, "levels": 2, "smoothness": [0.01]},
-    "planes": {"steps": 4, "channels": 4, "layers": 2},
-    "latents": {"enabled": False},
-}
+NO_LATENTS = {**GATED, "latents": OFF}
 
 
 def test_percentiles_become_zero_and_one():
@@ -105,7 +102,7 @@ def test_scores_of_perfect_and_blurred_frames():
 def test_evaluate_agrees_with_the_definition(capsys):
     volume, _ = phantom((7, 11, 20, 22), motion=2.0)
     report = evaluate(
-        volume, preset="fast", config=TINY, device="cpu", baselines=("linear", "cubic")
+        volume, preset="fast", config=NO_LATENTS, device="cpu", baselines=("linear", "cubic")
     )
     low, high = np.percentile(volume.data, [0.5, 99.8])
     truth = (volume.data - low) / (high - low)
@@ -180,4 +177,4 @@ def test_evaluate_with_missing_voxels():
 def test_evaluations_that_are_impossible(how, said):
     volume, _ = phantom((3, 4, 8, 8))
     with pytest.raises(InputError, match=said):
-        evaluate(volume, config=TINY, **how)
+        evaluate(volume, config=NO_LATENTS, **how)
