@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 
 from fits import QUICK
 from napari_spatimeinr import Volume, load, make_config, phantom
+from napari_spatimeinr.checkpoint import FORMAT
 from napari_spatimeinr.cli.app import app
 from napari_spatimeinr.cli.output import explain, guarded, plain
 from napari_spatimeinr.config.options import load_yaml
@@ -244,9 +245,9 @@ def test_bad_models_are_1(fitted: Fitted, recording_file: Path, tmp_path: Path) 
     whole = fitted[0].read_bytes()
     (tmp_path / "cut.spatimeinr").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "empty.spatimeinr").write_bytes(b"")
-    (tmp_path / "newer.spatimeinr").write_bytes(
-        whole.replace(b'\\"format\\": 1,', b'\\"format\\": 9,')
-    )
+    this, newer = (b'\\"format\\": %d,' % number for number in (FORMAT, 9))
+    assert whole.count(this) == 1
+    (tmp_path / "newer.spatimeinr").write_bytes(whole.replace(this, newer))
     (tmp_path / "other.spatimeinr").write_bytes(recording_file.read_bytes())
     for name, word in (
         ("cut", "damaged"),
@@ -430,6 +431,7 @@ def test_info_convert_and_config_do_without_torch(
     ]
     code = f"""
 import sys
+from napari_spatimeinr.checkpoint import FORMAT
 from napari_spatimeinr.cli.app import app
 for row in {[[str(a) for a in row] for row in rows]}:
     assert not app(row, standalone_mode=False)

@@ -22,8 +22,8 @@ from napari_spatimeinr.training import confidence
 from napari_spatimeinr.training.gate import HeldOut
 
 QUICK = {
-    "motion": {"steps": 40, "points": 3000, "smoothness": [0.01]},
-    "latents": {"steps": 120, "channels": 8, "features": 2, "width": 16},
+    "motion": {"steps": 30, "points": 2000, "warps": 3, "smoothness": [0.01]},
+    "latents": {"steps": 90, "channels": 8, "features": 2, "width": 16, "crop": [6, 20, 20]},
     "planes": {"enabled": False},
 }
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from fits import LEAST
 from napari_spatimeinr import Volume, fit, load
 from napari_spatimeinr.model import trusted
 from napari_spatimeinr.model.sampling import POLE, prefilter_matrix
@@ -17,12 +18,8 @@ from other_device import DEVICE, OtherDevice, There
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 TINY: dict[str, Any] = {
-    "motion": {"steps": 2, "smoothness": [0.02], "points": 1000, "levels": 2},
-    "latents": {"steps": 3, "channels": 2, "features": 2, "width": 4},
-    "planes": {"steps": 2, "channels": 4, "layers": 2},
-    "voxels": {"enabled": True},
-    "precision": "float32",
-    "gate": False,
+    **LEAST,
+    "voxels": {"enabled": True, "steps": 2, "channels": 4, "layers": 2},
 }
 
 

@@ -24,8 +24,8 @@ from napari_spatimeinr.training.parts.voxels import blur_of_scale
 
 ASKED: dict[str, Any] = {
     **PLANES_ALONE,
-    "voxels": {"enabled": True},
-    "planes": {"steps": 200, "channels": 16, "layers": 4},
+    "planes": {"enabled": False},
+    "voxels": {"enabled": True, "steps": 150, "channels": 16, "layers": 4},
 }
 
 
@@ -95,7 +95,7 @@ def test_the_blur_between_scales_is_none_where_there_is_no_structure_left_and_gr
 
 @pytest.mark.slow
 def test_finer_voxels_than_splines_make() -> None:
-    truth = sheets((8, 257, 257), 0.12)
+    truth = sheets((6, 193, 193), 0.12)
     truth = ndimage.gaussian_filter(truth, (0, 0.8, 0.8))
     volume = Volume(np.ascontiguousarray(truth[None, :, ::2, ::2]), (1.0, 1.0, 1.0, 1.0))
     field = fit(volume, config=ASKED, device="cpu")
@@ -139,7 +139,7 @@ def test_it_is_counted_in_the_estimate() -> None:
 
 @pytest.fixture(scope="module")
 def field(recording: Volume) -> Any:
-    config = {**LEAST, "voxels": {"enabled": True, "factor": 2}}
+    config = {**LEAST, "voxels": {"enabled": True, **LEAST["planes"]}}
     return fit(recording, config=config, device="cpu")
 
 
