@@ -131,7 +131,7 @@ def write(
     target = Path(path)
     kind = ending(target)
     if is_template(target):
-        from . import nifti_series
+        from .nifti import series as nifti_series
 
         return nifti_series.write(volume, target, dtype)
     if kind not in WRITABLE:
@@ -139,14 +139,14 @@ def write(
             f"{target} cannot be written: its ending must be one of {', '.join(WRITABLE)}."
         )
     if kind in TIFF:
-        from . import tiff_write
+        from .tiff import write as tiff_write
 
         return tiff_write.write(volume, target, dtype)
     if kind in ZARR:
-        from . import zarr_write
+        from .zarr import write as zarr_write
 
         return zarr_write.write(volume, target, dtype, zarr_version)
-    from . import nifti_write
+    from .nifti import write as nifti_write
 
     return nifti_write.write(volume, target, dtype)
 
@@ -223,7 +223,8 @@ def check_free(path: Path) -> None:
     """Raise the SaveError that writing a recording or a model would end in, as far as that can be
     told before.
     """
-    from . import atomic, locks, nifti_series
+    from . import atomic, locks
+    from .nifti import series as nifti_series
 
     if is_template(path):
         nifti_series.check_free(path)
@@ -254,7 +255,7 @@ def present(path: Path) -> list[Path]:
     """
     if not is_template(path):
         return [path] if path.exists() else []
-    from . import nifti_series
+    from .nifti import series as nifti_series
 
     return nifti_series.present(path)
 
@@ -270,7 +271,8 @@ def _read(path: str | os.PathLike[str], how: Any) -> Volume:
         if not source.exists():
             raise FormatError(f"{source} does not exist; check the name and the folder.")
         if kind in ZARR or source.is_dir():
-            from . import folder, zarr
+            from .folder import read as folder
+            from .zarr import read as zarr
 
             if kind in ZARR or zarr.is_zarr(source):
                 return zarr.read(source, how)
@@ -283,10 +285,10 @@ def _read(path: str | os.PathLike[str], how: Any) -> Volume:
         if source.stat().st_size == 0:
             raise FormatError(f"{source} is empty (0 bytes); copy or export it again.")
         if kind in TIFF:
-            from . import tiff
+            from .tiff import read as tiff
 
             return tiff.read(source, how)
-        from . import nifti
+        from .nifti import read as nifti
 
         return nifti.read(source, how)
     except FormatError:

@@ -13,14 +13,14 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from ..errors import SaveError
-from ..volume import Volume
-from .atomic import ending, replacing
-from .calibration import SPACE, TIME, parse_unit
-from .cast import resolve_dtype
-from .locks import MOMENT
-from .nifti_write import frame_of, source_dtype, storable
-from .provenance import as_text, lasting, provenance, words
+from ...errors import SaveError
+from ...volume import Volume
+from ..atomic import ending, replacing
+from ..calibration import SPACE, TIME, parse_unit
+from ..cast import resolve_dtype
+from ..locks import MOMENT
+from ..nifti.write import frame_of, source_dtype, storable
+from ..provenance import as_text, lasting, provenance, words
 
 CLASSIC_BYTES = 2**32 - 2**25
 """More than this does not fit into a TIFF that is no BigTIFF."""

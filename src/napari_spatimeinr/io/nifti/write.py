@@ -11,15 +11,15 @@ from typing import IO, Any
 import nibabel as nib
 import numpy as np
 
-from ..data.grid import Grid
-from ..data.orders import nifti_affine
-from ..errors import SaveError
-from ..volume import Volume
-from .atomic import replacing
-from .calibration import SPACE, TIME, parse_unit
-from .cast import convert_dtype, resolve_dtype
-from .locks import MOMENT
-from .provenance import as_text, lasting, provenance, words
+from ...data.grid import Grid
+from ...data.orders import nifti_affine
+from ...errors import SaveError
+from ...volume import Volume
+from ..atomic import replacing
+from ..calibration import SPACE, TIME, parse_unit
+from ..cast import convert_dtype, resolve_dtype
+from ..locks import MOMENT
+from ..provenance import as_text, lasting, provenance, words
 
 SPACE_NAMES = {
     "m": ("meter", 1.0),

@@ -13,14 +13,14 @@ import nibabel as nib
 import numpy as np
 from nibabel.spatialimages import HeaderDataError
 
-from ..errors import FormatError, InputError
-from ..volume import Volume
-from . import provenance
-from .calibration import ReadOptions, settle
-from .layout import choose_channel, match_axes, to_tzyx
-from .lazy import ScaledArray
-from .nifti_calibration import plain_fields, sidecar_times, stated_by
-from .stored import StoredArray
+from ...errors import FormatError, InputError
+from ...volume import Volume
+from .. import provenance
+from ..calibration import ReadOptions, settle
+from ..layout import choose_channel, match_axes, to_tzyx
+from ..lazy import ScaledArray
+from ..stored import StoredArray
+from .calibration import plain_fields, sidecar_times, stated_by
 
 MAX_DEFLATE = 1100
 """No gzip stream expands by more than about 1032 times."""

@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data.grid import MAX_VOXELS
-from ..errors import FormatError, InputError, SpatimeINRError
-from ..volume import Volume
-from . import provenance
-from .calibration import ReadOptions, settle
-from .layout import choose_channel, match_axes, to_tzyx
-from .lazy import LazyArray, as_slice
-from .zarr_calibration import axes_of, stated_by
+from ...data.grid import MAX_VOXELS
+from ...errors import FormatError, InputError, SpatimeINRError
+from ...volume import Volume
+from .. import provenance
+from ..calibration import ReadOptions, settle
+from ..layout import choose_channel, match_axes, to_tzyx
+from ..lazy import LazyArray, as_slice
+from .calibration import axes_of, stated_by
 
 METADATA = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
 """Files of which a Zarr folder holds at least one."""

@@ -19,14 +19,15 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from ..errors import FormatError, SaveError
-from ..volume import Volume
-from . import NIFTI, TIFF, nifti_write, provenance
-from .atomic import ending, followed, in_a_sentence, replaced, swapping, synced
-from .calibration import TIME, parse_unit
-from .locks import alone
-from .names import check
-from .staging import MARKER, SWAP_WAIT, note_of, remove
+from ...errors import FormatError, SaveError
+from ...volume import Volume
+from .. import NIFTI, TIFF, provenance
+from ..atomic import ending, followed, in_a_sentence, replaced, swapping, synced
+from ..calibration import TIME, parse_unit
+from ..locks import alone
+from ..names import check
+from ..staging import MARKER, SWAP_WAIT, note_of, remove
+from . import write as nifti_write
 
 NUMBER = re.compile(r"\{t(?::0?([1-9]))?\}")
 PARTIAL = ".series.partial"

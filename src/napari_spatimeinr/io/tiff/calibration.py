@@ -8,9 +8,9 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from ..errors import InputError
-from .calibration import SPACE, TIME, ReadOptions, Stated, one_space_unit, parse_unit
-from .provenance import from_text
+from ...errors import InputError
+from ..calibration import SPACE, TIME, ReadOptions, Stated, one_space_unit, parse_unit
+from ..provenance import from_text
 
 SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "min": 60.0, "h": 3600.0}
 REGULAR = 0.05

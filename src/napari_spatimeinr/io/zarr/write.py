@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import SaveError, SpatimeINRError
-from ..volume import Volume
-from .calibration import SPACE, TIME, parse_unit
-from .cast import resolve_dtype
-from .nifti_write import frame_of, source_dtype, storable
-from .provenance import KEY, lasting
-from .pyramid import coarser, factors
-from .staging import Building, building
-from .zarr import is_zarr, missing
+from ...errors import SaveError, SpatimeINRError
+from ...volume import Volume
+from ..calibration import SPACE, TIME, parse_unit
+from ..cast import resolve_dtype
+from ..nifti.write import frame_of, source_dtype, storable
+from ..provenance import KEY, lasting
+from ..pyramid import coarser, factors
+from ..staging import Building, building
+from .read import is_zarr, missing
 
 VERSIONS = {"0.4": 2, "0.5": 3}
 """Versions of OME-Zarr that can be written, with the Zarr format of each."""

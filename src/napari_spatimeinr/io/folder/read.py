@@ -12,14 +12,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import FormatError, InputError
-from ..volume import Volume
-from . import NIFTI, TIFF, nifti, nifti_series, provenance, tiff
-from .atomic import ending
-from .calibration import ReadOptions
-from .layout import check_axes
-from .lazy import PlanarArray, as_slice, stamp_of
-from .series import Series, in_order
+from ...errors import FormatError, InputError
+from ...volume import Volume
+from .. import NIFTI, TIFF, provenance
+from ..atomic import ending
+from ..calibration import ReadOptions
+from ..layout import check_axes
+from ..lazy import PlanarArray, as_slice, stamp_of
+from ..nifti import read as nifti
+from ..nifti import series as nifti_series
+from ..tiff import read as tiff
+from .order import Series, in_order
 
 OPEN_FILES = 4
 """So many files stay open (decoded, where a part of one cannot be read) while frames are read."""

@@ -11,11 +11,11 @@ import nibabel as nib
 import numpy as np
 from nibabel.spatialimages import HeaderDataError
 
-from ..data.grid import Floats
-from ..data.orders import from_nifti_affine
-from ..errors import GridError
-from . import provenance
-from .calibration import ReadOptions, Stated
+from ...data.grid import Floats
+from ...data.orders import from_nifti_affine
+from ...errors import GridError
+from .. import provenance
+from ..calibration import ReadOptions, Stated
 
 SPACE_CODES = {1: "m", 2: "mm", 3: "um"}
 TIME_CODES = {8: "s", 16: "ms", 24: "us"}

@@ -11,15 +11,15 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from ..errors import FormatError, InputError, SpatimeINRError
-from ..volume import Volume
-from . import provenance
-from .calibration import ReadOptions, Stated, settle
-from .layout import choose_channel, match_axes, name_axes, to_tzyx
-from .lazy import PagedArray
-from .stored import StoredArray
-from .tiff_calibration import imagej, ome, tags
-from .tiff_check import check_chain, check_promises, check_sizes
+from ...errors import FormatError, InputError, SpatimeINRError
+from ...volume import Volume
+from .. import provenance
+from ..calibration import ReadOptions, Stated, settle
+from ..layout import choose_channel, match_axes, name_axes, to_tzyx
+from ..lazy import PagedArray
+from ..stored import StoredArray
+from .calibration import imagej, ome, tags
+from .check import check_chain, check_promises, check_sizes
 
 logging.getLogger("tifffile").addHandler(
     logging.NullHandler()

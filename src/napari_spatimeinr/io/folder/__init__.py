@@ -1,0 +1,1 @@
+"""A folder with one file for each time point, or for each plane of each."""

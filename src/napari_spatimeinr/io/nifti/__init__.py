@@ -1,0 +1,1 @@
+"""NIfTI: one file, or one for each time point."""

@@ -1,0 +1,1 @@
+"""TIFF: OME-TIFF, ImageJ hyperstacks and plain stacks of pages."""
