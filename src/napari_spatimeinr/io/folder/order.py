@@ -12,7 +12,7 @@ from itertools import combinations, pairwise
 from pathlib import Path
 
 from ...errors import InputError
-from ..atomic import ending
+from ..names import ending
 
 TIME_WORDS = ("t", "tp", "time", "timepoint", "frame", "f", "tt")
 PLANE_WORDS = ("z", "zp", "p", "s", "sl", "slice", "plane", "pl")

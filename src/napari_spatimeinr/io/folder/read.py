@@ -3,35 +3,32 @@
 from __future__ import annotations
 
 import dataclasses
-import threading
-from collections import Counter, OrderedDict
+from collections import Counter
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...data.grid import Grid
+from ...data.record import Record
 from ...errors import FormatError, InputError
-from ...volume import Volume
-from .. import NIFTI, TIFF, provenance
-from ..atomic import ending
-from ..calibration import ReadOptions
+from ..formats import in_series
 from ..layout import check_axes
-from ..lazy import PlanarArray, as_slice, stamp_of
-from ..nifti import read as nifti
+from ..names import ending
 from ..nifti import series as nifti_series
-from ..tiff import read as tiff
+from ..options import ReadOptions
+from ..provenance import KEY
+from .array import FolderArray
+from .frame import read_frame
 from .order import Series, in_order
 
-OPEN_FILES = 4
-"""So many files stay open (decoded, where a part of one cannot be read) while frames are read."""
 MOST_CHECKED = 500
 """So many files are looked into when a folder is opened; in larger ones those whose size in bytes
 differs."""
 
 
-def read(path: Path, how: ReadOptions) -> Volume:
+def read(path: Path, how: ReadOptions) -> Record:
     """Read a folder of TIFFs or of NIfTIs, in the order of the numbers that change in their names.
 
     Each is a time point ``(Z, Y, X)`` or ``(Y, X)``; or, of 2-D TIFFs with two numbers that count,
@@ -46,7 +43,7 @@ def read(path: Path, how: ReadOptions) -> Volume:
 
     Returns
     -------
-    A volume ``(T, Z, Y, X)``; its header holds ``template``, ``first`` and ``last`` numbers (t, z).
+    A record ``(T, Z, Y, X)``; its header holds ``template``, ``first`` and ``last`` numbers (t, z).
 
     Raises
     ------
@@ -58,19 +55,18 @@ def read(path: Path, how: ReadOptions) -> Volume:
         If the first file states an impossible spacing and none is given.
     """
     nifti_series.recover(path)
-    files = _files(path)
+    files, family = _files(path)
     axes = None if how.axes is None else check_axes(how.axes).replace("T", "")
     how = dataclasses.replace(how, axes=axes, part=True)
-    if len(files) > 1 and axes is None and ending(files[0]) in TIFF and _is_plane(files[0], how):
+    if len(files) > 1 and axes is None and family == "tiff" and _is_plane(files[0], how):
         how = dataclasses.replace(how, axes="YX")
-    single = how.axes == "YX"
-    series = in_order(path, files, single)
+    series = in_order(path, files, single_planes=how.axes == "YX")
     flat = list(chain.from_iterable(series.files))
-    first = _frame(flat[0], how)
+    first = read_frame(flat[0], how)
     metadata: dict[str, Any] = {
         **first.metadata,
         "source": str(path),
-        "format": f"{_kind(files)}-folder",
+        "format": f"{family}-folder",
     }
     _check_files(flat, how, first, metadata["warnings"])
     count, depth = len(series.files), len(series.files[0]) if series.is_sliced else first.shape[1]
@@ -81,29 +77,24 @@ def read(path: Path, how: ReadOptions) -> Volume:
         "last": [*series.last],
     }
     metadata["warnings"] += _questions(series, depth, metadata)
-    data = FolderArray(
-        series, how, (count, depth, *first.shape[2:]), np.dtype(metadata["source_dtype"])
-    )
-    volume = Volume(data, first.spacing, first.origin, first.units, first.orientation, metadata)
-    return (
-        _timed(volume, nifti_series.shared(path, series.template, count), how)
-        if _kind(files) == "nifti"
-        else volume
-    )
+    grid = Grid((count, depth, *first.shape[2:]), first.spacing, first.origin)
+    data = FolderArray(series, how, grid.shape, np.dtype(metadata["source_dtype"]))
+    record = Record(data, grid, first.units, first.orientation, metadata)
+    if family != "nifti":
+        return record
+    return _timed(record, nifti_series.shared(path, series.template, count), how)
 
 
-def _timed(volume: Volume, said: dict[str, Any], how: ReadOptions) -> Volume:
+def _timed(record: Record, said: dict[str, Any], how: ReadOptions) -> Record:
     """With the times that the file beside a series states, unless the user gave others, and how it
     was made.
     """
     if not said:
-        return volume
-    metadata = {
-        **volume.metadata,
-        **({provenance.KEY: said[provenance.KEY]} if said[provenance.KEY] else {}),
-    }
-    given_dt, given_unit = (how.spacing or (None,))[0], (how.units or (None,))[0]
-    dt, origin, times, unit = said["dt"], said["origin"], said["times"], given_unit or said["unit"]
+        return record
+    metadata = {**record.metadata, **({KEY: said[KEY]} if said[KEY] else {})}
+    dt, origin, times = said["dt"], said["origin"], said["times"]
+    given_dt, given_unit = how.given_spacing[0], how.given_units[0]
+    unit = given_unit or said["unit"]
     if given_dt is not None:
         dt, origin, times = given_dt, origin * given_dt / dt, None
     else:
@@ -117,49 +108,49 @@ def _timed(volume: Volume, said: dict[str, Any], how: ReadOptions) -> Volume:
             **metadata["calibrated_by"],
             "dt": "given" if given_unit else said["name"] if known else None,
         }
-    spacing, units = (dt, *volume.spacing[1:]), (unit or volume.units[0], volume.units[1])
-    return Volume(
-        volume.data,
-        spacing,
-        (origin, *volume.origin[1:]),
-        units,
-        volume.orientation,
-        metadata,
-        times,
-    )
+    spacing, start = (dt, *record.spacing[1:]), (origin, *record.origin[1:])
+    grid = Grid(record.shape, spacing, start, times)
+    units = (unit or record.units[0], record.units[1])
+    return Record(record.data, grid, units, record.orientation, metadata)
 
 
-def _files(path: Path) -> list[Path]:
-    found = sorted(
-        f
-        for f in path.iterdir()
-        if ending(f) in (*TIFF, *NIFTI) and f.name[0] != "." and f.is_file()
-    )
-    files = [
-        f for f in found if ending(f) != ".img" or not f.with_suffix(".hdr").is_file()
-    ]  # half of a pair
+def _files(path: Path) -> tuple[list[Path], str]:
+    """The files of a recording, sorted by name, and which family of formats they are of.
+
+    Raises
+    ------
+    FormatError
+        If there are none.
+    InputError
+        If there are some of both families.
+    """
+    families = {}
+    for file in sorted(path.iterdir()):
+        format = in_series(file)
+        if format is not None and file.name[0] != "." and file.is_file():
+            families[file] = format.family
+    # A header and its voxels are one file.
+    halves = {f for f in families if ending(f) == ".img" and f.with_suffix(".hdr").is_file()}
+    files = [file for file in families if file not in halves]
     if not files:
         what = "a folder without TIFFs and NIfTIs" if any(path.iterdir()) else "an empty folder"
         raise FormatError(
             f"{path} is {what}; give a recording, or a folder with one TIFF or NIfTI for each time"
             " point."
         )
-    if len({ending(f) in TIFF for f in files}) > 1:
+    family, *others = {families[file] for file in files}
+    if others:
         raise InputError(
             f"{path} holds TIFFs and NIfTIs; put the files of one recording into a folder of their"
             " own."
         )
-    return files
-
-
-def _kind(files: list[Path]) -> str:
-    return "tiff" if ending(files[0]) in TIFF else "nifti"
+    return files, family
 
 
 def _is_plane(file: Path, how: ReadOptions) -> bool:
     """Whether a TIFF holds a single plane; one that is damaged is told about later."""
     try:
-        return _frame(file, dataclasses.replace(how, axes="YX")).shape[:2] == (1, 1)
+        return read_frame(file, dataclasses.replace(how, axes="YX")).shape[:2] == (1, 1)
     except (FormatError, InputError):
         return False
 
@@ -185,25 +176,13 @@ def _questions(series: Series, depth: int, metadata: dict[str, Any]) -> list[str
     return out
 
 
-def _frame(file: Path, how: ReadOptions) -> Volume:
-    if file.stat().st_size == 0:
-        raise FormatError(f"{file} is empty (0 bytes); copy or export it again.")
-    volume = (tiff if ending(file) in TIFF else nifti).read(file, how)
-    if volume.shape[0] > 1:
-        raise InputError(
-            f"{file} holds {volume.shape[0]} time points where one was expected; open it alone, or"
-            " say that they are planes with axes='ZYX' (--axes ZYX)."
-        )
-    return volume
-
-
-def _check_files(files: list[Path], how: ReadOptions, first: Volume, warnings: list[str]) -> None:
+def _check_files(files: list[Path], how: ReadOptions, first: Record, warnings: list[str]) -> None:
     """Refuse files unlike the others, and ask about another calibration."""
     looked = files
     if len(files) > MOST_CHECKED:
         size = files[0].stat().st_size
         looked = [files[0], *[f for f in files[1:] if f.stat().st_size != size][: MOST_CHECKED - 1]]
-    facts = [_facts(first), *(_facts(_frame(file, how)) for file in looked[1:])]
+    facts = [_facts(first), *(_facts(read_frame(file, how)) for file in looked[1:])]
     kinds = [(shape, dtype) for shape, dtype, _ in facts]
     usual = Counter(kinds).most_common(1)[0][0]
     for file, kind in zip(looked, kinds, strict=True):
@@ -225,71 +204,8 @@ def _check_files(files: list[Path], how: ReadOptions, first: Volume, warnings: l
         )
 
 
-def _facts(frame: Volume) -> tuple[Any, ...]:
+def _facts(frame: Record) -> tuple[Any, ...]:
     """What is compared between the files; the frame itself, and with it the open file,
     is let go.
     """
     return frame.shape[1:], frame.metadata["source_dtype"], frame.metadata["stated"]
-
-
-class FolderArray(PlanarArray):
-    """Frames of a folder of files, each read when indexed; safe to index from several threads.
-
-    Parameters
-    ----------
-    series : the files.
-    how : how each is read.
-    shape : (T, Z, Y, X) of them all.
-    dtype : of each.
-    """
-
-    def __init__(
-        self, series: Series, how: ReadOptions, shape: tuple[int, ...], dtype: Any
-    ) -> None:
-        super().__init__(shape, dtype)
-        self._series, self._how = series, how
-        self._made = {file: stamp_of(file) for file in chain.from_iterable(series.files)}
-        self._open: OrderedDict[tuple[int, int], Any] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def _planes(self, t: int, z: range) -> NDArray[Any]:
-        planes: NDArray[Any]
-        if not self._series.is_sliced:
-            planes = self._opened(t, 0)[0, as_slice(z)]
-            return planes
-        planes = np.empty((len(z), *self.shape[2:]), dtype=self.dtype)
-        for i, k in enumerate(z):
-            planes[i] = self._opened(t, k)[0, 0]
-        return planes
-
-    def _opened(self, t: int, z: int) -> Any:
-        with self._lock:
-            frame = self._open.get((t, z))
-            if frame is None:
-                frame = self._open[t, z] = self._read(self._series.files[t][z])
-            self._open.move_to_end((t, z))
-            while len(self._open) > OPEN_FILES:
-                self._open.popitem(last=False)
-        return frame
-
-    def _read(self, file: Path) -> Any:
-        try:
-            if stamp_of(file) != self._made[file]:  # frames of two recordings would be mixed
-                raise FormatError(
-                    f"{file} has changed since its folder was opened; open the folder again."
-                )
-            frame = _frame(file, self._how)
-        except FileNotFoundError as error:
-            raise FormatError(
-                f"{file} is gone since its folder was opened; put it back, or open the folder"
-                " again."
-            ) from error
-        depth = 1 if self._series.is_sliced else self.shape[1]
-        if frame.shape[1:] != (depth, *self.shape[2:]) or frame.metadata["source_dtype"] != str(
-            self.dtype
-        ):
-            raise FormatError(
-                f"{file} is unlike the files before it, or has changed since its folder was opened;"
-                " export it again."
-            )
-        return frame.data
