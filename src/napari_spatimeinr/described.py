@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .config.options import Config
+from .data.plain import plain
 from .io.provenance import without_varying
 from .model.build import PARTS, finer_parts
 from .model.frames import Normalisation
@@ -39,12 +40,12 @@ def header_of(
         },
         "units": list(volume.units),
         "orientation": None if volume.orientation is None else volume.orientation.tolist(),
-        "metadata": _plain(volume.metadata),
+        "metadata": plain(volume.metadata, finite=False),
         "levels": asdict(normalisation),
         "interpolation": interpolation,
         **finer_parts(network),
         "config": config.model_dump(mode="json"),
-        "provenance": _plain(provenance),
+        "provenance": plain(provenance, finite=False),
     }
 
 
@@ -105,16 +106,3 @@ def state_of(
             f"{name} {array.dtype} {array.shape}".encode() + np.ascontiguousarray(array).tobytes()
         )
     return digest.hexdigest()
-
-
-def _plain(value: Any) -> Any:
-    """A JSON-serialisable copy; what has no plain form becomes text."""
-    if isinstance(value, dict):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
-    if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
-    if isinstance(value, np.generic):
-        return _plain(value.item())
-    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
