@@ -8,7 +8,7 @@ import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,7 +17,6 @@ from .decoder import Decoder
 from .encoder import Encoder
 from .finer import FinerPlanes, FinerVoxels
 from .frames import Box, Frames, grown
-from .implicit import Published
 from .motion import Displaced, VelocityField
 from .sampling import PREFILTER_REACH, cubic, gaussian, linear, prefilter
 
@@ -75,7 +74,9 @@ class Network:
     precision: torch.dtype = torch.float32
     planes: FinerPlanes | None = None
     voxels: FinerVoxels | None = None
-    published: Published | None = None
+
+    PARTS: ClassVar = ("motion", "latents", "planes", "voxels")
+    """What there can be, by the names that provenance gives it."""
 
     @property
     def outer(self) -> int:
@@ -83,6 +84,11 @@ class Network:
         more of them still fit.
         """
         return OUTER_MOVING if self.velocity is not None else OUTER_STILL
+
+    def parts(self) -> dict[str, bool]:
+        """Which of ``PARTS`` there are."""
+        there = (self.velocity, self.encoder, self.planes, self.voxels)
+        return {name: part is not None for name, part in zip(self.PARTS, there, strict=True)}
 
     def copy(self) -> Network:
         """The same values, independent of further training."""

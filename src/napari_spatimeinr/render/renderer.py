@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import itertools
-import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..compute.threads import chosen
 from ..config.options import RenderOptions
 from ..model.boxes import cubic_in, in_boxes, linear_in
 from ..model.frames import SAME, Box, Frames
@@ -23,17 +20,17 @@ from ..model.interpolation import segment, temporal_weights
 from ..model.motion import Displaced
 from ..model.network import Network, around
 from ..model.rendering import quadrature
+from . import blocks
+from .blocks import Blocks, intensities
 from .tiles import Cache, Finer, Tensors, Tiles
 
-BLOCK = (24, 128, 128)
-"""Points (z, y, x) computed at once."""
 SPAN = 160
 """Voxels along an axis that points computed at once may lie apart."""
 SMALLEST_CACHE = 640 * 2**20
 """Bytes of encoded boxes kept at least: what planes of 512 x 512 voxels need between two frames."""
 
 
-class Renderer:
+class Renderer(Blocks):
     """Values of a network anywhere; several threads may call it.
 
     Parameters
@@ -134,24 +131,16 @@ class Renderer:
         out = torch.empty([len(p) for p in positions], device=self.frames.device)
         spans = [SPAN / factor for factor in self._tiles.factors(finer)]
         for where in itertools.product(
-            *(_runs(p, most, span) for p, most, span in zip(fine, BLOCK, spans, strict=True))
+            *(_runs(p, most, span) for p, most, span in zip(fine, blocks.BLOCK, spans, strict=True))
         ):
             z, y, x = (p[w] for p, w in zip(positions, where, strict=True))
             out[where] = self._value(t, (z, y, x), finer).reshape(len(z), len(y), len(x))
         return self._raw(out, t)
 
     def _raw(self, value: Tensor, t: float) -> Tensor:
-        normalisation = self.frames.normalisation
-        low, high = _limits(np.dtype(self.frames.data.dtype))
         planes = self.network.planes
-        if planes is None or not planes.sharpen:
-            # Splines overshoot at edges; only where blur is undone something is brighter than in
-            # the frames around.
-            lowest, highest = normalisation.limits(t)
-            low, high = max(low, lowest), min(high, highest)
-        return (value * (normalisation.scale * normalisation.gain(t)) + normalisation.offset).clamp(
-            low, high
-        )
+        sharpened = planes is not None and planes.sharpen
+        return intensities(value, self.frames, t, brighter=sharpened)
 
     def _value(self, t: float, positions: tuple[Tensor, Tensor, Tensor], finer: Finer) -> Tensor:
         count = self.frames.count
@@ -244,34 +233,6 @@ class Renderer:
                     self._displaced.popitem(last=False)
         return known
 
-    # -- larger pieces ------------------------------------------------------------------
-
-    @chosen()
-    def volume(
-        self,
-        t: float,
-        positions: Sequence[NDArray[np.float64]],
-        cell: tuple[float, float, float, float],
-        watch: Callable[[int], None] | None = None,
-    ) -> NDArray[np.float32]:
-        """One time point on any regular grid, block by block: ``(z, y, x)`` float32.
-
-        ``watch`` is told the voxels of each block after it; what it raises ends the rendering.
-        """
-        shape = tuple(len(p) for p in positions)
-        out = np.empty(shape, np.float32)
-        # Fewer output voxels per block where a cell takes several samples.
-        size = [
-            max(1, int(b / max(1.0, min(c, n))))
-            for b, c, n in zip(BLOCK, cell[1:], self.frames.shape, strict=True)
-        ]
-        for where in itertools.product(*(_even(n, s) for n, s in zip(shape, size, strict=True))):
-            block = self.block(t, [p[w] for p, w in zip(positions, where, strict=True)], cell)
-            out[where] = block
-            if watch is not None:
-                watch(block.size)
-        return out
-
 
 def _means(values: Tensor, axis: int, count: int) -> Tensor:
     """Means of ``count`` neighbours along an axis, added one by one: the order does not depend on
@@ -292,20 +253,3 @@ def _runs(positions: NDArray[np.float64], most: int, span: float) -> list[slice]
         if i - edges[-1] == most or abs(p - positions[edges[-1]]) > span:
             edges.append(i)
     return [slice(a, b) for a, b in pairwise([*edges, len(positions)])]
-
-
-def _limits(dtype: np.dtype[Any]) -> tuple[float, float]:
-    """The lowest and highest value of a type."""
-    if dtype.kind == "b":
-        return 0.0, 1.0
-    return (
-        (float(np.iinfo(dtype).min), float(np.iinfo(dtype).max))
-        if dtype.kind in "iu"
-        else (-math.inf, math.inf)
-    )
-
-
-def _even(n: int, most: int) -> list[slice]:
-    """Slices of about equal length, at most ``most``, that cover n."""
-    edges = np.linspace(0, n, -(-n // most) + 1).round().astype(int).tolist()
-    return [slice(a, b) for a, b in pairwise(edges)]

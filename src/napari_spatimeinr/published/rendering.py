@@ -9,21 +9,25 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from ..config.options import RenderOptions
 from ..model.frames import Frames
-from ..model.hypercube import fixed
-from ..model.implicit import Published
-from ..model.network import Network
 from ..model.rendering import existing
-from .renderer import Renderer
+from ..render.blocks import Blocks, intensities
+from .hypercube import fixed
+from .model import Published
 
 
-class PublishedRenderer(Renderer):
-    """Values of the published model anywhere; blocks and volumes as of any Renderer."""
+class PublishedRenderer(Blocks):
+    """Values of the published model anywhere.
 
-    def __init__(self, model: Published, frames: Frames, options: RenderOptions) -> None:
-        super().__init__(Network(), frames, options)
+    Parameters
+    ----------
+    model : what was fitted.
+    frames : the recording, ``(t, z, y, x)``.
+    """
+
+    def __init__(self, model: Published, frames: Frames) -> None:
         self.model = model
+        self.frames = frames
 
     @torch.no_grad()
     def block(
@@ -33,7 +37,7 @@ class PublishedRenderer(Renderer):
         cell: tuple[float, float, float, float],
     ) -> NDArray[np.float32]:
         """Raw intensities at time ``t`` on the regular grid of voxel ``positions``; see
-        :meth:`Renderer.block`.
+        :meth:`.Blocks.block`.
         """
         model, device = self.model, self.frames.device
         part = model.options.dataset.eval
@@ -67,8 +71,8 @@ class PublishedRenderer(Renderer):
                 some, length[:, None] / 2, offsets.expand(n, -1, -1), quantiles.expand(n, -1)
             )
             values.append(fine)
-        out = self._raw(torch.cat(values)[: len(points)], t).reshape([len(p) for p in positions])
-        return out.cpu().numpy()
+        out = intensities(torch.cat(values)[: len(points)], self.frames, t)
+        return out.reshape([len(p) for p in positions]).cpu().numpy()
 
 
 def _within(
