@@ -20,6 +20,7 @@ from .errors import FormatError, GridError, OutOfMemoryError
 from .header import header_of, normalisation_of, state_of, token, volume_of
 from .io.atomic import WAIT
 from .io.lazy import Source
+from .io.summed import frame_sums
 from .model.frames import Frames, Normalisation
 from .model.network import Network
 from .model.trusted import trusted_device
@@ -314,11 +315,7 @@ class Field:
         not, in any process.
         """
         if self._sums is None:
-            data = self.volume.data
-            known = data.sums if isinstance(data, checkpoint.ModelFrames) else None
-            self._sums = known or [
-                checkpoint.frame_sum(np.asarray(data[k])) for k in range(data.shape[0])
-            ]
+            self._sums = frame_sums(self.volume.data)
         same = token(self.describe(), self.method.weights(), self._sums)
         return "Field", same, self.device.type, str(self.method.precision)
 

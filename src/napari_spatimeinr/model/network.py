@@ -8,7 +8,7 @@ import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -75,20 +75,12 @@ class Network:
     planes: FinerPlanes | None = None
     voxels: FinerVoxels | None = None
 
-    PARTS: ClassVar = ("motion", "latents", "planes", "voxels")
-    """What there can be, by the names that provenance gives it."""
-
     @property
     def outer(self) -> int:
         """How many frames beyond the inner ones are averaged on each side: where nothing moves,
         more of them still fit.
         """
         return OUTER_MOVING if self.velocity is not None else OUTER_STILL
-
-    def parts(self) -> dict[str, bool]:
-        """Which of ``PARTS`` there are."""
-        there = (self.velocity, self.encoder, self.planes, self.voxels)
-        return {name: part is not None for name, part in zip(self.PARTS, there, strict=True)}
 
     def copy(self) -> Network:
         """The same values, independent of further training."""

@@ -104,7 +104,7 @@ class Aligned(Method):
     """
 
     name = "aligned"
-    PARTS = Network.PARTS
+    PARTS = ("motion", "latents", "planes", "voxels")
 
     def __init__(self, network: Network) -> None:
         self.network = network
@@ -126,7 +126,9 @@ class Aligned(Method):
 
     def parts(self) -> dict[str, bool]:
         """Which parts were kept."""
-        return self.network.parts()
+        network = self.network
+        there = (network.velocity, network.encoder, network.planes, network.voxels)
+        return {name: part is not None for name, part in zip(self.PARTS, there, strict=True)}
 
     def header(self) -> dict[str, Any]:
         """Factors of the parts that make voxels finer."""

@@ -75,7 +75,7 @@ def run(job: Job) -> Generator[FitProgress, None, Field]:
         yield from planes.fit_planes(job)
     if learn_voxels:
         yield from voxels.fit_voxels(job)
-    chosen |= {**job.network.parts(), "interpolation": job.interpolation}
+    chosen |= {**job.method.parts(), "interpolation": job.interpolation}
     return job.snapshot()
 
 
