@@ -115,7 +115,7 @@ def test_killed_while_writing(tmp_path: Path, name: str) -> None:
         )
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
-        time.sleep(rng.uniform(0, 1.2))
+        time.sleep(rng.uniform(0, 0.6))  # a recording takes 0.3 s
         process.kill()
         said, complaint = process.communicate()
         assert complaint == ""
