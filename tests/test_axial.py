@@ -101,10 +101,10 @@ def test_the_blur_along_z_is_found(blur: float) -> None:
 
 
 def test_the_blurs_learned_are_at_most_the_estimate() -> None:
-    assert blurs_to_learn(0.0) == [0.0] and blurs_to_learn(0.4) == [0.4]
-    assert blurs_to_learn(1.0) == pytest.approx([0.7, 0.85, 1.0]) and blurs_to_learn(
-        4.0
-    ) == pytest.approx([2, 3, 4])
+    assert blurs_to_learn(0.0) == [0.0]
+    assert blurs_to_learn(0.4) == [0.4]
+    assert blurs_to_learn(1.0) == pytest.approx([0.7, 0.85, 1.0])
+    assert blurs_to_learn(4.0) == pytest.approx([2, 3, 4])
 
 
 def test_noise_is_measured_and_blur_is_one_dimensional() -> None:
@@ -114,9 +114,8 @@ def test_noise_is_measured_and_blur_is_one_dimensional() -> None:
     line = torch.zeros(1, 21, 9)
     line[:, 10] = 1
     soft = blurred(line, 2.0)
-    assert torch.allclose(soft, soft[:, :, :1].expand_as(soft)) and float(
-        soft[0, :, 0].sum()
-    ) == pytest.approx(1, abs=1e-5)
+    assert torch.allclose(soft, soft[:, :, :1].expand_as(soft))
+    assert float(soft[0, :, 0].sum()) == pytest.approx(1, abs=1e-5)
 
 
 @pytest.mark.slow
@@ -145,7 +144,8 @@ def test_a_given_psf_is_undone() -> None:
     volume, truth = phantom(shape, seed=2)
     sharp = phantom(shape, seed=2, psf=(0.2, 0.2, 0.2))[1]
     field = fit(volume, config={**SMALL, "psf": (0.5, 0.2, 0.2)}, device="cpu")
-    assert field.provenance["planes"]["sharpened"] and field.network.planes is not None
+    assert field.provenance["planes"]["sharpened"]
+    assert field.network.planes is not None
     out = field.lazy(scale_z=3)
     plain = field.interpolated().lazy(scale_z=3)
     wanted = sharp.frame(0.0, out.grid)
@@ -161,11 +161,10 @@ def test_planes_that_have_nothing_in_common_switch_it_off() -> None:
     rng = np.random.default_rng(0)
     planes = np.stack([ndimage.gaussian_filter(rng.standard_normal((40, 40)), 2) for _ in range(9)])
     field = fit(Volume(planes[None].astype("f4"), (1.0, 2.0, 1.0, 1.0)), config=SMALL, device="cpu")
-    assert (
-        field.provenance["planes"]["hold_out"]["method"] == "cubic"
-        and "planes" in field.provenance["reasons"]
-    )
-    assert field.network.planes is None and not field.provenance["chosen"]["planes"]
+    assert field.provenance["planes"]["hold_out"]["method"] == "cubic"
+    assert "planes" in field.provenance["reasons"]
+    assert field.network.planes is None
+    assert not field.provenance["chosen"]["planes"]
 
 
 @pytest.mark.parametrize(
@@ -187,21 +186,22 @@ def test_where_there_is_something_to_learn(shape: Any, spacing: Any, on: bool) -
     field = fit(Volume(data, spacing), config=config, device="cpu")
     assert (field.network.planes is not None) is on
     out = field.render(scale_z=2.5).data
-    assert (
-        out.shape == (shape[0], round(2.5 * shape[1] + 0.01), *shape[2:]) and np.isfinite(out).all()
-    )
+    assert out.shape == (shape[0], round(2.5 * shape[1] + 0.01), *shape[2:])
+    assert np.isfinite(out).all()
 
 
 def test_too_few_planes_to_judge_by_are_interpolated() -> None:
     data = np.random.default_rng(0).random((1, 4, 20, 20)).astype("f4")
     field = fit(Volume(data, (1, 2, 1, 1)), config=SMALL, device="cpu")
-    assert field.network.planes is None and not field.provenance["chosen"]["planes"]
+    assert field.network.planes is None
+    assert not field.provenance["chosen"]["planes"]
 
 
 def test_a_blur_that_cannot_be_undone_is_told() -> None:
     data = np.random.default_rng(0).random((1, 1, 20, 20)).astype("f4")
     field = fit(Volume(data, (1, 2, 1, 1)), config={**SMALL, "psf": (0.5, 0.2, 0.2)}, device="cpu")
-    assert field.network.planes is None and "not undone" in field.provenance["warnings"][0]
+    assert field.network.planes is None
+    assert "not undone" in field.provenance["warnings"][0]
 
 
 @pytest.fixture
@@ -259,9 +259,11 @@ def test_a_fit_stopped_while_it_learns_planes_learns_them_when_resumed(
         stopped = state.field
         if state.stage == "planes" and state.step >= 2:
             break
-    assert stopped is not None and stopped.network.planes is None
+    assert stopped is not None
+    assert stopped.network.planes is None
     again = fit(recording, resume=stopped, config=config, device="cpu")
-    assert again.network.planes is not None and again.provenance["chosen"]["planes"]
+    assert again.network.planes is not None
+    assert again.provenance["chosen"]["planes"]
 
 
 def test_training_is_repeatable(recording: Volume) -> None:
@@ -274,4 +276,5 @@ def test_training_is_repeatable(recording: Volume) -> None:
             loss for _, loss in train_planes(network, Lateral(planes, planes), 2, [0.7], 5, 1e-3, 7)
         ]
         runs.append(losses)
-    assert runs[0] == runs[1] and all(np.isfinite(runs[0]))
+    assert runs[0] == runs[1]
+    assert all(np.isfinite(runs[0]))

@@ -75,7 +75,8 @@ def test_a_frame_of_nothing_but_nan_is_filled():
     data = scene()
     data[2] = np.nan
     field = fit(Volume(data), config=GATED, device="cpu")
-    assert field.provenance["warnings"] and np.isfinite(field.render(time_scale=2).data).all()
+    assert field.provenance["warnings"]
+    assert np.isfinite(field.render(time_scale=2).data).all()
 
 
 def test_a_constant_with_holes_stays_constant():
@@ -91,7 +92,8 @@ def test_constant_recordings_of_every_type(shape):
         field = fit(Volume(np.ones(shape, dtype)), config=GATED, device="cpu")
         assert any("equal" in note for note in field.provenance["warnings"])
         out = field.render(time_scale=2, dtype="source").data
-        assert out.dtype == dtype and (out == 1).all()
+        assert out.dtype == dtype
+        assert (out == 1).all()
 
 
 def test_one_bright_voxel_in_the_dark():
@@ -99,7 +101,8 @@ def test_one_bright_voxel_in_the_dark():
     data[:, 4, 15, 15] = 60000
     field = fit(Volume(data), config=GATED, device="cpu")
     out = field.render(time_scale=2).data
-    assert np.isfinite(out).all() and out.max() == pytest.approx(60000, rel=0.05)
+    assert np.isfinite(out).all()
+    assert out.max() == pytest.approx(60000, rel=0.05)
 
 
 def test_saturated_recordings_are_said():
@@ -136,7 +139,8 @@ def test_number_types_and_ranges(scale, offset, dtype):
     native = data.astype(np.float64)
     assert np.isfinite(out).all()
     span = np.ptp(native)
-    assert out.min() > native.min() - 0.5 * span and out.max() < native.max() + 0.5 * span
+    assert out.min() > native.min() - 0.5 * span
+    assert out.max() < native.max() + 0.5 * span
     assert out.mean() == pytest.approx(native.mean(), abs=0.05 * span)
 
 
@@ -211,7 +215,8 @@ def test_regions_outside_the_recording(roi):
 def test_devices_that_do_not_exist(device):
     with pytest.raises(DeviceError) as caught:
         fit(Volume(scene()), config=GATED, device=device)
-    assert "\n" not in str(caught.value) and repr(device) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert repr(device) in str(caught.value)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")

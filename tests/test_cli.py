@@ -331,12 +331,15 @@ def test_info_says_null_for_what_a_file_does_not_state(plain_tiff: Path) -> None
 def test_info_takes_what_the_user_knows_better(plain_tiff: Path, fitted: Fitted) -> None:
     options = ("--axes", "TZYX", "--spacing", "2,0.3,0.1,0.1", "--units", "min,um")
     facts = here("info", plain_tiff, *options, "--json").json
-    assert facts["spacing"] == [2, 0.3, 0.1, 0.1] and facts["units"] == ["min", "um"]
+    assert facts["spacing"] == [2, 0.3, 0.1, 0.1]
+    assert facts["units"] == ["min", "um"]
     assert facts["calibrated_by"] == {"dt": "given", "voxel": "given"}
     odd = here("info", plain_tiff, "--axes", "TZYX", "--spacing", "2,0.05,0.1,0.1")
     assert "smaller than the pixel" in odd.out
     refused = here("info", fitted[0], "--spacing", "1,1,1,1")
-    assert refused.code == 2 and "--spacing" in refused.err and "model" in refused.err
+    assert refused.code == 2
+    assert "--spacing" in refused.err
+    assert "model" in refused.err
 
 
 def test_info_blames_the_file_for_its_spacing(tmp_path: Path) -> None:
@@ -346,7 +349,9 @@ def test_info_blames_the_file_for_its_spacing(tmp_path: Path) -> None:
     image.header["pixdim"][1] = np.nan
     nibabel.save(image, tmp_path / "a.nii")
     told = here("info", tmp_path / "a.nii")
-    assert told.code == 1 and "impossible spacing" in told.err and "--spacing" in told.err
+    assert told.code == 1
+    assert "impossible spacing" in told.err
+    assert "--spacing" in told.err
 
 
 def test_info_of_a_model_whatever_its_name(fitted: Fitted, tmp_path: Path) -> None:
@@ -648,7 +653,9 @@ def test_render_writes_confidence_beside_it(fitted: Fitted, tmp_path: Path) -> N
     )
     before = target.read_bytes()
     done = here("render", fitted[0], "-o", target, "--confidence", target)
-    assert done.code == 1 and "a file of its own" in done.err and target.read_bytes() == before
+    assert done.code == 1
+    assert "a file of its own" in done.err
+    assert target.read_bytes() == before
 
 
 def test_render_to_tiff_equals_the_python_api(fitted: Fitted, tmp_path: Path) -> None:

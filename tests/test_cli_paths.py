@@ -55,7 +55,8 @@ def test_every_command_takes_every_path(place: Path, recording: Path) -> None:
     said = json.loads(
         run("fit", recording, "-o", model, *QUICK, "--config", config, "--json", "--quiet")
     )
-    assert said["model"] == str(model) and model.is_file()
+    assert said["model"] == str(model)
+    assert model.is_file()
     for path in (recording, model):
         assert json.loads(run("info", path, "--json"))["path"] == str(path)
     (place / "Bilder ß").mkdir()
@@ -102,7 +103,9 @@ def test_links_on_the_command_line(place: Path, recording: Path) -> None:
         link.symlink_to(target)
     run("fit", given, "-o", model, *QUICK, "--quiet")
     run("render", model, "-o", out, "--quiet")
-    assert given.is_symlink() and model.is_symlink() and out.is_symlink()
+    assert given.is_symlink()
+    assert model.is_symlink()
+    assert out.is_symlink()
     assert read(place / "real.nii").shape == (4, 4, 12, 12)
     before = recording.read_bytes()
     assert "is read from" in run("convert", recording, given, code=2)
@@ -164,14 +167,13 @@ def test_names_that_an_output_cannot_spell(place: Path, recording: Path, encodin
     ):
         command = [sys.executable, "-m", "napari_spatimeinr.cli", *arguments]
         done = subprocess.run(command, capture_output=True, timeout=100, env=environment)
-        assert b"nexpected" not in done.stderr and b"codec" not in done.stderr, done.stderr
+        assert b"nexpected" not in done.stderr, done.stderr
+        assert b"codec" not in done.stderr, done.stderr
         assert done.returncode == (1 if b"does not exist" in done.stderr else 0), done.stderr
         if "--json" in arguments:
             assert json.loads(done.stdout)["path"] == str(odd)
-    assert (
-        b"does not exist" in done.stderr
-        and "日本".encode("ascii", "backslashreplace") in done.stderr
-    )
+    assert b"does not exist" in done.stderr
+    assert "日本".encode("ascii", "backslashreplace") in done.stderr
 
 
 def _zarr() -> bool:

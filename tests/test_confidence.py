@@ -64,11 +64,9 @@ def test_it_is_positive_in_the_units_of_the_source_and_kept_by_a_model(
 ) -> None:
     half = field.lazy(time_scale=2, what="confidence")
     array = np.asarray(half)
-    assert (
-        array.shape == (11, 6, 20, 24)
-        and array.min() > 0
-        and array.max() < np.ptp(field.volume.data)
-    )
+    assert array.shape == (11, 6, 20, 24)
+    assert array.min() > 0
+    assert array.max() < np.ptp(field.volume.data)
     again = load(field.save(tmp_path / "m.spatimeinr"), "cpu").lazy(time_scale=2, what="confidence")
     np.testing.assert_array_equal(np.asarray(again), array)
     np.testing.assert_allclose(half[3, 2, 4:9], array[3, 2, 4:9], rtol=1e-5)
@@ -122,9 +120,8 @@ def test_widths_of_pure_noise_are_its_quantile() -> None:
     assert np.median(table["widths"]) == pytest.approx(1.645 * 0.1 * np.sqrt(1.5), rel=0.15)
     assert all(0.87 < share < 0.93 for share in table["coverage"])
     native = confidence.at_native_gap(table, Network(), frames, 0)
-    assert 0.5 < native["share_of_disagreement"] <= 1 and np.all(
-        np.array(native["widths"]) <= np.array(table["widths"]) + 1e-6
-    )
+    assert 0.5 < native["share_of_disagreement"] <= 1
+    assert np.all(np.array(native["widths"]) <= np.array(table["widths"]) + 1e-6)
 
 
 def test_noise_is_known_where_held_out_frames_were_aligned_nowhere() -> None:

@@ -52,7 +52,8 @@ def not_a_number(first: torch.Tensor, *rest: Any) -> torch.Tensor:
 def test_the_pretended_device_refuses_what_a_real_one_does() -> None:
     with OtherDevice():
         there = torch.arange(3.0).to(DEVICE)
-        assert isinstance(there, There) and (there * 2).cpu().tolist() == [0, 2, 4]
+        assert isinstance(there, There)
+        assert (there * 2).cpu().tolist() == [0, 2, 4]
         with pytest.raises(TypeError, match="float64"):
             there.double()
         with pytest.raises(RuntimeError, match="same device"):
@@ -96,7 +97,8 @@ def test_a_device_that_computes_something_else_is_not_trusted(
 ) -> None:
     with OtherDevice({operation: instead}):
         fault = trusted.fault(DEVICE)
-    assert fault is not None and words in fault
+    assert fault is not None
+    assert words in fault
 
 
 def test_a_fit_goes_to_the_cpu_when_the_device_is_wrong_and_one_sentence_says_so(
@@ -105,8 +107,10 @@ def test_a_fit_goes_to_the_cpu_when_the_device_is_wrong_and_one_sentence_says_so
     with OtherDevice({"grid_sampler_3d": flipped}):
         field = fit(recording, config=TINY, device="mps")
     (sentence,) = field.provenance["warnings"]
-    assert field.provenance["device"] == "cpu" and field.device.type == "cpu"
-    assert "so the CPU computes" in sentence and sentence.count(". ") == 0
+    assert field.provenance["device"] == "cpu"
+    assert field.device.type == "cpu"
+    assert "so the CPU computes" in sentence
+    assert sentence.count(". ") == 0
     path = field.save(tmp_path / "model.spatimeinr")
     with pytest.warns(UserWarning, match="so the CPU computes"):
         assert load(path, device="mps").device.type == "cpu"
@@ -122,7 +126,8 @@ def test_a_fit_on_a_device_has_no_float64_there_and_ends_as_on_the_cpu(
         field = fit(recording, config=config, device="mps")
         values = np.asarray(field.lazy(times=[0.5, 1.25], scale_z=2)[...])
         moved = field.motion(np.full((4, 3), 1.0), 0.0, 1.0)
-    assert other.done > 5000 and field.provenance["device"] == str(DEVICE)
+    assert other.done > 5000
+    assert field.provenance["device"] == str(DEVICE)
     right = np.asarray(expected.lazy(times=[0.5, 1.25], scale_z=2)[...])
     assert np.abs(values - right).max() < 1e-3 * np.ptp(right)
     assert np.allclose(moved, expected.motion(np.full((4, 3), 1.0), 0.0, 1.0), atol=1e-3)

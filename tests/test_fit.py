@@ -64,7 +64,8 @@ class Lazy:
 def test_constant_in_constant_out(value):
     data = np.full((4, 4, 9, 11), value, np.float32)
     field = fit(Volume(data), config=GATED, device="cpu")
-    assert field.provenance["constant"] is True and field.provenance["reasons"] == {}
+    assert field.provenance["constant"] is True
+    assert field.provenance["reasons"] == {}
     (note,) = field.provenance["warnings"]
     assert "equal" in note
     out = field.render(time_scale=2.5, scale_z=2, scale_yx=1.3).data
@@ -102,9 +103,15 @@ def test_every_part_is_there_without_gates(field):
 
 def test_provenance_says_what_was_done(field, volume):
     p = field.provenance
-    assert p["seed"] == 3 and p["complete"] is True and p["device"] == "cpu" and p["warnings"] == []
-    assert p["steps"] == 12 + 8 + 4 and p["seconds"] > 0 and p["peak_memory_bytes"] > 1e7
-    assert len(p["input"]["sha256"]) == 64 and p["input"]["name"] == "phantom membranes"
+    assert p["seed"] == 3
+    assert p["complete"] is True
+    assert p["device"] == "cpu"
+    assert p["warnings"] == []
+    assert p["steps"] == 12 + 8 + 4
+    assert p["seconds"] > 0
+    assert p["peak_memory_bytes"] > 1e7
+    assert len(p["input"]["sha256"]) == 64
+    assert p["input"]["name"] == "phantom membranes"
     other = Volume(volume.data + 1, volume.spacing)
     assert (
         fit(
@@ -141,7 +148,9 @@ def test_progress_goes_up_and_ends_with_a_field(volume):
             break
     assert isinstance(result, Field)
     done = [s.step for s in states]
-    assert done == sorted(done) and done[-1] > 0 and all(s.of >= 1 for s in states)
+    assert done == sorted(done)
+    assert done[-1] > 0
+    assert all(s.of >= 1 for s in states)
     assert all(s.stage for s in states)
     assert states[-1].gain_db == result.provenance["hold_out"]["gain_over_linear_db"]
     assert states[0].field is not None
@@ -150,7 +159,8 @@ def test_progress_goes_up_and_ends_with_a_field(volume):
 def test_the_callback_of_fit_sees_the_same(volume):
     seen = []
     fit(volume, config=KEPT, device="cpu", progress=seen.append)
-    assert seen[-1].step == 24 and seen[-1].loss == seen[-1].loss
+    assert seen[-1].step == 24
+    assert seen[-1].loss == seen[-1].loss
 
 
 def test_closing_early_leaves_the_last_snapshot_usable(volume, tmp_path):
@@ -170,11 +180,12 @@ def test_closing_early_leaves_the_last_snapshot_usable(volume, tmp_path):
     for _ in range(3):
         next(steps)
     steps.close()
-    assert before and all(torch.equal(before[k], v) for k, v in parts(last).items()), (
-        "a snapshot went on training"
-    )
+    assert before
+    after = parts(last)
+    assert all(torch.equal(before[k], v) for k, v in after.items()), "a snapshot went on training"
     out = last.render(time_scale=2).data
-    assert out.shape[0] == 9 and np.isfinite(out).all()
+    assert out.shape[0] == 9
+    assert np.isfinite(out).all()
     assert "complete" not in last.provenance
     again = load(last.save(tmp_path / "half.spatimeinr"), device="cpu")
     assert np.array_equal(again.render(time_scale=2).data, out)
@@ -190,7 +201,8 @@ def test_resuming_goes_on_from_what_was_learned(volume, field, tmp_path):
     more = [
         fit(volume, config=KEPT, device="cpu", resume=source) for source in (field, path, str(path))
     ]
-    assert same(more[0], more[1]) and same(more[0], more[2])
+    assert same(more[0], more[1])
+    assert same(more[0], more[2])
     assert all(torch.equal(before[k], v) for k, v in parts(field).items()), (
         "resuming changed the model it started from"
     )
@@ -289,13 +301,15 @@ def test_each_component_can_be_switched(volume, change, expected):
     out = field.render(time_scale=2).data
     assert np.isfinite(out).all()
     low, high = volume.data.min(), volume.data.max()
-    assert out.min() > low - (high - low) and out.max() < high + (high - low)
+    assert out.min() > low - (high - low)
+    assert out.max() < high + (high - low)
 
 
 def test_two_frames_teach_no_latents(volume):
     two = Volume(np.asarray(volume.data)[:2].copy(), volume.spacing)
     field = fit(two, config={**KEPT, "gate": True}, device="cpu")
-    assert field.network.encoder is None and "two frames" in field.provenance["reasons"]["latents"]
+    assert field.network.encoder is None
+    assert "two frames" in field.provenance["reasons"]["latents"]
     assert fit(two, config={**KEPT, "gate": False}, device="cpu").network.encoder is not None
 
 
@@ -315,7 +329,8 @@ def test_a_lazy_recording_is_read_frame_by_frame_and_in_blocks(volume, gated):
     data = np.ascontiguousarray(volume.data)
     lazy = Lazy(data)
     field = fit(Volume(lazy, volume.spacing), config={**GATED, "gate": gated}, device="cpu")
-    assert lazy.total > 0 and lazy.most <= data[0].size
+    assert lazy.total > 0
+    assert lazy.most <= data[0].size
     lazy.most = 0
     out = field.render(time_scale=2, scale_z=2).data
     assert 0 < lazy.most <= data[0].size

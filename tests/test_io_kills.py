@@ -188,7 +188,8 @@ def test_killed_at_every_step(tmp_path: Path, name: str) -> None:
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
-        assert process.stdin is not None and process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
         last = 1
         for line in process.stdout:
             steps, number = map(int, line.split())

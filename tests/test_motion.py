@@ -210,8 +210,10 @@ def test_gate_parts():
     assert gate.split(3) is None
     for count in range(4, 30):
         parts = gate.split(count)
-        assert parts.held and sorted(parts.held + parts.given) == list(range(count))
-        assert 0 in parts.given and count - 1 in parts.given
+        assert parts.held
+        assert sorted(parts.held + parts.given) == list(range(count))
+        assert 0 in parts.given
+        assert count - 1 in parts.given
         assert all(k - 1 in parts.given and k + 1 in parts.given for k in parts.held)
 
 
@@ -240,14 +242,16 @@ def test_the_gate_keeps_the_simpler_of_equals():
 
 def test_the_gate_refuses_what_harms_the_moving_foreground():
     errors = errors_of(linear=(1.0, 2.0), cubic=(1.5, 3.0), motion=(1.2, 1.0))
-    assert errors.gain("motion") > 3 and errors.gain("motion", where="moving") < 0
+    assert errors.gain("motion") > 3
+    assert errors.gain("motion", where="moving") < 0
     assert gate.choose(errors, ["motion"]) == "linear"
 
 
 def test_the_gate_refuses_what_harms_structure_under_the_noise():
     noise = torch.tensor([1.0, -1.0]).repeat(4).reshape(2, 2, 2)
     errors = errors_of(linear=(1.0, noise), cubic=(2.0, 2 * noise), latents=(0.5, 0.5))
-    assert errors.gain("latents") > 3 and errors.gain("latents", where="smoothed") < 0
+    assert errors.gain("latents") > 3
+    assert errors.gain("latents", where="smoothed") < 0
     assert gate.choose(errors, ["latents"]) == "linear"
 
 

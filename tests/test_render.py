@@ -36,7 +36,8 @@ def volume() -> Volume:
 @pytest.fixture(scope="module")
 def field(volume) -> Field:
     out = fit(volume, config=KEPT, device="cpu")
-    assert out.network.velocity is not None and out.network.encoder is not None
+    assert out.network.velocity is not None
+    assert out.network.encoder is not None
     return out
 
 
@@ -267,7 +268,8 @@ def test_acquired_frames_are_kept_bit_for_bit(field, volume):
     out = np.asarray(rendered)
     assert out.dtype == np.uint16
     assert rendered.acquired == [0, None, None, None, None, 2, None, None]
-    assert np.array_equal(out[0], volume.data[0]) and np.array_equal(out[5], volume.data[2])
+    assert np.array_equal(out[0], volume.data[0])
+    assert np.array_equal(out[5], volume.data[2])
     assert not np.array_equal(
         np.asarray(field.lazy(time_scale=2.5, dtype="source"))[5], volume.data[2]
     )
@@ -308,7 +310,8 @@ def test_integers_are_rounded_and_clipped(field):
     assert exact.max() > 255
     for dtype, top in (("uint8", 255), ("uint16", 65535), ("source", 65535)):
         out = field.render(time_scale=2, dtype=dtype).data
-        assert np.array_equal(out, np.clip(np.rint(exact), 0, top)) and out.max() <= top
+        assert np.array_equal(out, np.clip(np.rint(exact), 0, top))
+        assert out.max() <= top
     with pytest.raises(InputError):
         field.render(dtype="complex64")
 
@@ -325,7 +328,8 @@ def test_extremes_do_not_wrap(dtype, low, high):
         volume, config={"motion": {"enabled": False}, "latents": {"enabled": False}}, device="cpu"
     )
     exact = field.render(scale=3).data.astype(np.float64)
-    assert exact.max() == high and exact.min() == low
+    assert exact.max() == high
+    assert exact.min() == low
     out = field.render(scale=3, dtype="source").data
     assert out.dtype == dtype
     assert np.array_equal(out, np.clip(np.rint(exact), low, high))
@@ -373,7 +377,8 @@ def materialised(field) -> np.ndarray:
 def test_lazy_indexing_is_numpys(field, materialised, key):
     out = field.lazy(time_scale=2)[key]
     expected = materialised[key]
-    assert np.shape(out) == expected.shape and out.dtype == expected.dtype
+    assert np.shape(out) == expected.shape
+    assert out.dtype == expected.dtype
     assert np.array_equal(out, expected)
 
 
@@ -412,7 +417,8 @@ def test_it_looks_like_an_array(field):
         7,
         np.uint16,
     )
-    assert rendered.size == 7 * 9 * 17 * 20 and rendered.nbytes == 2 * rendered.size
+    assert rendered.size == 7 * 9 * 17 * 20
+    assert rendered.nbytes == 2 * rendered.size
     assert np.asarray(rendered, dtype=np.float64).dtype == np.float64
     with pytest.raises(ValueError, match="copy"):
         rendered.__array__(copy=False)
@@ -468,10 +474,11 @@ def test_a_rendering_says_where_it_comes_from(field):
     out = field.render(time_scale=2)
     said = out.metadata["spatimeinr"]
     assert said["interpolated"] == [False, True] * 3 + [False]
-    assert (
-        said["seed"] == 0 and said["chosen"]["motion"] is True and said["config"]["gate"] is False
-    )
-    assert out.metadata["name"] == "x" and out.metadata["source_dtype"] == "uint16"
+    assert said["seed"] == 0
+    assert said["chosen"]["motion"] is True
+    assert said["config"]["gate"] is False
+    assert out.metadata["name"] == "x"
+    assert out.metadata["source_dtype"] == "uint16"
 
 
 def test_a_loaded_model_renders_the_same_lazily(field, materialised, tmp_path):
