@@ -216,6 +216,7 @@ def test_a_model_keeps_it(field: Any, tmp_path: Path) -> None:
         np.testing.assert_array_equal(again.render(**how).data, field.render(**how).data)
 
 
+@pytest.mark.slow
 def test_planes_and_blocks_equal_the_whole(field: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from napari_spatimeinr.render import tiles
 

@@ -127,6 +127,7 @@ def test_where_nothing_moves_labels_and_points_stay() -> None:
     assert propagate_points(still, np.empty((0, 4)), 1).shape == (0, 4)
 
 
+@pytest.mark.slow
 def test_cells_of_the_phantom_are_carried_better_than_by_standing_still() -> None:
     volume, truth = phantom((5, 16, 48, 48), motion=4.5, seed=1)
     field = fit(volume, "fast", MOTION)

@@ -328,6 +328,7 @@ def same(one, other) -> bool:
     return header == header2 and list(weights) == list(weights2) and all(equal)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at_once", [True, False])
 def test_a_flipped_bit_anywhere_is_told_or_changes_nothing(saved, tmp_path, monkeypatch, at_once):
     monkeypatch.setattr(checkpoint, "VERIFIED_AT_ONCE", 10**9 if at_once else 0)
@@ -395,6 +396,7 @@ except FormatError as error:
 """
 
 
+@pytest.mark.slow
 def test_a_model_truncated_while_it_is_rendered_is_one_sentence(saved, tmp_path):
     path = tmp_path / "x.spatimeinr"
     path.write_bytes(saved)

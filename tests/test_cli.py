@@ -425,6 +425,7 @@ def test_a_choice_of_channel_is_asked_for(recording: Volume, tmp_path: Path) -> 
     )
 
 
+@pytest.mark.beside
 def test_info_convert_and_config_do_without_torch(
     fitted: Fitted, recording_file: Path, tmp_path: Path
 ) -> None:
@@ -494,6 +495,7 @@ def test_fit_is_silent_when_quiet_and_goes_on_from_a_model(
     assert load(model).config.psf == (0.5, 0.2, 0.2)
 
 
+@pytest.mark.slow
 def test_equal_seeds_give_equal_files(recording_file: Path, tmp_path: Path) -> None:
     """How long it took, and with how much memory, is in the JSON file beside."""
     found = []
@@ -532,6 +534,7 @@ def test_fit_of_a_part(recording_file: Path, tmp_path: Path) -> None:
     assert field.grid.origin == (60.0, 0.0, 0.5, 0.0)
 
 
+@pytest.mark.slow
 def test_fit_says_what_the_file_leaves_open(recording: Volume, tmp_path: Path) -> None:
     data = np.array(recording.data)
     data[1, 2, 3, 4] = np.nan
@@ -572,6 +575,7 @@ def interrupted(*arguments: object, until: str, wait: float = 120) -> tuple[Done
     return Done(process.returncode, out, said + err), time.monotonic() - pressed
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_a_usable_model(recording_file: Path, tmp_path: Path) -> None:
     model = tmp_path / "stopped.spatimeinr"
     long = (
@@ -594,6 +598,7 @@ def test_ctrl_c_leaves_a_usable_model(recording_file: Path, tmp_path: Path) -> N
     assert np.isfinite(rendered.data).all()
 
 
+@pytest.mark.slow
 def test_ctrl_c_elsewhere_writes_nothing(recording_file: Path, tmp_path: Path) -> None:
     long = ("--set", "motion.steps=100000", "--set", "latents.steps=1000000", "--device", "cpu")
     done, _ = interrupted("evaluate", recording_file, *long, "--json", until="loss")
@@ -721,6 +726,7 @@ def test_evaluate_tells_the_warnings_of_the_fit(tmp_path: Path) -> None:
     assert f"warning: In the fit of the given frames: {said}" in " ".join(done.err.split())
 
 
+@pytest.mark.slow
 def test_evaluate_along_z_with_one_baseline(recording_file: Path) -> None:
     done = here(
         "evaluate", recording_file, *QUICK, "--hold-out", "z", "--baselines", "linear", "--quiet"
@@ -735,6 +741,8 @@ def test_evaluate_of_too_few_frames_is_1(tmp_path: Path) -> None:
     refused(here("evaluate", path, "--gap", 3), 1, "frames")
 
 
+@pytest.mark.beside
+@pytest.mark.slow
 def test_demo_writes_a_nifti_a_picture_and_a_table(tmp_path: Path) -> None:
     folder = tmp_path / "deep" / "demo"
     done = run("demo", "-o", folder, "--shape", "4,6,16,16", *QUICK, "--json")

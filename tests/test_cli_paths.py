@@ -49,6 +49,7 @@ def recording(place: Path) -> Path:
     return place / "Zelle ä 1.nii.gz"
 
 
+@pytest.mark.slow
 def test_every_command_takes_every_path(place: Path, recording: Path) -> None:
     model, config = place / "Modell ö.spatimeinr", place / "Einstellung µ.yaml"
     config.write_text(yaml.safe_dump({"motion": {"steps": 3}}), encoding="utf-8")
@@ -155,6 +156,7 @@ def test_two_trainings_in_one_folder_do_not_mix(place: Path, recording: Path) ->
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
 def test_names_that_an_output_cannot_spell(place: Path, recording: Path, encoding: str) -> None:
     """A pipe on Windows takes cp1252, and a name of other letters must not end the command."""

@@ -86,6 +86,7 @@ def test_it_is_positive_in_the_units_of_the_source_and_kept_by_a_model(
     )
 
 
+@pytest.mark.slow
 def test_blocks_equal_the_whole(field: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = np.asarray(field.lazy(time_scale=2, scale_z=2, what="confidence"))
     monkeypatch.setattr("napari_spatimeinr.render.blocks.BLOCK", (5, 7, 9))

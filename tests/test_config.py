@@ -135,6 +135,7 @@ def test_wrong_settings(setting):
         apply_settings(make_config(), [setting])
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.text(max_size=12), st.text(max_size=12))
 def test_no_setting_ends_in_another_error(key, value):

@@ -116,6 +116,7 @@ def test_a_fit_goes_to_the_cpu_when_the_device_is_wrong_and_one_sentence_says_so
         assert load(path, device="mps").device.type == "cpu"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [{}, {"gate": True}], ids=["no gate", "gate"])
 def test_a_fit_on_a_device_has_no_float64_there_and_ends_as_on_the_cpu(
     recording: Volume, known: None, changes: Any

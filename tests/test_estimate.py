@@ -93,6 +93,7 @@ def blob(shift: float) -> Volume:
     return Volume(np.stack(frames).astype(np.float32))
 
 
+@pytest.mark.slow
 def test_disagreement_is_what_motion_leaves() -> None:
     still, moving = blob(0.0), blob(3.0)
     nothing = fit(still, "fast", PLAIN).lazy(time_scale=2, what="disagreement")

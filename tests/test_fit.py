@@ -121,6 +121,7 @@ def test_provenance_says_what_was_done(field, volume):
     )
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_result(volume):
     one, two, other = (fit(volume, config=GATED, device="cpu", seed=s) for s in (5, 5, 6))
     assert same(one, two)
@@ -163,6 +164,7 @@ def test_the_callback_of_fit_sees_the_same(volume):
     assert seen[-1].loss == seen[-1].loss
 
 
+@pytest.mark.slow
 def test_closing_early_leaves_the_last_snapshot_usable(volume, tmp_path):
     steps = fit_steps(
         volume,
@@ -195,6 +197,7 @@ def test_closing_early_leaves_the_last_snapshot_usable(volume, tmp_path):
         assert whole.provenance["complete"] is True
 
 
+@pytest.mark.slow
 def test_resuming_goes_on_from_what_was_learned(volume, field, tmp_path):
     path = field.save(tmp_path / "a.spatimeinr")
     before = {k: v.clone() for k, v in parts(field).items()}
@@ -235,6 +238,7 @@ def test_resuming_another_recording_is_refused(field):
         fit(other, config=KEPT, motion=field)
 
 
+@pytest.mark.slow
 def test_a_small_time_budget_ends_early_with_a_usable_field(volume):
     endless = {**GATED, "motion": {"steps": 100_000}, "latents": {"steps": 1_000_000}}
     field = fit(volume, config=endless, device="cpu", time_budget=3.0)
@@ -324,6 +328,7 @@ def test_an_unknown_option_stops_before_anything_is_read():
         fit(Volume(Unread()), config={"latents": {"stepz": 3}})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gated", [True, False])
 def test_a_lazy_recording_is_read_frame_by_frame_and_in_blocks(volume, gated):
     data = np.ascontiguousarray(volume.data)
@@ -342,6 +347,7 @@ def test_a_lazy_recording_is_read_frame_by_frame_and_in_blocks(volume, gated):
     assert np.array_equal(out, eager)
 
 
+@pytest.mark.slow
 def test_rendering_a_little_reads_a_little():
     data = phantom((4, 64, 40, 40), motion=1.0)[0].data
     lazy = Lazy(data)

@@ -63,6 +63,7 @@ def test_a_jump_of_the_stage_leaves_no_frame_below_linear(motion):
     assert min(gains(field, truth)) > -0.1
 
 
+@pytest.mark.slow
 def test_motion_is_not_followed_across_a_jump_and_kept_elsewhere(tmp_path):
     volume, truth = jumping((8, 8, 36, 36), 20, 5, motion=2.0, photons=600)
     field = fit(volume, config=MOTION, device="cpu")
@@ -89,6 +90,7 @@ def test_motion_is_not_followed_across_a_jump_and_kept_elsewhere(tmp_path):
     assert across < before + after + 1e-6
 
 
+@pytest.mark.slow
 def test_ordinary_recordings_have_no_jumps():
     for how in ({"motion": 3.0}, {"motion": 2.0, "kind": "nuclei", "divide": 4, "bleach": 0.1}):
         field = fit(phantom((5, 6, 20, 20), seed=1, **how)[0], config=MOTION, device="cpu")

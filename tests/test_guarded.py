@@ -62,6 +62,7 @@ def middle(rendered: Any) -> np.ndarray[Any, Any]:
     return np.asarray(rendered)[..., 4:-4].mean((1, 2, 3))
 
 
+@pytest.mark.slow
 def test_a_stopped_fit_and_one_that_goes_on_from_it_know_the_jumps(monkeypatch):
     monkeypatch.setattr(job, "SNAPSHOT_EVERY", 0.0)
     cells, _ = phantom((8, 8, 36, 56), motion=2.0, photons=600)

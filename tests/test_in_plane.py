@@ -145,6 +145,7 @@ def field(recording: Volume) -> Any:
     return fit(recording, config=config, device="cpu")
 
 
+@pytest.mark.slow
 def test_a_model_keeps_it_and_resuming_too(field: Any, recording: Volume, tmp_path: Path) -> None:
     assert field.network.voxels is not None
     again = load(field.save(tmp_path / "m.spatimeinr"), "cpu")
@@ -158,6 +159,7 @@ def test_a_model_keeps_it_and_resuming_too(field: Any, recording: Volume, tmp_pa
         assert torch.equal(a, b)
 
 
+@pytest.mark.slow
 def test_planes_and_blocks_equal_the_whole(field: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from napari_spatimeinr.render import tiles
 

@@ -254,6 +254,7 @@ def planes(
     return path
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(
     st.tuples(st.integers(1, 5), st.integers(2, 5), st.integers(1, 4), st.integers(1, 5)),

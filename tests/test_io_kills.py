@@ -175,6 +175,7 @@ while True:
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_killed_at_every_step(tmp_path: Path, name: str) -> None:
     """Killed before each change of the folder, twice: the old or the new one is there; saved again,

@@ -222,6 +222,7 @@ def test_a_spawned_process_reads_the_file(tmp_path):
         assert pool.apply(np.sum, (data,)) == DATA.sum()
 
 
+@pytest.mark.beside
 @pytest.mark.parametrize("kind", KINDS)
 def test_dask_tells_recordings_apart_by_their_file(tmp_path, kind):
     dask = pytest.importorskip("dask.base")

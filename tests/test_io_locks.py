@@ -384,6 +384,7 @@ def test_a_hidden_folder_that_is_not_ours_is_not_removed(tmp_path: Path) -> None
     assert (tmp_path / nifti_series.PARTIAL / "thesis.txt").exists()
 
 
+@pytest.mark.slow
 def test_the_attack_finds_nothing() -> None:
     """A few rounds of benchmarks/attack_writers.py."""
     script = Path(__file__).parent.parent / "benchmarks" / "attack_writers.py"

@@ -107,6 +107,7 @@ def test_every_level_lies_where_the_recording_is(
     assert read(path).metadata["spatimeinr"] == MADE["spatimeinr"]
 
 
+@pytest.mark.beside
 @pytest.mark.parametrize("version", VERSIONS)
 def test_ome_zarr_reads_every_level(tmp_path: Path, large: Volume, version: str) -> None:
     pytest.importorskip("ome_zarr")

@@ -155,12 +155,14 @@ def test_renderings_are_the_same_after_pickling_and_copying(field, loaded, what)
     assert np.array_equal(pickle.loads(pickle.dumps(kept))[2], field.volume.data[1])
 
 
+@pytest.mark.slow
 def test_another_process_renders_the_same(loaded, field, whole):
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         for source in (loaded, field):
             assert np.array_equal(pool.apply(np.asarray, (source.lazy(**HOW),)), whole)
 
 
+@pytest.mark.beside
 def test_dask_tells_renderings_apart_by_model_grid_and_type(field, loaded):
     tokenize = pytest.importorskip("dask.base").tokenize
     lazy = field.lazy(**HOW)
@@ -204,6 +206,8 @@ def test_dask_tells_renderings_apart_by_model_grid_and_type(field, loaded):
     assert len(tokens) == 1 + len(others)
 
 
+@pytest.mark.beside
+@pytest.mark.slow
 def test_dasks_process_scheduler_renders_the_same(loaded, whole):
     da = pytest.importorskip("dask.array")
     array = da.from_array(loaded.lazy(**HOW), chunks=(3, -1, -1, -1))

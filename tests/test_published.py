@@ -273,6 +273,7 @@ def test_the_same_seed_gives_the_same_model(field: Any, recording: Volume) -> No
     np.testing.assert_array_equal(again.render().data, field.render().data)
 
 
+@pytest.mark.slow
 def test_frames_are_reproduced_at_their_own_time_whatever_the_scale() -> None:
     """A short schedule on a smooth recording: frame k is at time k, at scale 1 and at any other."""
     t, z, y, x = np.mgrid[:4, :6, :12, :12].astype(np.float32)
@@ -294,6 +295,7 @@ def test_frames_are_reproduced_at_their_own_time_whatever_the_scale() -> None:
                 assert max(others) < 26
 
 
+@pytest.mark.slow
 def test_noise_and_odd_sizes_reach_the_second_stage() -> None:
     noise = np.random.default_rng(0).standard_normal((3, 5, 7, 9)).astype("f4")
     field = fit(
@@ -566,6 +568,7 @@ def test_cells_in_parts_are_the_cells_as_a_whole(
     )
 
 
+@pytest.mark.slow
 def test_a_short_budget_makes_small_steps_and_says_so(recording: Volume) -> None:
     many = changed(SMALL, max_iter=1_000_000, dataset={"train": {"bsize": 4096}})
     facts = fit(recording, "published", many, device="cpu", time_budget=3).provenance["mlp"]

@@ -185,6 +185,7 @@ def test_motion_alone_gives_the_frames_back(plain, volume):
     np.testing.assert_allclose(plain.render().data, volume.data, atol=1e-2 * contrast)
 
 
+@pytest.mark.slow
 def test_scale_one_is_not_noisier_than_the_frames():
     noisy, truth = phantom((5, 10, 32, 32), motion=2.0, seed=4)
     small = {**KEPT, "gate": True, "latents": {**KEPT["latents"], "steps": 60}}
@@ -338,6 +339,7 @@ def test_extremes_do_not_wrap(dtype, low, high):
 # -- pieces --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", [(3, 5, 4), (5, 1, 9), (100, 100, 100)])
 def test_blocks_equal_the_whole(field, monkeypatch, block):
     options = {"time_scale": 2, "scale_z": 1.4, "scale_yx": 0.6}

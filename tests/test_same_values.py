@@ -121,6 +121,7 @@ axes = [st.one_of(st.integers(-n, n - 1), slices) for n in (2, 8, 4, 80)]
 keys = st.lists(st.tuples(*axes), min_size=1, max_size=3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "what", "grid"), CASES, ids=str)
 def test_any_index_gives_the_bits_of_the_whole(models, name, what, grid):
     model = models(name)

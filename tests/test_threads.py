@@ -81,6 +81,7 @@ def test_a_users_own_choice_of_waiting_stands() -> None:
     assert program(f"import napari_spatimeinr; {SHOW}", GOMP_SPINCOUNT="7") == ["7", False]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not sys.platform.startswith("linux"),
     reason="the team is for GNU's OpenMP, and threads are counted in /proc",
@@ -183,6 +184,7 @@ def test_a_thread_that_begins_during_a_measurement_has_the_users_number(
     assert found == [2]
 
 
+@pytest.mark.slow
 def test_a_fit_and_a_rendering_use_what_is_fastest_and_leave_the_callers_number(
     recording: Volume, one_is_best: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -236,6 +238,7 @@ def test_a_number_the_user_chose_is_not_measured(
     assert is_fixed((os.cpu_count() or 1) + 3)
 
 
+@pytest.mark.slow
 def test_with_threads_in_the_configuration_equal_seeds_give_equal_results_whatever_is_measured(
     recording: Volume, monkeypatch: pytest.MonkeyPatch, two: None
 ) -> None:
