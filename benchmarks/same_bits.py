@@ -122,6 +122,8 @@ def record(folder: Path, only: str = "*") -> None:
         field = sp.fit(volume, named, config, device="cpu", seed=seed, resume=old)
         field.save(folder / f"{name}.spatimeinr")
         np.savez(folder / f"{name}.npz", **pictures(field))
+        again = sp.load(folder / f"{name}.spatimeinr", device="cpu")
+        np.savez(folder / f"{name}.loaded.npz", **pictures(again))
         facts = (
             field.provenance if isinstance(field.provenance, dict) else field.provenance.to_dict()
         )
@@ -193,7 +195,7 @@ def again(folder: Path) -> list[str]:
     found = []
     for name, *_ in cases():
         field = sp.load(folder / f"{name}.spatimeinr", device="cpu")
-        found += unequal(name, dict(np.load(folder / f"{name}.npz")), pictures(field))
+        found += unequal(name, dict(np.load(folder / f"{name}.loaded.npz")), pictures(field))
     return found
 
 
