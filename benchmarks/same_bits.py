@@ -174,6 +174,8 @@ def compare(before: Path, after: Path) -> list[str]:
     """Every difference between two records."""
     found = []
     for name, *_ in cases():
+        loaded = [dict(np.load(folder / f"{name}.loaded.npz")) for folder in (before, after)]
+        found += unequal(f"{name}, loaded", *loaded)
         found += unequal(
             name, dict(np.load(before / f"{name}.npz")), dict(np.load(after / f"{name}.npz"))
         )
