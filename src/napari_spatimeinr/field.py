@@ -24,6 +24,7 @@ from .model.frames import Frames, Normalisation
 from .model.network import Network
 from .model.trusted import trusted_device, warned_device
 from .render.array import RenderedArray
+from .render.blocks import Renders
 from .render.published import PublishedRenderer
 from .render.quantities import Confidence, Disagreement
 from .render.renderer import Renderer
@@ -65,10 +66,11 @@ class Field:
         self._in_file = ""  # the state that the file holds
         self._sums: list[str] | None = None
         frames = Frames(volume.data, normalisation, device)
-        self._renderer: Renderer = (
-            Renderer(network, frames, config.render, interpolation, self._linear)
+        self._sampled = Renderer(network, frames, config.render, interpolation, self._linear)
+        self._renderer: Renders = (
+            self._sampled
             if network.published is None
-            else PublishedRenderer(network.published, frames, config.render)
+            else PublishedRenderer(network.published, frames)
         )
 
     grid: Grid = property(lambda self: self.volume.grid)  # type: ignore[assignment]
@@ -142,25 +144,22 @@ class Field:
             self._quantity(what), self.grid, grid, dtype, self.volume.dtype, keep_acquired, remake
         )
 
-    def _quantity(self, what: str) -> Renderer:
+    def _quantity(self, what: str) -> Renders:
         if what == "intensity":
             return self._renderer
         if what not in ("disagreement", "confidence"):
             raise GridError(
                 f"A rendering shows 'intensity', 'disagreement' or 'confidence', got {what!r}."
             )
-        frames = Frames(self.volume.data, self.normalisation, self.device)
         if what == "disagreement":
-            return Disagreement(self.network, frames, self.config.render, linear=self._linear)
+            return self._sampled.showing(Disagreement())
         table = self.provenance.get("confidence")
         if table is None:
             raise GridError(
                 "Confidence is calibrated on held-out frames, and this model had none: that takes"
                 " four frames or more and the gate."
             )
-        return Confidence(
-            self.network, frames, self.config.render, self.interpolation, table, self._linear
-        )
+        return self._sampled.showing(Confidence(table))
 
     @property
     def _linear(self) -> list[int]:

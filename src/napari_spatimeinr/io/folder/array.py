@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from cachetools import LRUCache
 from numpy.typing import NDArray
 
+from ...data.indexing import as_slice
 from ...errors import FormatError
-from ..lazy import PlanarArray, as_slice, stamp_of
+from ..lazy import PlanarArray, stamp_of
 from ..options import ReadOptions
 from .frame import read_frame
 from .order import Series
@@ -38,7 +39,7 @@ class FolderArray(PlanarArray):
         super().__init__(shape, dtype)
         self._series, self._how = series, how
         self._made = {file: stamp_of(file) for file in chain.from_iterable(series.files)}
-        self._open: OrderedDict[tuple[int, int], Any] = OrderedDict()
+        self._open: LRUCache[tuple[int, int], Any] = LRUCache(OPEN_FILES)
         self._lock = threading.Lock()
 
     def _planes(self, t: int, z: range) -> NDArray[Any]:
@@ -56,9 +57,6 @@ class FolderArray(PlanarArray):
             frame = self._open.get((t, z))
             if frame is None:
                 frame = self._open[t, z] = self._read(self._series.files[t][z])
-            self._open.move_to_end((t, z))
-            while len(self._open) > OPEN_FILES:
-                self._open.popitem(last=False)
         return frame
 
     def _read(self, file: Path) -> Any:

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...data.indexing import as_slice
 from ...errors import FormatError, SpatimeINRError
 from ..layout import to_tzyx
-from ..lazy import LazyArray, as_slice
+from ..lazy import LazyArray
 from . import METADATA
 
 
