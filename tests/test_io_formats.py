@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -159,6 +160,16 @@ def test_a_record_is_what_a_volume_is_without_files(tmp_path: Path) -> None:
     assert type(Volume.open(tmp_path / "a.nii")) is Volume
     with pytest.raises(GridError, match="shape"):
         Record(record.data, Grid((1, 2, 5, 6)))
+
+
+def test_typed_provenance_is_written_as_a_dictionary(tmp_path: Path) -> None:
+    """Any mapping is, not dictionaries alone."""
+    record = recording()
+    record.metadata["spatimeinr"] = MappingProxyType({"steps": np.int64(3), "seconds": 1.5})
+    for name in ("a.nii", "b.ome.tif", "c.tif", "d.zarr", "e{t}.nii"):
+        (tmp_path / name[0]).mkdir()
+        back = read(write(record, tmp_path / name[0] / name))
+        assert back.metadata["spatimeinr"]["steps"] == 3
 
 
 def test_json_values() -> None:
