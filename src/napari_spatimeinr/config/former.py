@@ -9,6 +9,8 @@ Value = TypeVar("Value")
 
 PARTS = {"axial": "planes", "in_plane": "voxels"}
 """What parts were called."""
+HEADER = {**PARTS, "levels": "normalisation"}
+"""What headers of files call else than now."""
 SHARED = ("channels", "layers", "steps", "learning_rate")
 """Options that finer voxels once took from finer planes."""
 
@@ -55,7 +57,7 @@ def provenance(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 def header(said: Mapping[str, Any]) -> dict[str, Any]:
     """The header of a model file by the names of now."""
-    out = keys(said)
+    out = {HEADER.get(key, key): value for key, value in said.items()}
     for name, translated in (("config", configuration), ("provenance", provenance)):
         if isinstance(out.get(name), Mapping):
             out[name] = translated(out[name])

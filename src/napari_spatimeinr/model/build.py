@@ -11,11 +11,10 @@ from ..config.options import Config
 from .decoder import Decoder
 from .encoder import Encoder
 from .finer import FinerPlanes, FinerVoxels
-from .implicit import Published
 from .motion import VelocityField
 from .network import Network
 
-PARTS = ("velocity", "encoder", "decoder", "planes", "voxels", "published")
+PARTS = ("velocity", "encoder", "decoder", "planes", "voxels")
 
 
 def finer_parts(network: Network) -> dict[str, Any]:
@@ -27,6 +26,19 @@ def finer_parts(network: Network) -> dict[str, Any]:
         "planes": None if planes is None else {"factor": planes.factor, "sharpen": planes.sharpen},
         "voxels": None if lateral is None else {"factor": lateral.factor},
     }
+
+
+def weights_of(network: Network) -> dict[str, NDArray[Any]]:
+    """The arrays of all parts, ``part.name``; :func:`build_network` is the inverse."""
+    weights: dict[str, NDArray[Any]] = {}
+    for part in PARTS:
+        module = getattr(network, part)
+        if module is not None:
+            weights |= {
+                f"{part}.{name}": tensor.detach().cpu().numpy()
+                for name, tensor in module.state_dict().items()
+            }
+    return weights
 
 
 def build_network(
@@ -81,18 +93,4 @@ def build_network(
         ).to(device)
         network.voxels.load_state_dict(part("voxels"))
         network.voxels.requires_grad_(False)
-    if published := part("published"):
-        if config.published is None:
-            raise ValueError("it holds the published model without its options")
-        count = len(published["heads"])
-        model = Published(
-            config.published,
-            (count, *shape),
-            precision,
-            config.latents.enabled,
-            config.render.hypercube,
-        )
-        model.features = torch.empty_like(published["features"])
-        model.load_state_dict(published)
-        network.published = model.to(device).requires_grad_(False)
     return network

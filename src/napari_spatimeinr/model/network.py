@@ -17,7 +17,6 @@ from .decoder import Decoder
 from .encoder import Encoder
 from .finer import Chain, FinerPlanes, FinerVoxels
 from .frames import Box, grown
-from .implicit import Published
 from .motion import Displaced, VelocityField
 from .sampling import PREFILTER_REACH, cubic, gaussian, linear
 
@@ -75,7 +74,6 @@ class Network:
     precision: torch.dtype = torch.float32
     planes: FinerPlanes | None = None
     voxels: FinerVoxels | None = None
-    published: Published | None = None
 
     @property
     def outer(self) -> int:

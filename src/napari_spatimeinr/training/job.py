@@ -16,6 +16,7 @@ from ..errors import FitError
 from ..field import Field
 from ..model.frames import Frames, Normalisation
 from ..model.network import Network
+from ..render.method import Aligned, Method
 from ..volume import Volume
 from .schedule import Plateau, Schedule
 
@@ -24,17 +25,6 @@ FINER = ("planes", "voxels")
 """The stages that make voxels finer, the last ones."""
 BEFORE_PLANES = 0.75
 """Share of a time budget for what comes before finer planes are learned."""
-
-
-def parts_of(network: Network) -> dict[str, bool]:
-    """Which parts there are, by the names that provenance gives them."""
-    return {
-        "motion": network.velocity is not None,
-        "latents": network.encoder is not None,
-        "planes": network.planes is not None,
-        "voxels": network.voxels is not None,
-        "published": network.published is not None,
-    }
 
 
 @dataclass(frozen=True)
@@ -75,11 +65,21 @@ class Job:
     schedule: Schedule
     resume: Field | None
     shared_motion: Field | None
-    network: Network = field(default_factory=Network)
+    method: Method = field(default_factory=lambda: Aligned(Network()))
     interpolation: str = "linear"
     gain: float | None = None
     loss: float = math.nan
     shown: float = -math.inf
+
+    @property
+    def network(self) -> Network:
+        """The parts of our method, where that is what is fitted."""
+        assert isinstance(self.method, Aligned)
+        return self.method.network
+
+    @network.setter
+    def network(self, network: Network) -> None:
+        self.method = Aligned(network)
 
     @property
     def frames(self) -> Frames:
@@ -88,18 +88,15 @@ class Job:
 
     def snapshot(self) -> Field:
         """A Field of what there is by now, independent of further training."""
-        network = self.network.copy()
+        method = self.method.copy()
         provenance = copy.deepcopy(self.provenance) | {
             "steps": self.schedule.trained,
             "seconds": round(self.schedule.elapsed(), 2),
         }
-        provenance.setdefault(
-            "chosen",
-            parts_of(network),
-        )
+        provenance.setdefault("chosen", method.parts())
         return Field(
             self.volume,
-            network,
+            method,
             self.normalisation,
             self.config,
             self.device,

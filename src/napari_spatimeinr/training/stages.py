@@ -14,13 +14,12 @@ from torch import Tensor
 from ..field import Field
 from ..model.network import Network
 from . import confidence, gate, guard, holdout
-from .job import FitProgress, Job, Steps, parts_of
+from .job import FitProgress, Job, Steps
 from .normalisation import estimate_gains
 from .parts import planes
 from .parts import voxels as voxels
 from .parts.latents import train
 from .parts.motion import MotionData, block_mask, misalignments, motion_data, refine, start
-from .published import run_published
 from .schedule import CHECKS
 
 GAIN_VOXELS = 512
@@ -35,11 +34,6 @@ def run(job: Job) -> Generator[FitProgress, None, Field]:
     job.provenance["reasons"] = {}
     if job.constant:
         job.provenance["constant"] = True
-    if job.config.published is not None and not job.constant:
-        yield job.progress("reading")
-        yield from run_published(job)
-        chosen |= parts_of(job.network)
-        return job.snapshot()
     known = (
         {}
         if job.resume is None
@@ -81,7 +75,7 @@ def run(job: Job) -> Generator[FitProgress, None, Field]:
         yield from planes.fit_planes(job)
     if learn_voxels:
         yield from voxels.fit_voxels(job)
-    chosen |= {**parts_of(job.network), "interpolation": job.interpolation}
+    chosen |= {**job.method.parts(), "interpolation": job.interpolation}
     return job.snapshot()
 
 

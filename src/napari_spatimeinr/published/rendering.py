@@ -2,57 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from ..compute.threads import chosen
 from ..model.frames import Frames
-from ..model.hypercube import fixed
-from ..model.implicit import Published
 from ..model.rendering import existing
-from .blocks import Cell, Floats, in_blocks
-from .quantities import raw_intensities
+from ..render.blocks import Blocks, Cell, Floats
+from ..render.quantities import raw_intensities
+from .hypercube import fixed
+from .model import Published
 
 
-class PublishedRenderer:
-    """Values of the published model anywhere; several threads may call it.
+class PublishedRenderer(Blocks):
+    """Values of the published model anywhere.
 
     Parameters
     ----------
     model : what was fitted.
-    frames : the recording.
+    frames : the recording, ``(t, z, y, x)``.
     """
 
     def __init__(self, model: Published, frames: Frames) -> None:
         self.model = model
         self.frames = frames
 
-    @chosen()
-    def volume(
-        self,
-        t: float,
-        positions: Sequence[Floats],
-        cell: Cell,
-        watch: Callable[[int], None] | None = None,
-    ) -> NDArray[np.float32]:
-        """One time point on any regular grid, block by block: ``(z, y, x)`` float32.
-
-        ``watch`` is told the voxels of each block after it; what it raises ends the rendering.
-        """
-
-        def block(some: Sequence[Floats]) -> NDArray[np.float32]:
-            return self.block(t, some, cell)
-
-        return in_blocks(block, positions, cell, self.frames.shape, watch=watch)
-
     @torch.no_grad()
     def block(self, t: float, positions: Sequence[Floats], cell: Cell) -> NDArray[np.float32]:
         """Raw intensities at time ``t`` on the regular grid of voxel ``positions``; see
-        :meth:`Renderer.block`.
+        :meth:`.Blocks.block`.
         """
         model, device = self.model, self.frames.device
         part = model.options.dataset.eval

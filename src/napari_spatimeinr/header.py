@@ -16,15 +16,14 @@ from numpy.typing import NDArray
 from .config.options import Config
 from .data.plain import plain
 from .io.provenance import without_varying
-from .model.build import PARTS, finer_parts
 from .model.frames import Normalisation
-from .model.network import Network
+from .render.method import Method
 from .volume import Volume
 
 
 def header_of(
     volume: Volume,
-    network: Network,
+    method: Method,
     normalisation: Normalisation,
     config: Config,
     interpolation: str,
@@ -41,25 +40,13 @@ def header_of(
         "units": list(volume.units),
         "orientation": None if volume.orientation is None else volume.orientation.tolist(),
         "metadata": plain(volume.metadata, finite=False),
-        "levels": asdict(normalisation),
+        "normalisation": asdict(normalisation),
         "interpolation": interpolation,
-        **finer_parts(network),
+        "method": method.name,
+        **method.header(),
         "config": config.model_dump(mode="json"),
         "provenance": plain(provenance, finite=False),
     }
-
-
-def weights_of(network: Network) -> dict[str, NDArray[Any]]:
-    """The arrays of all parts, ``part.name``; :func:`.model.build.build_network` is the inverse."""
-    weights: dict[str, NDArray[Any]] = {}
-    for part in PARTS:
-        module = getattr(network, part)
-        if module is not None:
-            weights |= {
-                f"{part}.{name}": tensor.detach().cpu().numpy()
-                for name, tensor in module.state_dict().items()
-            }
-    return weights
 
 
 def volume_of(header: dict[str, Any], frames: Any) -> Volume:
@@ -75,7 +62,7 @@ def normalisation_of(header: dict[str, Any], count: int) -> Normalisation:
     """The normalisation of ``count`` frames a header tells of; raises what comes of a header
     that is none.
     """
-    raw = header["levels"]
+    raw = header["normalisation"]
     ranges = tuple((float(low), float(high)) for low, high in raw.get("ranges", ()))
     normalisation = Normalisation(
         float(raw["offset"]), float(raw["scale"]), tuple(float(g) for g in raw["gains"]), ranges
@@ -85,7 +72,7 @@ def normalisation_of(header: dict[str, Any], count: int) -> Normalisation:
         or len(ranges) not in (0, count)
         or not min(normalisation.scale, *normalisation.gains) > 0
     ):
-        raise ValueError("its intensity normalisation do not fit its frames")
+        raise ValueError("its intensity normalisation does not fit its frames")
     return normalisation
 
 

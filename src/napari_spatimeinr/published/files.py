@@ -12,19 +12,19 @@ from typing import Any
 
 import torch
 
-from .compute.device import resolve_precision
-from .config import former
-from .config.options import Config
-from .described import normalisation_of
-from .errors import FormatError, InputError
-from .field import Field
-from .io.atomic import replacing
-from .model.build import build_network
-from .model.trusted import warned_device
-from .volume import Volume
+from ..compute.device import resolve_precision
+from ..config import former
+from ..config.options import Config
+from ..errors import FormatError, InputError
+from ..field import Field
+from ..header import normalisation_of
+from ..io.atomic import replacing
+from ..model.trusted import warned_device
+from ..volume import Volume
+from .method import PREFIX, PublishedMethod
 
 WEIGHTS, LATENTS = "current.pth", "latent_code.pt"
-OF_LATENTS = ("published.features", "published.heads")
+OF_LATENTS = (f"{PREFIX}features", f"{PREFIX}heads")
 FORMAT = 1
 
 
@@ -37,14 +37,11 @@ def save(field: Field, folder: Path) -> None:
     SaveError
         If the folder cannot be written to.
     """
-    assert field.network.published is not None
-    state = {
-        f"published.{name}": tensor.detach().cpu()
-        for name, tensor in field.network.published.state_dict().items()
-    }
+    assert isinstance(field.method, PublishedMethod)
+    state = {PREFIX + name: tensor for name, tensor in field.method.state().items()}
     facts = {
         "provenance": field.provenance,
-        "levels": asdict(field.normalisation),
+        "normalisation": asdict(field.normalisation),
         "config": field.config.model_dump(mode="json"),
     }
     rest = {"format": FORMAT, "facts": json.dumps(facts, default=str)}
@@ -88,11 +85,9 @@ def load(folder: Path, volume: Volume, sha256: str, device: str) -> Field:
                 " folder."
             )
         normalisation = normalisation_of(facts, volume.shape[0])
-        shape = volume.shape[1:]
-        network = build_network(
-            weights, shape, config, where, resolve_precision(config.precision, where), {}
-        )
-        return Field(volume, network, normalisation, config, where, "linear", facts["provenance"])
+        precision = resolve_precision(config.precision, where)
+        method = PublishedMethod.build({}, weights, volume.shape[1:], config, where, precision)
+        return Field(volume, method, normalisation, config, where, "linear", facts["provenance"])
     except FileNotFoundError as error:
         raise FormatError(
             f"{folder} holds no {WEIGHTS} and {LATENTS}; make them with 'spatimeinr train'."
