@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..compute.device import free_memory
 from ..data.arrays import DuckArray
 from ..data.grid import Grid
 from ..errors import OutOfMemoryError
@@ -94,6 +95,22 @@ class RenderedArray(DuckArray):
                 " scale, or save it to a file directly."
             ) from error
         return out if dtype is None else out.astype(dtype)
+
+    def check_memory(self) -> None:
+        """Refuse to be computed as a whole where that does not fit.
+
+        Raises
+        ------
+        OutOfMemoryError
+            If it is larger than the free memory; the message names what would fit.
+        """
+        free = free_memory()
+        if self.nbytes > 0.9 * free:
+            raise OutOfMemoryError(
+                f"This rendering ({' x '.join(map(str, self.shape))}) takes"
+                f" {self.nbytes / 1e9:.3g} GB and {free / 1e9:.3g} GB are free; render a region"
+                " (roi) or a smaller scale, or stream it to a file with 'spatimeinr render'."
+            )
 
     def __getitem__(self, key: Any) -> Any:
         rows, squeezed = _resolve(key, self.shape)
