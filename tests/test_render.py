@@ -13,6 +13,7 @@ import napari_spatimeinr.render.renderer as rendering
 from napari_spatimeinr import Field, Volume, fit, load, phantom
 from napari_spatimeinr.data.grid import Grid
 from napari_spatimeinr.errors import GridError, InputError, OutOfMemoryError
+from napari_spatimeinr.render.sampler import Sampler
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -242,13 +243,13 @@ def test_a_cell_larger_than_the_recording_takes_no_more_samples_than_it_has_voxe
     field, monkeypatch, factor
 ):
     counted: list[int] = []
-    whole = rendering.Renderer._value
+    whole = Sampler.value
 
     def value(self, t, positions, finer):
         counted.append(int(np.prod([len(p) for p in positions])))
         return whole(self, t, positions, finer)
 
-    monkeypatch.setattr(rendering.Renderer, "_value", value)
+    monkeypatch.setattr(Sampler, "value", value)
     fresh(field).lazy(voxel=tuple(SPACING[a] * SHAPE[a] * factor for a in (1, 2, 3)))[1]
     assert sum(counted) == np.prod(SHAPE[1:])
 
@@ -346,7 +347,7 @@ def test_extremes_do_not_wrap(dtype, low, high):
 def test_blocks_equal_the_whole(field, monkeypatch, block):
     options = {"time_scale": 2, "scale_z": 1.4, "scale_yx": 0.6}
     whole = field.render(**options).data
-    monkeypatch.setattr("napari_spatimeinr.render.blocks.BLOCK", block)
+    monkeypatch.setattr(rendering, "BLOCK", block)
     monkeypatch.setattr(rendering, "SPAN", 7)
     pieces = fresh(field).lazy(**options, roi=None)
     assert np.array_equal(pieces[3:5], whole[3:5])

@@ -21,7 +21,7 @@ from .io.summed import frame_sums
 from .model.frames import Frames, Normalisation
 from .model.network import Network
 from .render.array import RenderedArray
-from .render.blocks import Blocks
+from .render.blocks import Renders
 from .render.method import Aligned, Method
 from .render.quantities import Confidence, Disagreement
 from .volume import Volume
@@ -140,25 +140,22 @@ class Field:
             self._quantity(what), self.grid, grid, dtype, self.volume.dtype, keep_acquired, remake
         )
 
-    def _quantity(self, what: str) -> Blocks:
+    def _quantity(self, what: str) -> Renders:
         if what == "intensity":
             return self._renderer
         if what not in ("disagreement", "confidence"):
             raise GridError(
                 f"A rendering shows 'intensity', 'disagreement' or 'confidence', got {what!r}."
             )
-        frames = Frames(self.volume.data, self.normalisation, self.device)
         if what == "disagreement":
-            return Disagreement(self.network, frames, self.config.render, linear=self._linear)
+            return self._renderer.showing(Disagreement())
         table = self.provenance.get("confidence")
         if table is None:
             raise GridError(
                 "Confidence is calibrated on held-out frames, and this model had none: that takes"
                 " four frames or more and the gate."
             )
-        return Confidence(
-            self.network, frames, self.config.render, self.interpolation, table, self._linear
-        )
+        return self._renderer.showing(Confidence(table))
 
     @property
     def _linear(self) -> list[int]:

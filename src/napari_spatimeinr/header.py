@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from . import checkpoint
 from .compute.device import resolve_precision
 from .config.options import Config, make_config
+from .data.plain import plain
 from .errors import FormatError
 from .io.lazy import Source
 from .io.provenance import without_varying
@@ -54,27 +55,14 @@ def header_of(
         },
         "units": list(volume.units),
         "orientation": None if volume.orientation is None else volume.orientation.tolist(),
-        "metadata": _plain(volume.metadata),
+        "metadata": plain(volume.metadata, finite=False),
         "normalisation": asdict(normalisation),
         "interpolation": interpolation,
         "method": method.name,
         **method.header(),
         "config": config.model_dump(mode="json"),
-        "provenance": _plain(provenance),
+        "provenance": plain(provenance, finite=False),
     }
-
-
-def _plain(value: Any) -> Any:
-    """A JSON-serialisable copy; what has no plain form becomes text."""
-    if isinstance(value, dict):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
-    if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
-    if isinstance(value, np.generic):
-        return _plain(value.item())
-    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
 
 
 def token(header: dict[str, Any], weights: dict[str, NDArray[Any]], sums: Sequence[str]) -> str:

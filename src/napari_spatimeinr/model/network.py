@@ -7,7 +7,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -15,10 +15,10 @@ from torch import Tensor
 
 from .decoder import Decoder
 from .encoder import Encoder
-from .finer import FinerPlanes, FinerVoxels
-from .frames import Box, Frames, grown
+from .finer import Chain, FinerPlanes, FinerVoxels
+from .frames import Box, grown
 from .motion import Displaced, VelocityField
-from .sampling import PREFILTER_REACH, cubic, gaussian, linear, prefilter
+from .sampling import PREFILTER_REACH, cubic, gaussian, linear
 
 OUTER_MOVING = 1
 """Frames beyond the inner ones on each side; further ones are too far to be aligned (measured: no
@@ -86,6 +86,15 @@ class Network:
         """The same values, independent of further training."""
         return copy.deepcopy(self)
 
+    @property
+    def finer(self) -> Chain:
+        """What makes voxels finer, in the order it is applied in."""
+        return tuple(part for part in (self.planes, self.voxels) if part is not None)
+
+    def plain(self) -> Network:
+        """The frames as they are, by splines or with finer voxels: no motion, no latents."""
+        return replace(self, velocity=None, encoder=None, decoder=None)
+
     def without_latents(self) -> Network:
         """The same motion, frames sampled as they are."""
         return Network(self.velocity)
@@ -96,27 +105,6 @@ class Network:
         with.
         """
         return PREFILTER_REACH if self.encoder is None else LEARNED_REACH
-
-    def encode(self, frames: Frames, k: int, box: Box) -> Encoded:
-        """Encode a box of frame k."""
-        r = self.reach
-        if self.encoder is None:
-            return Encoded(prefilter(frames.block(k, grown(box, r)), r))
-        denoised, latents = self.encoder(
-            frames.block(k, grown(box, r + self.encoder.reach)), self.precision
-        )
-        z, y, x = (slice(r, n - r) for n in denoised.shape[2:])
-        return Encoded(prefilter(denoised, r), latents[:, :, z, y, x])
-
-    def denoised(self, frames: Frames, k: int, box: Box) -> tuple[Tensor, Tensor]:
-        """Cleaned voxels ``(1, 1, z, y, x)`` of a box of frame k, and its latents ``(1, F, z, y,
-        x)``.
-        """
-        assert self.encoder is not None
-        denoised, latents = self.encoder(
-            frames.block(k, grown(box, self.encoder.reach)), self.precision
-        )
-        return denoised, latents
 
     def between(
         self,

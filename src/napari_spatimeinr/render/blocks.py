@@ -1,104 +1,93 @@
-"""Any grid, block by block: what renderers of all methods share."""
+"""Rendering a time point block by block: what every method's renderer has in common."""
 
 from __future__ import annotations
 
 import itertools
-import math
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
-from ..compute.threads import chosen
 from ..model.frames import Frames
 
+if TYPE_CHECKING:
+    from .quantities import Quantity
+
+Floats = NDArray[np.float64]
+Cell = tuple[float, float, float, float]
+"""Extent of an output cell in frames and source voxels, (t, z, y, x)."""
 BLOCK = (24, 128, 128)
 """Points (z, y, x) computed at once."""
 
 
-class Blocks(ABC):
-    """What renders a time point on any regular grid, if it can render a block of it.
-
-    Attributes
-    ----------
-    frames : the recording, ``(t, z, y, x)``.
-    """
+class Renders(Protocol):
+    """What a rendering is made by: a renderer of any method."""
 
     frames: Frames
 
-    @abstractmethod
-    def block(
-        self,
-        t: float,
-        positions: Sequence[NDArray[np.float64]],
-        cell: tuple[float, float, float, float],
-    ) -> NDArray[np.float32]:
-        """Raw intensities at time ``t`` (frames) on the regular grid of voxel ``positions``, ``(z,
-        y, x)``.
-
-        ``cell`` is the extent of an output cell in frames and source voxels, (t, z, y, x).
-        """
-
-    @chosen()
     def volume(
         self,
         t: float,
-        positions: Sequence[NDArray[np.float64]],
-        cell: tuple[float, float, float, float],
+        positions: Sequence[Floats],
+        cell: Cell,
         watch: Callable[[int], None] | None = None,
     ) -> NDArray[np.float32]:
-        """One time point on any regular grid, block by block: ``(z, y, x)`` float32.
-
-        ``watch`` is told the voxels of each block after it; what it raises ends the rendering.
+        """One time point ``(z, y, x)`` on any regular grid of voxel ``positions``; see
+        :func:`in_blocks`.
         """
-        shape = tuple(len(p) for p in positions)
-        out = np.empty(shape, np.float32)
-        # Fewer output voxels per block where a cell takes several samples.
-        size = [
-            max(1, int(b / max(1.0, min(c, n))))
-            for b, c, n in zip(BLOCK, cell[1:], self.frames.shape, strict=True)
-        ]
-        for where in itertools.product(*(_even(n, s) for n, s in zip(shape, size, strict=True))):
-            block = self.block(t, [p[w] for p, w in zip(positions, where, strict=True)], cell)
-            out[where] = block
-            if watch is not None:
-                watch(block.size)
-        return out
+        ...
+
+    def showing(self, quantity: Quantity) -> Renders:
+        """What renders another quantity, of the same frames."""
+        ...
 
 
-def intensities(value: Tensor, frames: Frames, t: float, brighter: bool = False) -> Tensor:
-    """Raw intensities of normalised values at time ``t`` (frames), within what the source's type
-    can hold.
+def in_blocks(
+    block: Callable[[Sequence[Floats]], NDArray[np.float32]],
+    positions: Sequence[Floats],
+    cell: Cell,
+    shape: tuple[int, int, int],
+    most: tuple[int, int, int] = BLOCK,
+    watch: Callable[[int], None] | None = None,
+) -> NDArray[np.float32]:
+    """Values ``(z, y, x)`` on a regular grid of voxel ``positions``, block by block.
 
-    Unless ``brighter`` ones are allowed, also within what the frames around say: splines
-    overshoot at edges; only where blur is undone something is brighter than there.
+    Parameters
+    ----------
+    block : gives the values at some of the positions.
+    cell : of the output.
+    shape : (z, y, x) of a frame in voxels.
+    most : points (z, y, x) of a block; fewer output voxels where a cell takes several of them.
+    watch : told the voxels of each block after it; what it raises ends the rendering.
     """
-    normalisation = frames.normalisation
-    low, high = _limits(np.dtype(frames.data.dtype))
-    if not brighter:
-        lowest, highest = normalisation.limits(t)
-        low, high = max(low, lowest), min(high, highest)
-    return (value * (normalisation.scale * normalisation.gain(t)) + normalisation.offset).clamp(
-        low, high
-    )
+    out = np.empty([len(p) for p in positions], np.float32)
+    size = [
+        max(1, int(points / max(1.0, min(extent, n))))
+        for points, extent, n in zip(most, cell[1:], shape, strict=True)
+    ]
+    parts = (even(len(p), s) for p, s in zip(positions, size, strict=True))
+    for where in itertools.product(*parts):
+        values = block([p[w] for p, w in zip(positions, where, strict=True)])
+        out[where] = values
+        if watch is not None:
+            watch(values.size)
+    return out
 
 
-def _limits(dtype: np.dtype[Any]) -> tuple[float, float]:
-    """The lowest and highest value of a type."""
-    if dtype.kind == "b":
-        return 0.0, 1.0
-    return (
-        (float(np.iinfo(dtype).min), float(np.iinfo(dtype).max))
-        if dtype.kind in "iu"
-        else (-math.inf, math.inf)
-    )
-
-
-def _even(n: int, most: int) -> list[slice]:
+def even(n: int, most: int) -> list[slice]:
     """Slices of about equal length, at most ``most``, that cover n."""
     edges = np.linspace(0, n, -(-n // most) + 1).round().astype(int).tolist()
     return [slice(a, b) for a, b in pairwise(edges)]
+
+
+def runs(positions: Floats, most: int, span: float) -> list[slice]:
+    """Slices that cover the positions, of at most ``most`` that lie no further apart than
+    ``span``.
+    """
+    edges = [0]
+    for i, p in enumerate(positions):
+        if i - edges[-1] == most or abs(p - positions[edges[-1]]) > span:
+            edges.append(i)
+    return [slice(a, b) for a, b in pairwise([*edges, len(positions)])]

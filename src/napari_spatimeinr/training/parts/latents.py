@@ -19,6 +19,7 @@ from ...model.frames import Box, Frames, grown
 from ...model.motion import Displaced
 from ...model.network import Around, Network, around, needed_box, sample, sample_denoised
 from ...model.sampling import PREFILTER_REACH, cubic, prefilter
+from ...model.source import FrameSource
 
 POINTS = 4096
 """Voxels of a block that are compared in one step."""
@@ -173,6 +174,7 @@ def _block_loss(
     generator: torch.Generator,
     mask: Tensor | None,
 ) -> Tensor:
+    source = FrameSource(network, frames)
     drawn = _drawn(frames, task.target, box, config.cycle.spatial > 0, mask, generator)
 
     def needed(k: int) -> tuple[Tensor, Box]:
@@ -182,12 +184,12 @@ def _block_loss(
 
     def sampled(k: int) -> tuple[Tensor, Tensor | None]:
         points, part = needed(k)
-        return sample(network.encode(frames, k, part), points, part)
+        return sample(source.encoded(k, part), points, part)
 
     @torch.no_grad()
     def denoised(k: int) -> Tensor:
         points, part = needed(k)
-        return sample_denoised(network.denoised(frames, k, part)[0], points, part)
+        return sample_denoised(source.denoised(k, part), points, part)
 
     if task.around is None:
         assert task.alone is not None

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ...model.finer import FinerPlanes
 from ...model.sampling import gaussian
+from ...model.source import FrameSource
 from ..gate import MARGIN_DB, Errors
 from ..job import FitProgress, Job, Steps
 from .lines import LARGEST_CROP, Lateral, blur_along_z, blurs_to_learn, lateral_planes, train_planes
@@ -121,7 +122,8 @@ def _network(job: Job, factor: int, sharpen: bool) -> FinerPlanes:
 
 
 def _lateral(job: Job, every: int, denoised: bool) -> Lateral:
-    frames, network = job.frames, job.network
+    frames = job.frames
+    source = FrameSource(job.network, frames)
 
     @torch.no_grad()
     def read(k: int, z: int, y: int, x: int, size: int) -> Tensor:
@@ -132,11 +134,7 @@ def _lateral(job: Job, every: int, denoised: bool) -> Lateral:
                 (y, min(y + size, frames.shape[1])),
                 (x, min(x + size, frames.shape[2])),
             )
-            whole = (
-                network.denoised(frames, k, box)[0]
-                if denoised and network.encoder is not None
-                else frames.block(k, box)
-            )
+            whole = source.denoised(k, box) if denoised else source.raw(k, box)
             planes.append(whole[0, 0, 0])
         return torch.stack(planes)
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..data.grid import AXES
-from ..errors import FormatError, InputError
-from .calibration import SPACE, TIME, Stated, one_space_unit, parse_unit
-from .layout import LETTERS, check_axes
+from ...data.grid import AXES
+from ...data.units import SPACE, TIME, one_space_unit, parse_unit
+from ...errors import FormatError, InputError
+from ..calibration import Stated
+from ..layout import LETTERS, check_axes
 
 SOURCE = "OME-Zarr"
 

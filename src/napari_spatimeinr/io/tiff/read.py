@@ -11,15 +11,16 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from ..errors import FormatError, InputError, SpatimeINRError
-from ..volume import Volume
-from . import provenance
-from .calibration import ReadOptions, Stated, settle
-from .layout import choose_channel, match_axes, name_axes, to_tzyx
-from .lazy import PagedArray
-from .stored import StoredArray
-from .tiff_calibration import imagej, ome, tags
-from .tiff_check import check_chain, check_promises, check_sizes
+from ...data.record import Record
+from ...errors import FormatError, InputError, SpatimeINRError
+from ..calibration import Stated, settle
+from ..layout import choose_channel, match_axes, name_axes, to_tzyx
+from ..lazy import PagedArray
+from ..options import ReadOptions
+from ..sidecar import made_of
+from ..stored import StoredArray
+from .calibration import imagej, ome, tags
+from .check import check_chain, check_promises, check_sizes
 
 logging.getLogger("tifffile").addHandler(
     logging.NullHandler()
@@ -29,7 +30,7 @@ LONG_XML = 2**18
 """Characters of OME-XML above which it is not carried along (it may describe every plane)."""
 
 
-def read(path: Path, how: ReadOptions) -> Volume:
+def read(path: Path, how: ReadOptions) -> Record:
     """Read ``.tif``, ``.tiff``, ``.ome.tif`` or ``.ome.tiff``; what it holds decides, not the
     ending.
 
@@ -42,7 +43,7 @@ def read(path: Path, how: ReadOptions) -> Volume:
 
     Returns
     -------
-    A volume ``(T, Z, Y, X)``.
+    A record ``(T, Z, Y, X)``.
 
     Raises
     ------
@@ -72,7 +73,7 @@ def read(path: Path, how: ReadOptions) -> Volume:
         ) from error
 
 
-def _read(path: Path, file: tifffile.TiffFile, how: ReadOptions) -> Volume:
+def _read(path: Path, file: tifffile.TiffFile, how: ReadOptions) -> Record:
     series = _series(path, file, how)
     warnings: list[str] = []
     axes, shape = _axes(path, series, how, warnings)
@@ -85,41 +86,43 @@ def _read(path: Path, file: tifffile.TiffFile, how: ReadOptions) -> Volume:
     channel, channels = choose_channel(axes, shape, how.channel, how.any_channel)
     data = _data(path, file, series, axes, shape, channel)
 
-    stated = Stated()
-    names: list[str | None] = []
-    if series.kind == "ome":
-        stated, names = ome(file.ome_metadata or "", data.shape[0], how)
-    elif series.kind == "imagej":
-        stated = imagej(file.imagej_metadata or {}, file.pages.first, "ImageJ metadata")
-    elif file.shaped_metadata and {"spacing", "unit", "finterval"} & set(file.shaped_metadata[0]):
-        stated = imagej(file.shaped_metadata[0], file.pages.first, "TIFF metadata")
-    else:
-        stated = tags(file.pages.first)
-    if how.part:
-        stated.forget_time()
+    stated, names = _stated(file, series, data.shape[0], how)
     if len(file.series) > 1:
         warnings.append(
             f"The file holds {len(file.series)} images and the first was read: is it the right one?"
         )
     stated.warnings[:0] = warnings
-    settled = settle(stated, how, data.shape)
-    metadata = {
+    facts = {
         "source": str(path),
         "format": {"ome": "ome-tiff", "imagej": "imagej-tiff"}.get(series.kind, "tiff"),
-        "header": _plain(file, series),
+        "header": _header_of(file, series),
         "affine": None,
         "channel": names[channel] if channel < len(names) else None,
         "channel_index": channel if channels > 1 else None,
         "channels": channels,
         "source_dtype": str(data.dtype.newbyteorder("=")),
-        **settled.metadata,
     }
-    made = None if how.part else provenance.made_of(path, stated.made)
-    if made is not None:
-        metadata[provenance.KEY] = made
-    return Volume(
-        data, settled.spacing, settled.origin, settled.units, settled.orientation, metadata
-    )
+    made = None if how.part else made_of(path, stated.made)
+    return settle(stated, how, data.shape).record(data, facts, made)
+
+
+def _stated(
+    file: tifffile.TiffFile, series: Any, frames: int, how: ReadOptions
+) -> tuple[Stated, list[str | None]]:
+    """What the file states of time and space, wherever it does, and the names of channels."""
+    names: list[str | None] = []
+    first = file.pages.first
+    if series.kind == "ome":
+        stated, names = ome(file.ome_metadata or "", frames, how)
+    elif series.kind == "imagej":
+        stated = imagej(file.imagej_metadata or {}, first, "ImageJ metadata")
+    elif {"spacing", "unit", "finterval"} & set(shaped := _shaped(file)):
+        stated = imagej(shaped, first, "TIFF metadata")
+    else:
+        stated = tags(first)
+    if how.part:
+        stated.forget_time()
+    return stated, names
 
 
 def _series(path: Path, file: tifffile.TiffFile, how: ReadOptions) -> Any:
@@ -251,18 +254,24 @@ def _data(
     )
 
 
-def _plain(file: tifffile.TiffFile, series: Any) -> dict[str, Any]:
+def _header_of(file: tifffile.TiffFile, series: Any) -> dict[str, Any]:
     """Short header entries as JSON values."""
     if series.kind == "ome":
         xml = file.ome_metadata or ""
         return {"ome_xml": xml if len(xml) <= LONG_XML else None}
-    found = file.imagej_metadata or (file.shaped_metadata or ({},))[0]
+    found = file.imagej_metadata or _shaped(file)
     return {
         key: value
         for key, value in found.items()
         if isinstance(value, str | bool | int)
         or (isinstance(value, float) and math.isfinite(value))
     }
+
+
+def _shaped(file: tifffile.TiffFile) -> dict[str, Any]:
+    """What tifffile itself wrote into the first description."""
+    found: dict[str, Any] = (file.shaped_metadata or ({},))[0]
+    return found
 
 
 def _brief(error: Exception) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import tifffile
 
-from ..errors import FormatError, InputError
+from ...errors import FormatError, InputError
 
 TYPE_BYTES = {
     1: 1,

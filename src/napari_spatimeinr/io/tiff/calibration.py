@@ -8,11 +8,12 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from ..errors import InputError
-from .calibration import SPACE, TIME, ReadOptions, Stated, one_space_unit, parse_unit
-from .provenance import from_text
+from ...data.units import SECONDS, SPACE, TIME, one_space_unit, parse_unit
+from ...errors import InputError
+from ..calibration import Stated
+from ..options import ReadOptions
+from ..provenance import from_text
 
-SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "min": 60.0, "h": 3600.0}
 REGULAR = 0.05
 """Frames whose steps differ from the median by more than this fraction are irregular in time."""
 JITTER = 0.01

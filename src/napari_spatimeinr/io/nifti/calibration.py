@@ -1,21 +1,20 @@
-"""What a NIfTI header, and the JSON file beside it, state about time and space."""
+"""What a NIfTI header states about time and space."""
 
 from __future__ import annotations
 
 import math
-from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import nibabel as nib
 import numpy as np
 from nibabel.spatialimages import HeaderDataError
 
-from ..data.grid import Floats
-from ..data.orders import from_nifti_affine
-from ..errors import GridError
-from . import provenance
-from .calibration import ReadOptions, Stated
+from ...data.grid import Floats
+from ...data.orders import from_nifti_affine
+from ...data.plain import plain
+from ...errors import GridError
+from ..calibration import Stated
+from ..options import ReadOptions
 
 SPACE_CODES = {1: "m", 2: "mm", 3: "um"}
 TIME_CODES = {8: "s", 16: "ms", 24: "us"}
@@ -50,12 +49,12 @@ def stated_by(header: Any, axes: str, how: ReadOptions) -> tuple[Stated, list[li
     pixdim = [number(v) for v in header["pixdim"]]
     code = int(header["xyzt_units"]) if nifti else 0
     out.units = [TIME_CODES.get(code & 0x38), SPACE_CODES.get(code & 0x07)]
-    plain = axes in ("ZYX", "TZYX", "CTZYX")
+    usual = axes in ("ZYX", "TZYX", "CTZYX")
     # pixdim[1] belongs to the fastest axis, the last letter.
     by_letter = {letter: pixdim[i + 1] for i, letter in enumerate(reversed(axes))}
     space: list[float | None] = [by_letter.get(letter) for letter in "ZYX"]
     affine: list[list[float]] | None = None
-    if nifti and plain:
+    if nifti and usual:
         with np.errstate(all="ignore"):  # damaged numbers overflow on the way to being refused
             matrix = _affine(header)
             if matrix is not None:
@@ -64,7 +63,7 @@ def stated_by(header: Any, axes: str, how: ReadOptions) -> tuple[Stated, list[li
     told = any(v != 1.0 for v in space if v is not None) or out.units[1] is not None
     if told:
         out.spacing[1:], out.sources["voxel"] = space, "NIfTI header"
-    dt = by_letter.get("T", pixdim[4] if plain and out.units[0] else None)
+    dt = by_letter.get("T", pixdim[4] if usual and out.units[0] else None)
     # Three-dimensional files rarely mean their fourth spacing, so 0 there is no question.
     if dt is not None and (out.units[0] is not None or dt != 1.0) and ("T" in axes or dt > 0):
         out.spacing[0], out.sources["dt"] = dt, "NIfTI header"
@@ -115,36 +114,11 @@ def _place(
     ]
 
 
-def sidecar_times(path: Path, frames: int, warnings: list[str]) -> tuple[float, ...] | None:
-    """Frame times of the sidecar, where they fit; a question is added to ``warnings`` where not."""
-    said = provenance.content(path) or {}
-    if "times" not in said:
-        return None
-    try:
-        times = tuple(float(t) for t in said["times"])
-    except (TypeError, ValueError, OverflowError):
-        times = ()
-    if (
-        len(times) != frames
-        or not all(map(math.isfinite, times))
-        or any(b <= a for a, b in pairwise(times))
-    ):
-        warnings.append(
-            f"The times in {provenance.sidecar(path).name} are not {frames} increasing numbers and"
-            " were ignored: is the file current?"
-        )
-        return None
-    return times
-
-
 def plain_fields(header: Any) -> dict[str, Any]:
-    """Give the header fields as JSON values; what is not finite becomes None."""
+    """The header fields as JSON values; what is not finite becomes None."""
+    values = {key: header[key].tolist() for key in header.keys()}  # noqa: SIM118
+    return {key: _text(v) if isinstance(v, bytes) else plain(v) for key, v in values.items()}
 
-    def plain(value: Any) -> Any:
-        if isinstance(value, bytes):
-            return value.rstrip(b"\0").decode("latin-1")
-        if isinstance(value, list):
-            return [plain(v) for v in value]
-        return None if isinstance(value, float) and not math.isfinite(value) else value
 
-    return {key: plain(header[key].tolist()) for key in header.keys()}  # noqa: SIM118
+def _text(value: bytes) -> str:
+    return value.rstrip(b"\0").decode("latin-1")

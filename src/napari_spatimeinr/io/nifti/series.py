@@ -12,21 +12,22 @@ import contextlib
 import errno
 import glob
 import json
-import math
 import re
 import shutil
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from ..errors import FormatError, SaveError
-from ..volume import Volume
-from . import NIFTI, TIFF, nifti_write, provenance
-from .atomic import ending, followed, in_a_sentence, replaced, swapping, synced
-from .calibration import TIME, parse_unit
-from .locks import alone
-from .names import check
-from .staging import MARKER, SWAP_WAIT, note_of, remove
+from ...data.grid import Grid
+from ...data.record import Record
+from ...errors import FormatError, SaveError
+from ..atomic import followed, in_a_sentence, replaced, swapping, synced
+from ..formats import in_series
+from ..locks import alone
+from ..names import check, ending
+from ..provenance import KEY
+from ..sidecar import series_facts, series_of, series_said
+from ..staging import MARKER, SWAP_WAIT, note_of, remove
+from . import write as nifti_write
 
 NUMBER = re.compile(r"\{t(?::0?([1-9]))?\}")
 PARTIAL = ".series.partial"
@@ -36,7 +37,7 @@ LOCKED = "series"
 FORMAT_SAYS = "one NIfTI for each time point is named like Emb1_{t:03}.nii.gz"
 
 
-def write(volume: Volume, template: Path, dtype: Any = None) -> Path:
+def write(record: Record, template: Path, dtype: Any = None) -> Path:
     """Write a NIfTI ``(z, y, x)`` for each time point, numbered from 1, and a JSON file with what
     holds for all of them.
 
@@ -44,7 +45,7 @@ def write(volume: Volume, template: Path, dtype: Any = None) -> Path:
 
     Parameters
     ----------
-    volume : the recording, ``(T, Z, Y, X)``.
+    record : the recording, ``(T, Z, Y, X)``.
     template : a name with ``{t}`` or, with as many digits at least, ``{t:03}``.
     dtype : see :func:`napari_spatimeinr.io.write`.
 
@@ -59,33 +60,23 @@ def write(volume: Volume, template: Path, dtype: Any = None) -> Path:
     SaveError
         If other recordings are in the folder, which would be read along, or it cannot be written.
     """
-    found = NUMBER.findall(template.name)
-    rest = NUMBER.sub("", template.name)
-    if len(found) != 1 or "{" in rest or "}" in rest or ending(template) not in (".nii", ".nii.gz"):
-        raise FormatError(f"{template.name} cannot be written: {FORMAT_SAYS}.")
-    count = volume.shape[0]
-    digits = max(int(found[0] or 1), len(str(count)))
-    files = [
-        template.with_name(NUMBER.sub(f"{k:0{digits}}", template.name)) for k in range(1, count + 1)
-    ]
+    files = _files(template, record.shape[0])
     # A single file has no number that changes, from which a reader could tell the template.
-    note_of_all = sidecar(template if count > 1 else files[0])
-    for file in (*files, note_of_all):
+    note = sidecar(template if len(files) > 1 else files[0])
+    for file in (*files, note):
         check(file)
     folder = template.parent
     with in_a_sentence(template), alone(folder / LOCKED, named=template):
         partial = _cleared(folder)
         _check_free(folder, files)
-        said = _said(note_of_all, _shared(volume, template))
+        said = series_said(note, series_facts(record, template.name))
         partial.mkdir()
         try:
             _mark(partial, complete=False)
             for k, file in enumerate(files):
-                nifti_write.put(_frame(volume, k), partial / file.name, dtype)
-            (partial / note_of_all.name).write_text(
-                json.dumps(said, indent=1) + "\n", encoding="utf-8"
-            )
-            synced(partial / note_of_all.name)
+                nifti_write.put(_frame(record, k), partial / file.name, dtype)
+            (partial / note.name).write_text(said, encoding="utf-8")
+            synced(partial / note.name)
             _mark(partial, complete=True)
         except BaseException:
             with contextlib.suppress(OSError):
@@ -93,6 +84,23 @@ def write(volume: Volume, template: Path, dtype: Any = None) -> Path:
             raise
         _put_in_place(partial)
     return folder
+
+
+def _files(template: Path, count: int) -> list[Path]:
+    """The names that a template stands for.
+
+    Raises
+    ------
+    FormatError
+        If it is none.
+    """
+    found = NUMBER.findall(template.name)
+    rest = NUMBER.sub("", template.name)
+    if len(found) != 1 or "{" in rest or "}" in rest or ending(template) not in (".nii", ".nii.gz"):
+        raise FormatError(f"{template.name} cannot be written: {FORMAT_SAYS}.")
+    digits = max(int(found[0] or 1), len(str(count)))
+    numbers = (f"{k:0{digits}}" for k in range(1, count + 1))
+    return [template.with_name(NUMBER.sub(number, template.name)) for number in numbers]
 
 
 def check_free(template: Path) -> None:
@@ -183,81 +191,28 @@ def present(template: Path) -> list[Path]:
 
 
 def shared(folder: Path, template: str, frames: int) -> dict[str, Any]:
-    """What the file beside a series says of all of them: its ``name``, ``dt``, ``unit``,
-    ``origin``, ``times`` and provenance; {} if none does.
-    """
-    try:
-        said = json.loads(sidecar(folder / template).read_text(encoding="utf-8"))["series"]
-        dt, origin = float(said["dt"]), float(said["origin"])
-        times = tuple(float(t) for t in said["times"]) if said.get("times") else None
-    except (OSError, ValueError, TypeError, LookupError, RecursionError):
-        return {}
-    known = parse_unit(said.get("unit"), TIME)
-    possible = (
-        math.isfinite(dt) and dt > 0 and math.isfinite(origin) and said.get("frames") == frames
-    )
-    if times is not None:
-        possible &= (
-            len(times) == frames
-            and all(map(math.isfinite, times))
-            and all(a < b for a, b in pairwise(times))
-        )
-    if not possible:
-        return {}
-    return {
-        "name": sidecar(folder / template).name,
-        "dt": dt,
-        "unit": None if known is None else known[0],
-        "origin": origin,
-        "times": times,
-        provenance.KEY: provenance.plain(said.get(provenance.KEY)),
-    }
+    """What the file beside a series says of all of them, see :func:`.sidecar.series_of`."""
+    return series_of(sidecar(folder / template), frames)
 
 
-def _said(note: Path, facts: dict[str, Any]) -> dict[str, Any]:
-    """What the file beside a series is to hold: the facts, and what else it holds already."""
-    old = {} if not note.exists() else provenance.content(note)
-    if old is None:
-        raise SaveError(
-            f"What is to be said of the series belongs into {note}, which is not a JSON object;"
-            " move it away first."
-        )
-    return {**old, **facts}
-
-
-def _shared(volume: Volume, template: Path) -> dict[str, Any]:
-    unit = None if parse_unit(volume.units[0], TIME) is None else volume.units[0]
-    times = volume.grid.times
-    facts: dict[str, Any] = {
-        "template": template.name,
-        "frames": volume.shape[0],
-        "dt": volume.spacing[0],
-        "unit": unit,
-    }
-    facts |= {"origin": volume.origin[0], "times": None if times is None else list(times)}
-    made = provenance.provenance(volume)
-    return {"series": facts | ({} if made is None else {provenance.KEY: made})}
-
-
-def _frame(volume: Volume, k: int) -> Volume:
+def _frame(record: Record, k: int) -> Record:
     """One frame as a recording of its own, at its time; how it was made is told beside the series,
     once.
     """
-    origin = (float(volume.grid.coordinates(0)[k]), *volume.origin[1:])
-    metadata = {key: value for key, value in volume.metadata.items() if key != provenance.KEY}
-    return Volume(
-        volume.data[k : k + 1], volume.spacing, origin, volume.units, volume.orientation, metadata
-    )
+    origin = (float(record.grid.coordinates(0)[k]), *record.origin[1:])
+    data = record.data[k : k + 1]
+    grid = Grid(tuple(data.shape), record.spacing, origin)
+    metadata = {key: value for key, value in record.metadata.items() if key != KEY}
+    return Record(data, grid, record.units, record.orientation, metadata)
 
 
 def _check_free(folder: Path, files: list[Path]) -> None:
     """Refuse a folder with other recordings in it, which would be read along."""
     ours = {file.name for file in files}
-    names = sorted(entry.name for entry in folder.iterdir())
-    for name in names:
-        if name not in ours and not name.startswith(".") and ending(name) in (*NIFTI, *TIFF):
+    for other in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if other.name not in ours and not other.name.startswith(".") and in_series(other):
             raise SaveError(
-                f"{folder / name} is there already and none of the {len(files)} files that would be"
+                f"{other} is there already and none of the {len(files)} files that would be"
                 " written, but would be read along with them; move it away, or make a folder for"
                 " them."
             )

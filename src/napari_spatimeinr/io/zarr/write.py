@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import SaveError, SpatimeINRError
-from ..volume import Volume
-from .calibration import SPACE, TIME, parse_unit
-from .cast import resolve_dtype
-from .nifti_write import frame_of, source_dtype, storable
-from .provenance import KEY, lasting
-from .pyramid import coarser, factors
-from .staging import Building, building
-from .zarr import is_zarr, missing
+from ...data.record import Record
+from ...data.units import SPACE, TIME, parse_unit
+from ...errors import SaveError, SpatimeINRError
+from ..frames import frame_of, stored_dtype
+from ..provenance import KEY, lasting
+from ..pyramid import coarser, factors
+from ..staging import Building, building
+from . import is_zarr
+from .read import missing
 
 VERSIONS = {"0.4": 2, "0.5": 3}
 """Versions of OME-Zarr that can be written, with the Zarr format of each."""
@@ -29,18 +29,18 @@ TIME_NAMES = {"s": "second", "ms": "millisecond", "us": "microsecond", "min": "m
 SPACE_NAMES = {"um": "micrometer", "nm": "nanometer", "mm": "millimeter", "m": "meter"}
 
 
-def write(volume: Volume, path: Path, dtype: Any = None, version: str = "0.4") -> Path:
+def write(record: Record, path: Path, dtype: Any = None, version: str = "0.4") -> Path:
     """Write an OME-Zarr image with axes t, z, y, x, and with coarser levels while planes are large.
 
-    Frames are taken from ``volume.data`` one at a time, into ``<name>.partial``. Where it is known
+    Frames are taken from ``record.data`` one at a time, into ``<name>.partial``. Where it is known
     what they are (rendered by a model, or read from a file), writing them again after an
     interruption goes on from there. The orientation, the name of the channel and the provenance in
-    ``volume.metadata["spatimeinr"]``, for which OME-Zarr has no place, go into the attribute
+    ``record.metadata["spatimeinr"]``, for which OME-Zarr has no place, go into the attribute
     "spatimeinr".
 
     Parameters
     ----------
-    volume : the recording, ``(T, Z, Y, X)``.
+    record : the recording, ``(T, Z, Y, X)``, its frames evenly spaced.
     path : the folder; an OME-Zarr of that name is replaced once the new one is complete.
     dtype : see :func:`napari_spatimeinr.io.write`.
     version : of OME-Zarr, "0.4" (Zarr v2) or "0.5" (Zarr v3).
@@ -48,39 +48,28 @@ def write(volume: Volume, path: Path, dtype: Any = None, version: str = "0.4") -
     Raises
     ------
     SaveError
-        If the frames lie at irregular times, or it cannot be written;
-        an earlier image stays as it was.
+        If it cannot be written; an earlier image stays as it was.
     """
-    if volume.grid.times is not None:
-        raise SaveError(
-            "An OME-Zarr cannot hold frames at irregular times; save as NIfTI (.nii or .nii.gz),"
-            " which keeps them beside the file."
-        )
     if version not in VERSIONS:
         raise SaveError(
             f"OME-Zarr is written as version {' or '.join(VERSIONS)}, got {version!r}; choose one"
             " of these."
         )
-    stored = storable(resolve_dtype(dtype, volume.dtype if dtype is None else source_dtype(volume)))
+    stored = stored_dtype(record, dtype)
     import zarr
 
-    levels = factors(volume.shape, volume.spacing)
-    with building(path, _identity(volume, stored, version), is_zarr) as build:
-        if build.done and not _same(zarr, build, volume, stored):
+    levels = factors(record.shape, record.spacing)
+    with building(path, _identity(record, stored, version), is_zarr) as build:
+        if build.done and not _same(zarr, build, record, stored):
             raise SaveError(
                 f"{build.folder} holds other values than are written now; move it away, or choose"
                 " another name."
             )
-        arrays = _create(zarr, build, volume, stored, version, levels)
-        for k in range(build.done, volume.shape[0]):
-            frame = frame_of(volume, k, stored)
+        arrays = _create(zarr, build, record, stored, version, levels)
+        for k in range(build.done, record.shape[0]):
+            frame = frame_of(record, k, stored)
             try:
-                for i, array in enumerate(arrays):
-                    if i:
-                        frame = coarser(
-                            frame, [a // b for a, b in zip(levels[i], levels[i - 1], strict=True)]
-                        )
-                    array[k] = frame
+                _put(arrays, k, frame, levels)
             except (OSError, MemoryError, SpatimeINRError):
                 raise
             except Exception as error:
@@ -89,13 +78,22 @@ def write(volume: Volume, path: Path, dtype: Any = None, version: str = "0.4") -
                     " type."
                 ) from error
             build.frame_done(lambda t: _files(build.folder, len(arrays), t, version))
-        if not _is_whole(zarr, build.folder, arrays, _attributes(volume, version, levels)):
+        if not _is_whole(zarr, build.folder, arrays, _attributes(record, version, levels)):
             build.discard()
             raise SaveError(
                 f"{path} could not be written because something removed or changed files in"
                 f" {build.folder.name} meanwhile; save again."
             )
     return path
+
+
+def _put(arrays: Sequence[Any], k: int, frame: Any, levels: Sequence[tuple[int, int, int]]) -> None:
+    """Write a frame ``(Z, Y, X)`` to all levels, each made of the one before."""
+    arrays[0][k] = frame
+    for i, array in enumerate(arrays[1:], start=1):
+        steps = [a // b for a, b in zip(levels[i], levels[i - 1], strict=True)]
+        frame = coarser(frame, steps)
+        array[k] = frame
 
 
 def _is_whole(zarr: Any, folder: Path, arrays: list[Any], attributes: dict[str, Any]) -> bool:
@@ -112,10 +110,10 @@ def _is_whole(zarr: Any, folder: Path, arrays: list[Any], attributes: dict[str, 
     return bool(whole)
 
 
-def _identity(volume: Volume, dtype: Any, version: str) -> dict[str, Any] | None:
+def _identity(record: Record, dtype: Any, version: str) -> dict[str, Any] | None:
     """What is written, in JSON values; None where the values may come from anywhere."""
-    made = lasting(volume)
-    source = volume.metadata.get("source")
+    made = lasting(record)
+    source = record.metadata.get("source")
     origin: Any = made
     if not made and source and Path(source).exists():
         facts = Path(source).stat()
@@ -123,11 +121,11 @@ def _identity(volume: Volume, dtype: Any, version: str) -> dict[str, Any] | None
             str(source),
             facts.st_size,
             facts.st_mtime_ns,
-            volume.metadata.get("channel_index"),
+            record.metadata.get("channel_index"),
         ]
     if not origin:
         return None
-    grid = [list(volume.shape), list(volume.spacing), list(volume.origin), list(volume.units)]
+    grid = [list(record.shape), list(record.spacing), list(record.origin), list(record.units)]
     identity: dict[str, Any] = json.loads(
         json.dumps(
             {"origin": origin, "grid": grid, "dtype": str(dtype), "version": version}, default=str
@@ -136,7 +134,7 @@ def _identity(volume: Volume, dtype: Any, version: str) -> dict[str, Any] | None
     return identity
 
 
-def _same(zarr: Any, build: Building, volume: Volume, dtype: Any) -> bool:
+def _same(zarr: Any, build: Building, record: Record, dtype: Any) -> bool:
     """Whether the last frame that is there is what would be written: names and dates do not prove
     it.
     """
@@ -146,7 +144,7 @@ def _same(zarr: Any, build: Building, volume: Volume, dtype: Any) -> bool:
     except Exception:
         return False
     return bool(
-        np.array_equal(there, frame_of(volume, k, dtype), equal_nan=np.dtype(dtype).kind == "f")
+        np.array_equal(there, frame_of(record, k, dtype), equal_nan=np.dtype(dtype).kind == "f")
     )
 
 
@@ -164,7 +162,7 @@ def _files(folder: Path, levels: int, k: int, version: str) -> list[Path]:
 def _create(
     zarr: Any,
     build: Building,
-    volume: Volume,
+    record: Record,
     dtype: Any,
     version: str,
     levels: Sequence[tuple[int, int, int]],
@@ -185,13 +183,13 @@ def _create(
             store=str(build.folder),
             mode="a",
             zarr_format=number,
-            attributes=_attributes(volume, version, levels),
+            attributes=_attributes(record, version, levels),
         )
         arrays = []
         for i, factor in enumerate(levels):
             shape = (
-                volume.shape[0],
-                *(n // f for n, f in zip(volume.shape[1:], factor, strict=True)),
+                record.shape[0],
+                *(n // f for n, f in zip(record.shape[1:], factor, strict=True)),
             )
             arrays.append(
                 group.create_array(
@@ -223,9 +221,9 @@ def _compressor(number: int) -> Any:
 
 
 def _attributes(
-    volume: Volume, version: str, levels: Sequence[tuple[int, int, int]]
+    record: Record, version: str, levels: Sequence[tuple[int, int, int]]
 ) -> dict[str, Any]:
-    time, space = parse_unit(volume.units[0], TIME), parse_unit(volume.units[1], SPACE)
+    time, space = parse_unit(record.units[0], TIME), parse_unit(record.units[1], SPACE)
     axes = []
     unit_factors = []
     for letter, kind, unit in zip(
@@ -239,11 +237,11 @@ def _attributes(
     datasets = []
     for i, factor in enumerate(levels):
         voxel = (1, *factor)
-        scale = [s * f * v for s, f, v in zip(volume.spacing, unit_factors, voxel, strict=True)]
+        scale = [s * f * v for s, f, v in zip(record.spacing, unit_factors, voxel, strict=True)]
         # A block's mean lies at its centre.
         place = [
             (o + s * (v - 1) / 2) * f
-            for o, s, f, v in zip(volume.origin, volume.spacing, unit_factors, voxel, strict=True)
+            for o, s, f, v in zip(record.origin, record.spacing, unit_factors, voxel, strict=True)
         ]
         steps: list[dict[str, Any]] = [{"type": "scale", "scale": scale}]
         if any(place):
@@ -255,11 +253,11 @@ def _attributes(
         if version == "0.4"
         else {"ome": {"version": version, "multiscales": [multiscale]}}
     )
-    own: dict[str, Any] = lasting(volume) or {}
-    if volume.orientation is not None:
-        own["orientation"] = volume.orientation.tolist()
-    if volume.metadata.get("channel"):
-        own["channel"] = str(volume.metadata["channel"])
+    own: dict[str, Any] = lasting(record) or {}
+    if record.orientation is not None:
+        own["orientation"] = record.orientation.tolist()
+    if record.metadata.get("channel"):
+        own["channel"] = str(record.metadata["channel"])
     if own:
         attributes[KEY] = own
     return attributes

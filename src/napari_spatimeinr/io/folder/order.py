@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from itertools import combinations, pairwise
 from pathlib import Path
 
-from ..errors import InputError
-from .atomic import ending
+from ...errors import InputError
+from ..names import ending
 
 TIME_WORDS = ("t", "tp", "time", "timepoint", "frame", "f", "tt")
 PLANE_WORDS = ("z", "zp", "p", "s", "sl", "slice", "plane", "pl")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
 import os
@@ -11,29 +10,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..data.grid import MAX_VOXELS
-from ..errors import FormatError, InputError, SpatimeINRError
-from ..volume import Volume
-from . import provenance
-from .calibration import ReadOptions, settle
-from .layout import choose_channel, match_axes, to_tzyx
-from .lazy import LazyArray, as_slice
-from .zarr_calibration import axes_of, stated_by
+from ...data.grid import MAX_VOXELS
+from ...data.record import Record
+from ...errors import FormatError, InputError, SpatimeINRError
+from ..calibration import settle
+from ..layout import choose_channel, match_axes
+from ..options import ReadOptions
+from ..provenance import KEY, plain
+from . import METADATA, is_zarr
+from .array import ZarrArray
+from .calibration import axes_of, stated_by
 
-METADATA = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
-"""Files of which a Zarr folder holds at least one."""
 MAX_LISTED = 10_000
 """So many chunks are looked for when a recording is opened."""
 
 
-def is_zarr(path: Path) -> bool:
-    """Whether a folder holds Zarr metadata."""
-    return any((path / name).is_file() for name in METADATA)
-
-
-def read(path: Path, how: ReadOptions) -> Volume:
+def read(path: Path, how: ReadOptions) -> Record:
     """Read one level of an OME-Zarr image, the finest unless another is asked for; chunks are read
     when they are indexed.
 
@@ -44,7 +37,7 @@ def read(path: Path, how: ReadOptions) -> Volume:
 
     Returns
     -------
-    A volume ``(T, Z, Y, X)``.
+    A record ``(T, Z, Y, X)``.
 
     Raises
     ------
@@ -81,7 +74,7 @@ def read(path: Path, how: ReadOptions) -> Volume:
         ) from error
 
 
-def _read(path: Path, zarr: Any, how: ReadOptions) -> Volume:
+def _read(path: Path, zarr: Any, how: ReadOptions) -> Record:
     where, image, attributes, version = _image(path, zarr)
     multiscale = _first(path, attributes.get("multiscales"))
     dataset = _level(path, multiscale, how.level)
@@ -91,6 +84,45 @@ def _read(path: Path, zarr: Any, how: ReadOptions) -> Volume:
             f"The OME-Zarr metadata of {path} describe no image; export the recording again."
         )
     array = _array(path, zarr, image, name)
+    shape = _shape(path, array)
+    axes = match_axes(how.axes, shape)[0] if how.axes else axes_of(path, multiscale, shape)
+    channel, channels = choose_channel(axes, shape, how.channel, how.any_channel)
+    data = ZarrArray(array, axes, channel, where / name)
+
+    own = attributes.get(KEY)
+    stated = stated_by(path, axes, multiscale, dataset, own if isinstance(own, dict) else {})
+    stated.warnings += missing(where / name, array)
+    header: dict[str, Any] = {
+        "version": version,
+        "name": multiscale.get("name"),
+        "path": name,
+        KEY: own,
+        "levels": _shapes(image, multiscale, axes),
+        "level": how.level,
+    }
+    facts = {
+        "source": str(path),
+        "format": "ome-zarr",
+        "header": {
+            key: value for key, value in header.items() if value is not None and _is_json(value)
+        },
+        "affine": None,
+        "channel": _channel_name(attributes, channel, own),
+        "channel_index": channel if channels > 1 else None,
+        "channels": channels,
+        "source_dtype": str(data.dtype),
+    }
+    return settle(stated, how, data.shape).record(data, facts, _made(own))
+
+
+def _made(own: Any) -> dict[str, Any] | None:
+    """How it was made, by the attribute that this package wrote."""
+    said = (plain(own) or {}).items()
+    return {key: value for key, value in said if key not in ("orientation", "channel")} or None
+
+
+def _shape(path: Path, array: Any) -> tuple[int, ...]:
+    """Of an array, once it can be one of intensities."""
     dtype = np.dtype(array.dtype)
     if dtype.kind not in "biuf":
         raise InputError(
@@ -105,44 +137,7 @@ def _read(path: Path, zarr: Any, how: ReadOptions) -> Volume:
         raise FormatError(
             f"{path} declares an impossible size of {sizes} voxels; export the recording again."
         )
-    axes = match_axes(how.axes, shape)[0] if how.axes else axes_of(path, multiscale, shape)
-    channel, channels = choose_channel(axes, shape, how.channel, how.any_channel)
-    data = ZarrArray(array, axes, channel, where / name)
-
-    own = attributes.get(provenance.KEY)
-    stated = stated_by(path, axes, multiscale, dataset, own if isinstance(own, dict) else {})
-    stated.warnings += missing(where / name, array)
-    settled = settle(stated, how, data.shape)
-    header: dict[str, Any] = {
-        "version": version,
-        "name": multiscale.get("name"),
-        "path": name,
-        provenance.KEY: own,
-    }
-    header |= {"levels": _shapes(image, multiscale, axes), "level": how.level}
-    metadata = {
-        "source": str(path),
-        "format": "ome-zarr",
-        "header": {
-            key: value for key, value in header.items() if value is not None and _is_json(value)
-        },
-        "affine": None,
-        "channel": _channel_name(attributes, channel, own),
-        "channel_index": channel if channels > 1 else None,
-        "channels": channels,
-        "source_dtype": str(data.dtype),
-        **settled.metadata,
-    }
-    made = {
-        key: value
-        for key, value in (provenance.plain(own) or {}).items()
-        if key not in ("orientation", "channel")
-    }
-    if made:
-        metadata[provenance.KEY] = made
-    return Volume(
-        data, settled.spacing, settled.origin, settled.units, settled.orientation, metadata
-    )
+    return shape
 
 
 def _image(path: Path, zarr: Any) -> tuple[Path, Any, dict[str, Any], str | None]:
@@ -271,88 +266,3 @@ def _is_json(value: Any) -> bool:
     except (TypeError, ValueError):
         return False
     return True
-
-
-class ZarrArray(LazyArray):
-    """One channel of a Zarr array as ``(T, Z, Y, X)``; only the chunks touched are read.
-
-    Parameters
-    ----------
-    array : the Zarr array.
-    axes : its axes, out of ``TCZYX``.
-    channel : which one to read.
-    path : its folder.
-    """
-
-    def __init__(self, array: Any, axes: str, channel: int, path: Path) -> None:
-        sizes = dict(zip(axes, array.shape, strict=True))
-        super().__init__(
-            tuple(sizes.get(letter, 1) for letter in "TZYX"),
-            np.dtype(array.dtype).newbyteorder("="),
-        )
-        self._array, self._axes, self._channel, self._path = array, axes, channel, path.absolute()
-        self._made = self._stamp()
-
-    def _block(self, ranges: tuple[range, ...]) -> NDArray[Any]:
-        if (
-            self._stamp() != self._made
-        ):  # missing chunks are legal, so the library would read nothing but zeros
-            raise FormatError(
-                f"{self._path} is gone or was replaced since it was opened; open it again."
-            )
-        rising = [r if r.step > 0 else r[::-1] for r in ranges]
-        where = {letter: as_slice(r) for letter, r in zip("TZYX", rising, strict=True)}
-        try:
-            self._check_lengths(dict(zip("TZYX", rising, strict=True)))
-            got = self._array[
-                tuple(self._channel if letter == "C" else where[letter] for letter in self._axes)
-            ]
-        except SpatimeINRError:
-            raise
-        except MemoryError as error:
-            if self._array.shards is None:
-                raise
-            raise FormatError(  # the index of a shard states lengths, which the library trusts
-                f"{self._path} is damaged, or memory is short: a shard of frames {rising[0][0]} to"
-                f" {rising[0][-1]} states more bytes than there is memory for; copy or export it"
-                " again."
-            ) from error
-        except Exception as error:  # decoders of damaged chunks raise whatever they like
-            raise FormatError(
-                f"{self._path} is damaged: a chunk of frames {rising[0][0]} to {rising[0][-1]}"
-                " cannot be decoded; copy or export it again."
-            ) from error
-        out = to_tzyx(np.asarray(got, dtype=self.dtype), self._axes.replace("C", ""))
-        turned: NDArray[Any] = out[
-            tuple(slice(None, None, 1 if r.step > 0 else -1) for r in ranges)
-        ]
-        return turned
-
-    def _check_lengths(self, ranges: dict[str, range]) -> None:
-        """Blosc chunks state their length, and the library trusts it: a truncated one would decode
-        to whatever lies behind it.
-        """
-        array = self._array
-        if array.shards is not None or "Blosc" not in {
-            type(codec).__name__.removesuffix("Codec") for codec in array.compressors
-        }:
-            return
-        touched = [
-            sorted({i // size for i in ranges.get(letter, (self._channel,))})
-            for letter, size in zip(self._axes, array.chunks, strict=True)
-        ]
-        for place in itertools.product(*touched):
-            file = self._path / array.metadata.encode_chunk_key(place)
-            if file.is_file():
-                with open(file, "rb") as opened:
-                    head = opened.read(16)
-                if len(head) < 16 or file.stat().st_size < int.from_bytes(head[12:], "little"):
-                    raise FormatError(
-                        f"{self._path} is damaged: its chunk {file.relative_to(self._path)} is"
-                        " truncated; copy or export it again."
-                    )
-
-    def _stamp(self) -> list[tuple[int, int]]:
-        """What tells the array's metadata from those of another one in its place."""
-        files = [self._path / name for name in METADATA if (self._path / name).is_file()]
-        return [(file.stat().st_ino, file.stat().st_mtime_ns) for file in files]
