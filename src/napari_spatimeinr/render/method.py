@@ -13,7 +13,7 @@ from ..config.options import Config, RenderOptions
 from ..model.build import build_network, finer_parts, weights_of
 from ..model.frames import Frames
 from ..model.network import Network
-from .blocks import Blocks
+from .blocks import Renders
 from .renderer import Renderer
 
 
@@ -41,7 +41,7 @@ class Method(ABC):
         options: RenderOptions,
         interpolation: str = "linear",
         linear: Collection[int] = (),
-    ) -> Blocks:
+    ) -> Renders:
         """What renders its intensities.
 
         Parameters
