@@ -1,6 +1,4 @@
-"""One writer at a time for a name: who is refused, what is told, what goes with a killed process
-and what stays.
-"""
+"""What killed writers leave, file systems without locks, and what is checked before it is in place."""
 
 from __future__ import annotations
 
@@ -11,168 +9,20 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
 import pytest
-from typer.testing import CliRunner
 
-from napari_spatimeinr import checkpoint
-from napari_spatimeinr.cli.app import app
 from napari_spatimeinr.errors import FormatError, SaveError
 from napari_spatimeinr.io import locks, read, staging, write
 from napari_spatimeinr.io.atomic import replacing
 from napari_spatimeinr.io.locks import alone
 from napari_spatimeinr.io.nifti import series as nifti_series
 from napari_spatimeinr.volume import Volume
-
-NAMES = ["a.nii", "a.nii.gz", "e_{t}.nii.gz", "a.tif", "a.ome.tif", "a.ome.zarr"]
-SMALL = np.random.default_rng(0).integers(0, 60000, (3, 2, 5, 6)).astype("u2")
-MADE = {"spatimeinr": {"seed": 3}}
-HOLDER = """
-import sys, time
-import numpy as np
-from napari_spatimeinr.io import write, staging
-from napari_spatimeinr.volume import Volume
-staging.MARK_EVERY = 0.0
-
-class Waiting:
-    shape, dtype, ndim = (3, 2, 5, 6), np.dtype("u2"), 4
-    def __getitem__(self, k):
-        if (k.start if isinstance(k, slice) else k) == 2:
-            print("ready", flush=True)
-            time.sleep(100)
-        frame = np.zeros(self.shape[1:], "u2")
-        return frame[None] if isinstance(k, slice) else frame
-
-write(Volume(Waiting(), metadata={"spatimeinr": {"seed": 3}}), sys.argv[1])
-"""
-
-
-class Writers:
-    """Processes that are in the middle of writing."""
-
-    def __init__(self) -> None:
-        self.all: list[subprocess.Popen[str]] = []
-
-    def start(self, path: Path) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, "-c", HOLDER, str(path)], stdout=subprocess.PIPE, text=True
-        )
-        self.all.append(process)
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        return process
-
-    def end(self) -> None:
-        for process in self.all:
-            process.kill()
-            process.wait()
-            assert process.stdout is not None
-            process.stdout.close()
-
-
-@pytest.fixture
-def writers() -> Iterator[Writers]:
-    made = Writers()
-    yield made
-    made.end()
-
-
-def names(folder: Path) -> list[str]:
-    return sorted(entry.name for entry in folder.iterdir())
-
-
-# -- the second writer ------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_the_second_writer_is_told_who_writes_and_nothing_is_lost(
-    tmp_path: Path, name: str, writers: Writers
-) -> None:
-    path = write(Volume(SMALL), tmp_path / name)
-    whole = names(tmp_path)
-    first = writers.start(tmp_path / name)
-    source = write(Volume(SMALL), tmp_path.parent / f"{tmp_path.name}.nii")
-    done = CliRunner().invoke(app, ["convert", str(source), str(tmp_path / name), "--quiet"])
-    assert done.exit_code == 1
-    assert done.stdout == ""
-    assert len(done.stderr.splitlines()) == 1
-    assert f"{name} is being written by process {first.pid} since 20" in done.stderr
-    assert "choose another name" in done.stderr
-    assert np.array_equal(read(path).data[:], SMALL)
-    first.kill()
-    first.wait()
-    assert np.array_equal(read(path).data[:], SMALL)
-    write(Volume(SMALL + 1), tmp_path / name)
-    assert np.array_equal(read(path).data[:], SMALL + 1)
-    assert names(tmp_path) == whole
-
-
-def test_two_series_cannot_be_written_to_one_folder_at_once(
-    tmp_path: Path, writers: Writers
-) -> None:
-    writers.start(tmp_path / "e_{t}.nii")
-    with pytest.raises(SaveError, match="is being written by process"):
-        write(Volume(SMALL), tmp_path / "f_{t}.nii.gz")
-
-
-def test_other_names_are_free(tmp_path: Path, writers: Writers) -> None:
-    """Also those with the same JSON file beside them."""
-    writers.start(tmp_path / "a.nii")
-    for name in ("b.nii", "a.nii.gz", "a.tif", "a.ome.tif"):
-        write(Volume(SMALL, metadata=MADE), tmp_path / name)
-
-
-def test_threads_of_one_process_are_kept_apart_too(tmp_path: Path) -> None:
-    entered, leave = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        with alone(tmp_path / "a"):
-            entered.set()
-            leave.wait(20)
-
-    thread = threading.Thread(target=hold)
-    thread.start()
-    assert entered.wait(20)
-    with pytest.raises(SaveError, match="is being written already, since"), alone(tmp_path / "a"):
-        pass
-    leave.set()
-    with alone(tmp_path / "a", wait=20) as certain:
-        assert certain
-    thread.join()
-    assert names(tmp_path) == []
-
-
-def test_a_model_waits_for_another_one_of_its_name(tmp_path: Path) -> None:
-    """It is written in a moment, and an hour's fit must not be lost for that."""
-    path = tmp_path / "m.spatimeinr"
-    begun = threading.Event()
-
-    class Slow:
-        shape, dtype, ndim = (1, 1, 2, 2), np.dtype("u1"), 4
-
-        def __getitem__(self, k: int) -> Any:
-            begun.set()
-            time.sleep(0.3)
-            return np.zeros((1, 2, 2), "u1")
-
-    thread = threading.Thread(target=checkpoint.write, args=(path, {"n": 1}, {}, Slow()))
-    thread.start()
-    assert begun.wait(20)
-    checkpoint.write(path, {"n": 2}, {}, Slow())
-    thread.join()
-    assert checkpoint.read_header(path)["n"] == 2
-    assert names(tmp_path) == ["m.spatimeinr"]
-
-    with alone(path), pytest.raises(SaveError, match="is being written already"):
-        checkpoint.write(path, {"n": 3}, {}, Slow(), wait=0)
-
-
-# -- what a killed process leaves ---------------------------------------------------------------
+from writers import MADE, NAMES, SMALL, Writers, names
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -228,9 +78,6 @@ def test_a_lock_of_another_user_whose_process_is_gone(
     monkeypatch.setattr(os, "open", refusing)
     write(Volume(SMALL), tmp_path / "a.nii")
     assert names(tmp_path) == ["a.nii"]
-
-
-# -- file systems without locks -------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -304,9 +151,6 @@ def test_without_locks_the_note_decides(tmp_path: Path) -> None:
         )
     lock.write_text("{")
     write(Volume(SMALL), tmp_path / "a.nii")
-
-
-# -- what is checked before it is put in place ----------------------------------------------------
 
 
 @pytest.mark.parametrize("lost", [".zattrs", "0/.zarray", "0/1", "0/0/0/0/0"])
@@ -387,7 +231,7 @@ def test_a_hidden_folder_that_is_not_ours_is_not_removed(tmp_path: Path) -> None
 @pytest.mark.slow
 def test_the_attack_finds_nothing() -> None:
     """A few rounds of benchmarks/attack_writers.py."""
-    script = Path(__file__).parent.parent / "benchmarks" / "attack_writers.py"
+    script = Path(__file__).parents[2] / "benchmarks" / "attack_writers.py"
     if not script.exists():
         pytest.skip("the benchmarks are not here")
     command = [
