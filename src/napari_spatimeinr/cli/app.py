@@ -147,11 +147,12 @@ def fit(
         )
     options.writable(model, recording)
     volume = read(recording, how, output)
-    from ..fitting import fit_steps
+    from ..fitting import fit_run
 
-    steps = fit_steps(volume, config.preset, config, device, seed, time_budget, resume, roi=part)
+    run = fit_run(volume, config.preset, config, device, seed, time_budget, resume, roi=part)
     begun = time.monotonic()
-    field, interrupted = run_fit(steps, output)
+    interrupted = run_fit(run, output)
+    field = run.result()
     field.save(model)
     facts = field.provenance
     for warning in facts.get("warnings", ()):

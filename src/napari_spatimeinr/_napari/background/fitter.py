@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,11 +13,11 @@ from ...config.options import Config
 from ...data.grid import ROI
 from ...errors import SpatimeINRError
 from ...field import Field, load
-from ...fitting import fit_steps
+from ...fitting import FitRun, fit_steps
 from ..docks.sentences import result_sentence
 from ..layers.source import Source, understand
 from .engine import Engine, Job
-from .jobs import FitResult, FitState, fit_work
+from .jobs import FitState, fit_work
 from .session import Session
 
 QUEUED = Qt.ConnectionType.QueuedConnection
@@ -34,18 +35,48 @@ class Order(NamedTuple):
     channels: list[Any]
 
 
+Begin = Callable[[Order, Field | None, Field | None], FitRun]
+"""Makes a fit of an order, of what was learned before and of the Field whose motion is shared."""
+
+
+def begin_fit(order: Order, known: Field | None, motion: Field | None) -> FitRun:
+    """The fit that an order asks for; nothing is computed yet.
+
+    Parameters
+    ----------
+    known : what an earlier fit learned, to go on from.
+    motion : another channel's Field, whose motion is shared.
+    """
+    volume = order.source.volume if order.roi is None else order.source.volume.crop(order.roi)
+    config, budget = order.config, order.time_budget
+    steps = fit_steps(
+        volume, config.preset, config, order.device, order.seed, budget, known, motion
+    )
+    return FitRun(steps, known)
+
+
 class Fitter(QObject):
     """Starts, follows and ends fits; ``began``, ``progressed`` and ``ended`` say so in the main
     thread.
+
+    Parameters
+    ----------
+    viewer : napari's viewer.
+    engine : computes.
+    parent : what it is deleted with.
+    begin : makes what is computed; may be replaced.
     """
 
     began = Signal(str)
     progressed = Signal(object)
     ended = Signal(str)
 
-    def __init__(self, viewer: Any, engine: Engine, parent: QObject) -> None:
+    def __init__(
+        self, viewer: Any, engine: Engine, parent: QObject | None = None, begin: Begin = begin_fit
+    ) -> None:
         super().__init__(parent)
         self._viewer, self._engine = viewer, engine
+        self.begin = begin
         self.sessions: list[Session] = []
         self._job: Job | None = None
         self._session: Session | None = None
@@ -149,18 +180,11 @@ class Fitter(QObject):
 
     def _fit(self, session: Session, order: Order, resume: bool, motion: Field | None) -> None:
         session.show(self._viewer)
-        known = session.field if resume else None
-        steps = session.left if resume else None
-        if steps is None:
-            volume = (
-                order.source.volume if order.roi is None else order.source.volume.crop(order.roi)
-            )
-            config, budget = order.config, order.time_budget
-            steps = fit_steps(
-                volume, config.preset, config, order.device, order.seed, budget, known, motion
-            )
+        run = session.left if resume else None
+        if run is None:
+            run = self.begin(order, session.field if resume else None, motion)
         session.left = None
-        job = Job(fit_work(steps, known))
+        job = Job(fit_work(run))
         # An earlier result stays until there is something to put in its place.
         self._job, self._session, self._order, self._anew = job, session, order, not resume
         job.progressed.connect(self._on_progress, QUEUED)
@@ -192,17 +216,18 @@ class Fitter(QObject):
             self._take(state.field, False)
         self.progressed.emit(state.progress)
 
-    def _on_finished(self, result: FitResult) -> None:
+    def _on_finished(self, run: FitRun) -> None:
         session, order = self._session, self._order
         if session is None or order is None:
             return
-        self._take(result.field, True)
-        session.left = result.left
+        field = run.result()
+        self._take(field, True)
+        session.left = None if run.complete else run
         self._end()
-        session.said = result_sentence(result.field.provenance, result.left is not None)
+        session.said = result_sentence(field.provenance, not run.complete)
         self.ended.emit(session.words())
-        if order.channels and result.left is None:
-            self._fit_channel(order, result.field)
+        if order.channels and run.complete:
+            self._fit_channel(order, field)
 
     def _fit_channel(self, order: Order, motion: Field) -> None:
         """Fit the next of the other channels with the motion of the first."""
