@@ -115,7 +115,7 @@ def test_the_whole_tour(
     same_world(viewer, name, preview)
     wait(lambda: drawn(viewer, preview))
 
-    click(dock.output_panel.render)
+    click(dock.output_panel.to_layer)
     rendered = f"{name} [t x2.5, z x2, yx x1]"
     wait(lambda: rendered in viewer.layers)
     layer, source = viewer.layers[rendered], viewer.layers[name]
@@ -182,7 +182,7 @@ def test_the_tour_from_a_file(
     fitted(dock, click, wait)
     dock.scales_panel.time.setValue(2)
     same_world(viewer, "cells", PREVIEW)
-    click(dock.output_panel.render)
+    click(dock.output_panel.to_layer)
     wait(lambda: "cells [t x2, z x1, yx x1]" in viewer.layers)
     layer = viewer.layers["cells [t x2, z x1, yx x1]"]
     # File > Save of the layer, and Save as... of the dock, write the same.
@@ -267,11 +267,11 @@ def test_a_large_rendering_goes_to_disk_when_asked(
     session = fitted(dock, click, wait)
     monkeypatch.setattr(output_panel, "settings", lambda: Settings(memory_gb=1e-6))
     monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.Cancel)
-    click(dock.output_panel.render)
+    click(dock.output_panel.to_layer)
     assert not dock.results.running
     monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.Yes)
     answer(tmp_path / "big")
-    click(dock.output_panel.render)
+    click(dock.output_panel.to_layer)
     name = "cells [t x2, z x1, yx x1]"
     wait(lambda: name in viewer.layers)
     layer = viewer.layers[name]
@@ -296,7 +296,7 @@ def test_stop_keeps_a_usable_preview_and_fit_goes_on(
     steps = session.field.provenance["steps"]
     assert steps > 0
     wait(lambda: drawn(viewer))
-    click(dock.output_panel.render)
+    click(dock.output_panel.to_layer)
     wait(lambda: len(viewer.layers) == 3)
     assert "Go on from what was learned" in dock.fit_button.toolTip()
     done = []
@@ -324,7 +324,7 @@ def test_the_published_preset_fits_within_its_budget_previews_and_renders(
     assert field.provenance["mlp"]["ended"] == "budget" and field.provenance["mlp"]["steps"] > 0
     assert field.provenance["rcan"]["steps"] > 0 and field.provenance["chosen"]["published"]
     wait(lambda: drawn(viewer))
-    click(dock.output_panel.render)
+    click(dock.output_panel.to_layer)
     wait(lambda: len(viewer.layers) == 3)
     assert np.isfinite(np.asarray(viewer.layers[-1].data)).all()
 
@@ -382,7 +382,7 @@ def test_a_closed_dock_comes_back_to_its_fits(
     click(again.stop_button)
     wait(lambda: not again.fitter.running)
     wait(lambda: drawn(viewer))
-    click(again.output_panel.render)
+    click(again.output_panel.to_layer)
     wait(lambda: len(viewer.layers) == 3)
 
 
@@ -628,7 +628,7 @@ def test_three_axes(
     layer = viewer.layers[PREVIEW]
     assert layer.ndim == 3 and layer.data.shape == ((6, 20, 24) if axes == "zyx" else (49, 20, 24))
     dock.scales_panel.yx.setValue(2)
-    click(dock.output_panel.render)
+    click(dock.output_panel.to_layer)
     wait(lambda: len(viewer.layers) == 3)
     assert viewer.layers[-1].data.shape == ((6, 40, 48) if axes == "zyx" else (7, 40, 48))
     assert dock.scales_panel.scrubber.isEnabled() == (axes == "tyx")
@@ -814,7 +814,7 @@ def test_calibration_entered_after_a_fit_moves_preview_and_renderings(
     dock.scales_panel.scrubber.setValue(24)
     assert viewer.dims.point[0] == 90.0
     wait(lambda: drawn(viewer))
-    click(dock.output_panel.render)
+    click(dock.output_panel.to_layer)
     wait(lambda: len(viewer.layers) == 3)
     assert (
         np.allclose(viewer.layers[-1].scale, (30, 0.5, 0.25, 0.25))
@@ -918,7 +918,7 @@ def test_what_waits_behind_a_fit_goes_on_when_the_fit_is_stopped(
 ) -> None:
     add(viewer, small)
     begun(dock, click, wait)
-    click(dock.output_panel.render)
+    click(dock.output_panel.to_layer)
     assert "waits" in dock.progress_panel.message.text()
     click(dock.stop_button)
     wait(lambda: len(viewer.layers) == 3)
@@ -1027,7 +1027,7 @@ def test_a_rendering_that_cannot_be_shown_is_told(
         raise ValueError("no room")
 
     monkeypatch.setattr(output, "add_rendered", broken)
-    click(dock.output_panel.render)
+    click(dock.output_panel.to_layer)
     wait(lambda: not dock.results.running)
     assert (
         "ValueError: no room" in dock.progress_panel.message.text()

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import QDockWidget, QLabel
 from cut import contrast, fields, missing, problems
 from napari_spatimeinr import Volume
 from napari_spatimeinr._napari.docks.fields import NumberField
-from napari_spatimeinr._napari.docks.sentences import gain_words, result_sentence
+from napari_spatimeinr.analysis.sentences import gain_words, result_sentence
 
 from .conftest import Wait, add, begun, fitted
 

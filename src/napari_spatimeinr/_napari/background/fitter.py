@@ -2,57 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from qtpy.QtCore import QObject, Qt, Signal
+from qtpy.QtCore import QObject, Signal
 
-from ...config.options import Config
+from ...analysis.sentences import result_sentence
 from ...data.grid import ROI
 from ...errors import SpatimeINRError
 from ...field import Field, load
-from ...fitting import FitRun, fit_steps
-from ..docks.sentences import result_sentence
+from ...fitting import FitRun
 from ..layers.source import Source, understand
-from .engine import Engine, Job
+from .engine import Engine, Job, connect_queued
 from .jobs import FitState, fit_work
+from .orders import Begin, Order, begin_fit
 from .session import Session
 
-QUEUED = Qt.ConnectionType.QueuedConnection
-
-
-class Order(NamedTuple):
-    """What to fit and how."""
-
-    source: Source
-    roi: ROI | None
-    config: Config
-    device: str
-    seed: int
-    time_budget: float | None
-    channels: list[Any]
-
-
-Begin = Callable[[Order, Field | None, Field | None], FitRun]
-"""Makes a fit of an order, of what was learned before and of the Field whose motion is shared."""
-
-
-def begin_fit(order: Order, known: Field | None, motion: Field | None) -> FitRun:
-    """The fit that an order asks for; nothing is computed yet.
-
-    Parameters
-    ----------
-    known : what an earlier fit learned, to go on from.
-    motion : another channel's Field, whose motion is shared.
-    """
-    volume = order.source.volume if order.roi is None else order.source.volume.crop(order.roi)
-    config, budget = order.config, order.time_budget
-    steps = fit_steps(
-        volume, config.preset, config, order.device, order.seed, budget, known, motion
-    )
-    return FitRun(steps, known)
+GO_ON = "Fit SpatimeINR goes on from here."
+"""Said where a fit was stopped: the button does it."""
+NOTHING_NEW = "Stopped before there was anything new to keep."
 
 
 class Fitter(QObject):
@@ -156,8 +125,8 @@ class Fitter(QObject):
         """Show a model that was saved, with the layer of its recording."""
         job = Job(lambda tick: (layer, load(path)))
         self._loads = [*self._loads[-7:], job]
-        job.finished.connect(self._on_loaded, QUEUED)
-        job.failed.connect(self._on_not_loaded, QUEUED)
+        connect_queued(job.finished, self._on_loaded)
+        connect_queued(job.failed, self._on_not_loaded)
         self._engine.submit(job)
         self.began.emit(f"Loading {Path(path).name}")
 
@@ -187,12 +156,10 @@ class Fitter(QObject):
         job = Job(fit_work(run))
         # An earlier result stays until there is something to put in its place.
         self._job, self._session, self._order, self._anew = job, session, order, not resume
-        job.progressed.connect(self._on_progress, QUEUED)
-        job.finished.connect(self._on_finished, QUEUED)
-        job.failed.connect(self._on_failed, QUEUED)
-        job.stopped.connect(
-            partial(self._on_failed, "Stopped before there was anything new to keep."), QUEUED
-        )
+        connect_queued(job.progressed, self._on_progress)
+        connect_queued(job.finished, self._on_finished)
+        connect_queued(job.failed, self._on_failed)
+        connect_queued(job.stopped, partial(self._on_failed, NOTHING_NEW))
         self._engine.submit(job)
         self.began.emit(
             f'{"Going on with the fit of" if resume else "Fitting"} "{session.source.name}"'
@@ -224,7 +191,7 @@ class Fitter(QObject):
         self._take(field, True)
         session.left = None if run.complete else run
         self._end()
-        session.said = result_sentence(field.provenance, not run.complete)
+        session.said = result_sentence(field.provenance, not run.complete, GO_ON)
         self.ended.emit(session.words())
         if order.channels and run.complete:
             self._fit_channel(order, field)

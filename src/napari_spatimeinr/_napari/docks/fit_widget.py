@@ -7,10 +7,12 @@ from typing import Any
 
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from ...analysis.sentences import gain_of
 from ...compute.device import resolve_device
 from ...errors import SpatimeINRError
+from ..background.engine import connect_queued
 from ..background.estimates import Estimator
-from ..background.fitter import QUEUED, Order
+from ..background.orders import Order
 from ..background.session import Session
 from ..layers.keys import MODEL
 from ..layers.scales import Scales
@@ -22,10 +24,10 @@ from .output_panel import OutputPanel
 from .progress_panel import ProgressPanel
 from .scales_panel import ScalesPanel
 from .section import Section
-from .sentences import gain_of, in_the_dock
 from .source_panel import SourcePanel
 from .theme import Colours, colours
 from .time_link import TimeLink
+from .words import in_the_dock
 from .workplace import Dock
 
 ASK = (
@@ -102,14 +104,14 @@ class FitWidget(Dock):
         self.scales_panel.changed.connect(self._on_scales)
         self.scales_panel.scrubbed.connect(self.time_link.to_viewer)
         output = self.output_panel
-        output.render.clicked.connect(self.render_to_layer)
+        output.to_layer.clicked.connect(self.render_to_layer)
         output.save.connect(self.save_rendering)
         output.save_model.clicked.connect(self.save_model)
         output.load_model.clicked.connect(self.output.open_model)
         output.preview.toggled.connect(self._on_preview)
         output.confidence.clicked.connect(self.add_confidence)
         output.carry.clicked.connect(self.carry_annotations)
-        self.progress_panel.said.connect(self._show_message, QUEUED)
+        connect_queued(self.progress_panel.said, self._show_message)
         self.estimator.ready.connect(self._show_estimate)
         for worker in (self.fitter, self.results):
             worker.began.connect(self._on_began)
@@ -117,7 +119,7 @@ class FitWidget(Dock):
         self.output.told.connect(self.message)
         self.fitter.progressed.connect(self._on_fit_progress)
         self.results.progressed.connect(self.progress_panel.show_share)
-        self.engine.trouble.connect(self.message, QUEUED)
+        connect_queued(self.engine.trouble, self.message)
         layers = self._viewer.layers.events
         self.destroyed.connect(self.source_panel.close_ears)
         self.listen(
@@ -224,7 +226,7 @@ class FitWidget(Dock):
         self.progress_panel.show_fit(fitting.source.name, state)
         if fitting is self.session():
             self.progress_panel.show_gain(state.gain_db)
-        if state.field is not None and not self.output_panel.render.isEnabled():
+        if state.field is not None and not self.output_panel.to_layer.isEnabled():
             self._refresh()
 
     def _on_ended(self, words: str) -> None:

@@ -106,11 +106,9 @@ class MethodPanel(QWidget):
         self.device.currentTextChanged.connect(lambda _: self.changed.emit())
         self.budget.valueChanged.connect(lambda _: self.changed.emit())
         for editor in self.form.editors.values():
-            (
-                editor.changed.connect
-                if hasattr(editor, "changed")
-                else editor.editingFinished.connect
-            )(lambda *_: self.changed.emit())
+            # magicgui's editors have one signal, plain fields of Qt another.
+            signal = editor.changed if hasattr(editor, "changed") else editor.editingFinished
+            signal.connect(lambda *_: self.changed.emit())
 
     def preset(self) -> str:
         """The chosen preset."""
@@ -125,18 +123,7 @@ class MethodPanel(QWidget):
         chosen = self.chosen_channels()
         self.channels.clear()
         for layer in layers:
-            if (
-                source is None
-                or layer == source.layer
-                or layer.ndim != source.layer.ndim
-                or getattr(layer, "multiscale", False)
-            ):
-                continue
-            if (
-                layer.__class__.__name__ != "Image"
-                or tuple(layer.data.shape) != tuple(source.layer.data.shape)
-                or RENDERED in layer.metadata
-            ):
+            if source is None or not _may_share_motion(layer, source.layer):
                 continue
             item = QListWidgetItem(layer.name)
             item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
@@ -152,9 +139,18 @@ class MethodPanel(QWidget):
         return [
             item.data(Qt.ItemDataRole.UserRole)
             for item in items
-            if item.checkState() == Qt.CheckState.Checked
+            if item is not None and item.checkState() == Qt.CheckState.Checked
         ]
 
     def _on_preset(self) -> None:
         self.form.set_preset(self.preset())
         self.changed.emit()
+
+
+def _may_share_motion(layer: Any, fitted: Any) -> bool:
+    """Whether a layer can be another channel of a fitted one: an image of the same size."""
+    if layer == fitted or layer.__class__.__name__ != "Image" or RENDERED in layer.metadata:
+        return False
+    if layer.ndim != fitted.ndim or getattr(layer, "multiscale", False):
+        return False
+    return tuple(layer.data.shape) == tuple(fitted.data.shape)

@@ -12,10 +12,10 @@ from ...errors import SpatimeINRError
 from ...field import Field
 from ...io import destination
 from ...volume import Volume
+from ..background.annotations import Annotation
 from ..background.jobs import render_work, save_work
 from ..background.results import Results
 from ..background.session import Session
-from ..layers.annotations import Annotation
 from ..layers.appearance import add_rendered, reads_from
 from ..layers.keys import RENDERED
 from ..layers.scales import Scales

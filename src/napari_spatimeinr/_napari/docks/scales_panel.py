@@ -22,7 +22,7 @@ from superqt import QDoubleSlider
 from ...data.grid import Grid
 from ..layers.scales import PREVIEW_STEPS, Scales
 from .fields import NumberField, OneOf, Words
-from .sentences import plain
+from .words import plain
 
 HANDLE = 16
 """Width of a slider's handle in napari's style, pixels."""

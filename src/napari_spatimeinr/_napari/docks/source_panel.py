@@ -33,8 +33,8 @@ from ..layers.source import (
 )
 from .fields import TOGETHER, Choice, NumberField, Words
 from .rows import beside
-from .sentences import in_the_dock
 from .theme import Colours
+from .words import in_the_dock
 
 AXES_WORDS = {
     "tzyx": "time, z, y, x",
