@@ -38,10 +38,7 @@ Folder = Annotated[
 ]
 Recording = Annotated[
     Path | None,
-    typer.Option("--file", metavar="DATA", help="The recording: NIfTI, TIFF, OME-Zarr."),
-]
-Budget = Annotated[
-    float | None, typer.Option("--time-budget", metavar="SECONDS", help="Stop after this time.")
+    typer.Option("--file", metavar="DATA", help=f"The recording: {options.READABLE}"),
 ]
 
 
@@ -53,7 +50,7 @@ def train(
     file: Recording = None,
     device: options.Device = "auto",
     seed: options.Seed = 0,
-    time_budget: Budget = None,
+    time_budget: options.Budget = None,
     channel: options.Channel = None,
     axes: options.Axes = None,
     spacing: options.Spacing = None,
