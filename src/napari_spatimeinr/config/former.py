@@ -64,7 +64,7 @@ def header(said: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _unshuffle(config: Any) -> None:
-    """An output in random order could once be asked for, and was not: a model opens all the same."""
+    """An output in random order could once be asked for, and was not: such a model opens."""
     try:
         loader = config["published"]["dataloader"]["eval"]
         loader["shuffle"] = False

@@ -44,6 +44,30 @@ class MethodPanel(QWidget):
 
     def __init__(self, preset: str, device: str, time_budget: float) -> None:
         super().__init__()
+        row = self._make_presets(preset)
+        self.estimate = Words()
+        self.estimate.setToolTip(
+            "Estimated from the size of the recording, the options and the speed of this machine"
+        )
+
+        self.form = OptionsForm()
+        self.more = self._make_more(device, time_budget)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addLayout(row)
+        layout.addWidget(self.estimate)
+        layout.addWidget(self.more)
+        self.form.set_preset(self.preset())
+        self.presets.idClicked.connect(self._on_preset)
+        self.device.currentTextChanged.connect(lambda _: self.changed.emit())
+        self.budget.valueChanged.connect(lambda _: self.changed.emit())
+        for editor in self.form.editors.values():
+            # magicgui's editors have one signal, plain fields of Qt another.
+            signal = editor.changed if hasattr(editor, "changed") else editor.editingFinished
+            signal.connect(lambda *_: self.changed.emit())
+
+    def _make_presets(self, preset: str) -> QHBoxLayout:
         row = QHBoxLayout()
         self.presets = QButtonGroup(self)
         self._names: dict[int, str] = {}
@@ -55,12 +79,9 @@ class MethodPanel(QWidget):
             self._names[number] = name
             row.addWidget(button)
         row.addStretch(1)
-        self.estimate = Words()
-        self.estimate.setToolTip(
-            "Estimated from the size of the recording, the options and the speed of this machine"
-        )
+        return row
 
-        self.form = OptionsForm()
+    def _make_more(self, device: str, time_budget: float) -> Section:
         self.device = QComboBox()
         self.device.setEditable(True)
         self.device.addItems(["auto", "cpu", "cuda", "mps"])
@@ -93,22 +114,7 @@ class MethodPanel(QWidget):
         for box in (self.seed, self.budget):
             roomy(box)
         tip = "Device, seed, time budget, other channels, and every option of the fit"
-        self.more = Section("more", more, self.form, tip=tip, folded=True)
-
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addLayout(row)
-        layout.addWidget(self.estimate)
-        layout.addWidget(self.more)
-        self.form.set_preset(self.preset())
-        self.presets.idClicked.connect(self._on_preset)
-        self.device.currentTextChanged.connect(lambda _: self.changed.emit())
-        self.budget.valueChanged.connect(lambda _: self.changed.emit())
-        for editor in self.form.editors.values():
-            # magicgui's editors have one signal, plain fields of Qt another.
-            signal = editor.changed if hasattr(editor, "changed") else editor.editingFinished
-            signal.connect(lambda *_: self.changed.emit())
+        return Section("more", more, self.form, tip=tip, folded=True)
 
     def preset(self) -> str:
         """The chosen preset."""

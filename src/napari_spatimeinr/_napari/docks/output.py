@@ -70,6 +70,14 @@ class Output(QObject):
                 lambda p: added(_reopened(p, field, how)),
             )
 
+    def confidence(self, session: Session | None, scales: Scales) -> None:
+        """Render how sure the fit is into a new layer: calibrated where frames were held out, else
+        disagreement.
+        """
+        if session is not None and session.field is not None:
+            calibrated = "confidence" in session.field.provenance
+            self.to_layer(session, scales, "confidence" if calibrated else "disagreement")
+
     def carried(self, session: Session | None, scales: Scales, layer: Any) -> None:
         """Carry an annotation layer to the rendered times, into a new layer."""
         if session is None or session.field is None:
