@@ -181,7 +181,7 @@ def main() -> None:
         f"z slider, new picture: {1000 * np.median(slid):.0f} ms (worst {1000 * max(slid):.0f}; 30"
         " ms of it wait for the slider to settle)"
     )
-    act("render", dock.output_panel.render.click)
+    act("render", dock.output_panel.to_layer.click)
     spin(120, lambda: not dock.results.running)
     act("3D", lambda: setattr(viewer.dims, "ndisplay", 3))
     spin(60, fresh)

@@ -19,8 +19,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cost
-import published
 import quality
+
+import published
 
 REAL = ("stacks", "recordings")
 """Parts that are nothing without real recordings."""

@@ -82,7 +82,7 @@ def one_round(steps: set[str], folder: Path) -> None:
             spin(0.3)
     if {"fit", "render"} <= steps:
         before = len(viewer.layers)
-        dock.output_panel.render.click()
+        dock.output_panel.to_layer.click()
         spin(120, lambda: len(viewer.layers) > before)
         if "save" in steps:
             viewer.layers[-1].save(str(folder / "round.nii.gz"), plugin=PLUGIN)

@@ -60,7 +60,7 @@ def window() -> None:
     session = dock.session()
     assert session is not None and session.field is not None, "there is no fit"
     before = len(viewer.layers)
-    dock.output_panel.render.click()
+    dock.output_panel.to_layer.click()
     until(lambda: len(viewer.layers) > before, "the rendered layer")
     print(f"fitted and rendered through the dock: {viewer.layers[-1].name}", flush=True)
     viewer.close()

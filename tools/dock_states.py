@@ -106,7 +106,7 @@ def after_the_fit(viewer: Any, dock: Any, spin: Spin) -> Iterator[State]:
     panel.isotropic.setChecked(True)
     panel.scrubber.setValue(24)
     yield "scaled and between frames", [dock]
-    dock.output_panel.render.click()
+    dock.output_panel.to_layer.click()
     spin(lambda: not dock.results.running)
     yield "rendered", [dock]
     dock.message(f"Saved /home/someone/data/{LONG}/{LONG}_t2.5_z2.nii.gz.")

@@ -56,7 +56,7 @@ def main(folder: Path) -> None:
     dock.scales_panel.time.setValue(2.5)
     dock.scales_panel.isotropic.setChecked(True)
     shot("preview")
-    dock.output_panel.render.click()
+    dock.output_panel.to_layer.click()
     spin(300, lambda: not dock.results.running)
     viewer.layers["Moving membranes"].visible = False
     viewer.layers["Moving membranes [SpatimeINR preview]"].visible = False

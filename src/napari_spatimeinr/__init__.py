@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from .data.grid import Grid
     from .errors import SpatimeINRError
     from .field import Field
-    from .fitting import FitProgress, fit, fit_steps, load
+    from .fitting import FitProgress, FitRun, fit, fit_run, fit_steps, load
     from .phantoms import phantom
     from .render.array import RenderedArray
     from .volume import Volume
@@ -46,6 +46,7 @@ __all__ = [
     "Config",
     "Field",
     "FitProgress",
+    "FitRun",
     "Grid",
     "RenderedArray",
     "Report",
@@ -58,6 +59,7 @@ __all__ = [
     "carry_tracks",
     "evaluate",
     "fit",
+    "fit_run",
     "fit_steps",
     "load",
     "make_config",
@@ -72,6 +74,7 @@ _HOMES = {
     "Config": "config.options",
     "Field": "field",
     "FitProgress": "fitting",
+    "FitRun": "fitting",
     "Grid": "data.grid",
     "RenderedArray": "render.array",
     "Report": "analysis.evaluate",
@@ -79,6 +82,7 @@ _HOMES = {
     "Volume": "volume",
     "evaluate": "analysis.evaluate",
     "fit": "fitting",
+    "fit_run": "fitting",
     "fit_steps": "fitting",
     "load": "fitting",
     "make_config": "config.options",

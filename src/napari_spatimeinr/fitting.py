@@ -1,4 +1,4 @@
-"""Fit a Field to one recording: a generator of progress that may be closed at any time."""
+"""Fit a Field to one recording: in one call, as an object, or as a generator of progress."""
 
 from __future__ import annotations
 
@@ -26,10 +26,11 @@ from .render.method import Aligned, Method
 from .training import stages
 from .training.job import FitProgress, Job
 from .training.normalisation import estimate_normalisation, fingerprint
+from .training.run import FitRun
 from .training.schedule import Schedule
 from .volume import Volume, check_volume
 
-__all__ = ["METHODS", "FitProgress", "fit", "fit_steps", "load"]
+__all__ = ["METHODS", "FitProgress", "FitRun", "fit", "fit_run", "fit_steps", "load"]
 
 
 class Fitted(NamedTuple):
@@ -63,7 +64,7 @@ def fit(
     Parameters
     ----------
     volume : the recording, ``(T, Z, Y, X)``.
-    preset : "fast", "balanced" or "best".
+    preset : "fast", "balanced", "best" or "published" (the method as it was published).
     config : changes on top of the preset: nested dict, YAML file, or a whole Config.
     device : "auto", "cpu", "cuda", "cuda:N" or "mps".
     seed : the same seed gives the same result on CPU with a fixed number of threads, the same
@@ -78,15 +79,29 @@ def fit(
     ------
     InputError, ConfigError, GridError, DeviceError, OutOfMemoryError, FitError
     """
-    steps = fit_steps(volume, preset, config, device, seed, time_budget, resume, motion, roi)
-    while True:
-        try:
-            state = next(steps)
-        except StopIteration as end:
-            field: Field = end.value
-            return field
+    run = fit_run(volume, preset, config, device, seed, time_budget, resume, motion, roi)
+    for state in run:
         if progress is not None:
             progress(state)
+    return run.result()
+
+
+def fit_run(
+    volume: Volume,
+    preset: str = "balanced",
+    config: Config | dict[str, Any] | str | Path | None = None,
+    device: str = "auto",
+    seed: int = 0,
+    time_budget: float | None = None,
+    resume: Field | str | Path | None = None,
+    motion: Field | None = None,
+    roi: Any = None,
+) -> FitRun:
+    """The same as :func:`fit`, as an object: ``for state in run``, ``run.field``, ``run.stop()``.
+
+    Nothing is computed, or refused, before it is iterated.
+    """
+    return FitRun(fit_steps(volume, preset, config, device, seed, time_budget, resume, motion, roi))
 
 
 def fit_steps(
@@ -100,7 +115,7 @@ def fit_steps(
     motion: Field | None = None,
     roi: Any = None,
 ) -> Generator[FitProgress, None, Field]:
-    """The same as :func:`fit`, step by step.
+    """The same as :func:`fit`, step by step; :func:`fit_run` makes it an object.
 
     Closing the generator cancels; the last ``FitProgress.field`` stays usable. Its return value is
     the Field.

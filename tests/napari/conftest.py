@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -51,12 +52,13 @@ def programs_stay(widgets_without_a_display: None) -> Iterator[None]:
 def sections_as_at_first() -> None:
     """What was folded is remembered in a session, not from test to test."""
     if HERE:
-        from napari_spatimeinr._napari.docks import section
+        from napari_spatimeinr._napari.docks.section import forget_folded
 
-        section._FOLDED.clear()
+        forget_folded()
 
 
 Wait = Callable[..., None]
+PREVIEW = "cells [SpatimeINR preview]"
 
 
 @pytest.fixture
@@ -78,6 +80,18 @@ def click(qtbot: Any) -> Any:
         qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
 
     return press
+
+
+@pytest.fixture
+def answer(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The file a user chooses in the next dialogs."""
+    from qtpy.QtWidgets import QFileDialog
+
+    def choose(path: Path) -> None:
+        for name in ("getSaveFileName", "getOpenFileName"):
+            monkeypatch.setattr(QFileDialog, name, lambda *_, **__: (str(path), ""))
+
+    return choose
 
 
 @pytest.fixture
@@ -143,3 +157,29 @@ def begun(dock: Any, click: Any, wait: Wait, steps: int = 2000) -> Any:
 
 def engine_threads() -> list[threading.Thread]:
     return [t for t in threading.enumerate() if t.name == "spatimeinr" and t.is_alive()]
+
+
+def save_as(dock: Any, name: str) -> None:
+    next(
+        action for action in dock.output_panel.save_as.menu().actions() if action.text() == name
+    ).trigger()
+
+
+def drawn(viewer: Any, name: str = PREVIEW) -> bool:
+    return bool(viewer.layers[name].data.is_fresh())
+
+
+def same_world(viewer: Any, one: str, other: str) -> None:
+    """Frame k of a recording and the preview's time point k dt lie at the same place of the world,
+    and so do their voxels.
+    """
+    from napari_spatimeinr._napari.layers.scales import PREVIEW_STEPS
+
+    a, b = viewer.layers[one], viewer.layers[other]
+    for k in range(a.data.shape[0]):
+        assert np.allclose(
+            a.data_to_world((k, 0, 0, 0))[0], b.data_to_world((k * PREVIEW_STEPS, 0, 0, 0))[0]
+        )
+    for end in (0, 1):
+        faces = [np.array([0, *(end * n - 0.5 for n in layer.data.shape[1:])]) for layer in (a, b)]
+        assert np.allclose(a.data_to_world(faces[0])[1:], b.data_to_world(faces[1])[1:])

@@ -20,7 +20,7 @@ def engine(qtbot: Any) -> Any:
     engine = Engine()
     yield engine
     engine.close(wait=10)
-    assert engine.thread is None or not engine.thread.is_alive()
+    assert engine.worker is None or not engine.worker.is_alive()
 
 
 def heard(signal: Any) -> list[Any]:
@@ -37,7 +37,7 @@ def test_jobs_run_in_order_beside_the_main_thread(engine: Engine, wait: Wait) ->
         engine.submit(job)
     wait(lambda: all(done))
     assert [n for n, _ in order] == [0, 1, 2]
-    assert all(thread is engine.thread for _, thread in order)
+    assert all(thread is engine.worker for _, thread in order)
     assert all(row[0][-1] is threading.main_thread() for row in done)
     assert not engine.busy()
 
@@ -126,7 +126,7 @@ def test_pictures_are_drawn_between_the_ticks_of_a_job_the_newest_first(
     wait(lambda: bool(done))
     assert done[0][0] == [2]
     assert [key for key, _ in picture.drawn] == [2, 1, 3]
-    assert all(thread is engine.thread for _, thread in picture.drawn)
+    assert all(thread is engine.worker for _, thread in picture.drawn)
 
 
 def test_a_stopped_job_ends_at_its_next_tick_and_the_next_one_runs(
@@ -205,7 +205,7 @@ def test_the_last_user_ends_the_thread(qtbot: Any, wait: Wait) -> None:
     assert acquire(other) is engine
     engine.submit(Job(lambda tick: None))
     wait(lambda: not engine.busy())
-    thread = engine.thread
+    thread = engine.worker
     assert thread is not None
     release(one)
     assert thread.is_alive()

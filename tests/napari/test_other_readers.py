@@ -32,9 +32,9 @@ def saved(
     """
     dock.source_panel.select(layer)
     dock.start_fit()
-    wait(lambda: not dock.fitter.running and dock.output_panel.render.isEnabled())
+    wait(lambda: not dock.fitter.running and dock.output_panel.to_layer.isEnabled())
     before = set(viewer.layers)
-    dock.output_panel.render.click()
+    dock.output_panel.to_layer.click()
     wait(lambda: not dock.results.running)
     (rendered,) = [new for new in viewer.layers if new not in before]
     path = tmp_path / "out.nii"

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import QDockWidget, QLabel
 from cut import contrast, fields, missing, problems
 from napari_spatimeinr import Volume
 from napari_spatimeinr._napari.docks.fields import NumberField
-from napari_spatimeinr._napari.docks.sentences import gain_words, result_sentence
+from napari_spatimeinr.analysis.sentences import gain_words, result_sentence
 
 from .conftest import Wait, add, begun, fitted
 
@@ -198,13 +198,13 @@ def test_sliders_say_what_they_do(dock: Any, viewer: Any, small: Volume) -> None
     panel = dock.scales_panel
 
     def said() -> list[str]:
-        return [f"{row.name.text()} {row.factor.text()} {row.words.text()}" for row in panel._rows]
+        return [f"{row.name.text()} {row.factor.text()} {row.words.text()}" for row in panel.rows]
 
     panel.time.setValue(2.5)
     panel.z.setValue(2)
     assert said() == ["time: 2.5 x more frames", "z: 2 x finer", "y, x: 1 x, as recorded"]
-    panel._rows[2].factor.setText("0.5")
-    panel._rows[2].factor.editingFinished.emit()
+    panel.rows[2].factor.setText("0.5")
+    panel.rows[2].factor.editingFinished.emit()
     assert panel.yx.value() == 0.5 and said()[2] == "y, x: 0.5 x as fine"
     panel.isotropic.setChecked(True)
     assert said()[1] == "z: 1 x, as recorded" and panel.dz.text() == "0.5"

@@ -14,6 +14,7 @@ import yaml
 
 from napari_spatimeinr import Volume, fit
 from napari_spatimeinr.cli.app import app
+from napari_spatimeinr.config import former
 from napari_spatimeinr.config.options import make_config
 from napari_spatimeinr.config.published import READY
 from napari_spatimeinr.errors import ConfigError, FormatError, InputError
@@ -44,11 +45,20 @@ def test_the_shipped_file_says_the_defaults_and_all_of_them() -> None:
         ({"dataset": {"train": {"downsample": 3}}}, "downsample"),
         ({"dataset": {"train": {"scale": 1.5}}}, "whole"),
         ({"max_iter": 0}, "max_iter"),
+        ({"dataloader": {"eval": {"shuffle": True}}}, "eval.shuffle must be false"),
     ],
 )
 def test_what_does_not_fit_is_refused(change: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         make_config("published", change)
+
+
+def test_an_option_that_did_nothing_is_read_where_it_says_so() -> None:
+    given = make_config("published", {"dataloader": {"eval": {"shuffle": False}}})
+    assert given == make_config("published")
+    header = {"config": given.model_dump(mode="json")}
+    header["config"]["published"]["dataloader"]["eval"]["shuffle"] = True
+    assert former.header(header)["config"] == given.model_dump(mode="json")
 
 
 @pytest.mark.parametrize("name", ["in_channels", "out_channels"])

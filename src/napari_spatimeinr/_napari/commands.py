@@ -15,7 +15,7 @@ PLUGIN = "napari-spatimeinr"
 def dock(viewer: Any) -> FitWidget:
     """The dock ``SpatimeINR``, opened if it was not."""
     _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "SpatimeINR")
-    return widget  # type: ignore[no-any-return]
+    return widget
 
 
 def _for_active(viewer: Any) -> FitWidget | None:

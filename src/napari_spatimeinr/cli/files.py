@@ -46,16 +46,14 @@ def info(
 @guarded
 def convert(
     source: Annotated[
-        Path, typer.Argument(metavar="IN", help="NIfTI, TIFF, OME-Zarr, or a folder of a series.")
+        Path,
+        typer.Argument(metavar="IN", help=options.READABLE),
     ],
     target: Annotated[
         Path,
         typer.Argument(
             metavar="OUT",
-            help=(
-                "The ending decides: NIfTI, TIFF, OME-Zarr; a name like a_{t:03}.nii makes one for"
-                " each time point."
-            ),
+            help=f"The ending decides: NIfTI, TIFF, OME-Zarr; {options.NAMED}.",
         ),
     ],
     channel: options.Channel = None,

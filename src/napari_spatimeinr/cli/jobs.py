@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -16,8 +16,7 @@ from ..errors import GridError, InputError
 from .output import Output
 
 if TYPE_CHECKING:
-    from ..field import Field
-    from ..fitting import FitProgress
+    from ..fitting import FitProgress, FitRun
     from ..volume import Volume
 
 
@@ -60,37 +59,60 @@ def blaming(how: dict[str, Any]) -> Iterator[None]:
         raise InputError(str(error)) from error
 
 
-def run_fit(steps: Generator[FitProgress, None, Field], output: Output) -> tuple[Field, bool]:
+def run_fit(run: FitRun, output: Output) -> bool:
     """Run a fit to its end, or to the first usable model after Ctrl-C; a second Ctrl-C stops at
-    once.
+    once. Whether Ctrl-C was pressed.
+    """
+    told: list[str] = []
+
+    def wait_for_a_model() -> None:
+        if not told:
+            told.append(
+                "Stopping at the first usable model; press Ctrl-C again to stop without one."
+            )
+            output.note(told[0])
+
+    with output.progress() as progress:
+        return follow(run, progress.fit, lambda: run.field is not None, wait_for_a_model)
+
+
+def follow(
+    run: FitRun,
+    seen: Callable[[FitProgress], None],
+    usable: Callable[[], bool],
+    too_early: Callable[[], None],
+) -> bool:
+    """Run a fit to its end or, after Ctrl-C, until what was learned is usable.
+
+    Parameters
+    ----------
+    run : the fit; it is closed in the end.
+    seen : called with every state.
+    usable : whether what ``run.field`` is now is worth keeping.
+    too_early : called after each step while Ctrl-C was pressed and nothing is usable.
 
     Returns
     -------
-    The Field, and whether Ctrl-C was pressed.
+    Whether Ctrl-C was pressed.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        At a second Ctrl-C, if nothing is usable by then.
     """
-    latest: Field | None = None
-    with Interrupt() as interrupt, output.progress() as progress:
+    with Interrupt() as interrupt:
         try:
-            while True:
-                state = next(steps)
-                progress.fit(state)
-                latest = state.field if state.field is not None else latest
-                if interrupt.asked and latest is not None:
-                    steps.close()
-                    return latest, True
-                if interrupt.asked and not interrupt.told:
-                    interrupt.told = True
-                    output.note(
-                        "Stopping at the first usable model; press Ctrl-C again to stop without"
-                        " one."
-                    )
-        except StopIteration as done:
-            field: Field = done.value
-            return field, interrupt.asked
+            for state in run:
+                seen(state)
+                if interrupt.asked and usable():
+                    run.stop()
+                elif interrupt.asked:
+                    too_early()
         except KeyboardInterrupt:
-            if latest is None:
+            if not usable():
                 raise
-            return latest, True
+        run.close()
+        return interrupt.asked
 
 
 class Interrupt:
@@ -102,7 +124,7 @@ class Interrupt:
     """
 
     def __init__(self, at_once: bool = False) -> None:
-        self.asked = self.told = False
+        self.asked = False
         self.at_once = at_once
 
     def check(self) -> None:

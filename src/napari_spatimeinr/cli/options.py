@@ -15,6 +15,12 @@ import typer
 from ..data.grid import parse_roi
 from ..errors import ConfigError, InputError, SaveError
 
+NAMED = "a name like a_{t:03}.nii makes one file for each time point"
+READABLE = "NIfTI, TIFF, OME-Zarr, or a folder or pattern of a series."
+Recording = Annotated[
+    Path,
+    typer.Argument(metavar="INPUT", help=READABLE),
+]
 RECORDING_ENDINGS = (".nii", ".nii.gz", ".tif", ".tiff", ".zarr")
 
 Debug = Annotated[
@@ -31,6 +37,9 @@ Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="No progress and no remarks, only results and errors.")
 ]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.")]
+Budget = Annotated[
+    float | None, typer.Option("--time-budget", metavar="SECONDS", help="Stop after this time.")
+]
 Seed = Annotated[
     int,
     typer.Option(

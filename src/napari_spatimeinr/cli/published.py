@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Generator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,12 +16,12 @@ from ..errors import ConfigError, InputError
 from ..io.atomic import check_free, in_a_sentence
 from ..io.locks import alone
 from . import options
-from .jobs import Interrupt, read
+from .jobs import follow, read
 from .output import Output, guarded
 
 if TYPE_CHECKING:
     from ..field import Field
-    from ..fitting import FitProgress
+    from ..fitting import FitProgress, FitRun
 
 commands = typer.Typer()
 OUTPUT = "output.nii.gz"
@@ -39,10 +38,7 @@ Folder = Annotated[
 ]
 Recording = Annotated[
     Path | None,
-    typer.Option("--file", metavar="DATA", help="The recording: NIfTI, TIFF, OME-Zarr."),
-]
-Budget = Annotated[
-    float | None, typer.Option("--time-budget", metavar="SECONDS", help="Stop after this time.")
+    typer.Option("--file", metavar="DATA", help=f"The recording: {options.READABLE}"),
 ]
 
 
@@ -54,7 +50,7 @@ def train(
     file: Recording = None,
     device: options.Device = "auto",
     seed: options.Seed = 0,
-    time_budget: Budget = None,
+    time_budget: options.Budget = None,
     channel: options.Channel = None,
     axes: options.Axes = None,
     spacing: options.Spacing = None,
@@ -92,7 +88,7 @@ def _train(
     time_budget: float | None,
 ) -> None:
     volume = read(recording, how, output)
-    from ..fitting import fit_steps
+    from ..fitting import fit_run
     from ..published import files
     from ..training.normalisation import fingerprint
 
@@ -106,10 +102,10 @@ def _train(
             )
         output.note(f"Going on from step {_steps(old)} in {folder}.")
     begun = time.monotonic()
-    generator = fit_steps(volume, "published", config, device, seed, time_budget, old)
-    latest, stopped = _followed(
-        generator, config, folder, output, 0 if old is None else _steps(old)
-    )
+    run = fit_run(volume, "published", config, device, seed, time_budget, old)
+    diary = _Diary(run, config, folder, output, 0 if old is None else _steps(old))
+    stopped = follow(run, diary.note, diary.is_usable, _nothing_yet)
+    latest = run.result()
     if not _learned(latest):
         raise InputError(f"{recording} is constant: there is nothing to learn from it.")
     files.save(latest, folder)
@@ -134,53 +130,53 @@ def _train(
         raise typer.Exit(130)
 
 
-def _followed(
-    generator: Generator[FitProgress, None, Field],
-    config: Config,
-    folder: Path,
-    output: Output,
-    done: int,
-) -> tuple[Field, bool]:
-    """Run a fit to its end or until Ctrl-C, telling and saving it now and then; the Field, and
-    whether it was stopped.
-    """
-    from ..published import files
+class _Diary:
+    """Tells what a training does and saves it, every so many steps as the configuration says.
 
-    assert config.published is not None
-    log, save = config.published.log_iter, config.published.save_iter
-    latest: Field | None = None
-    saved = logged = done
-    with Interrupt() as interrupt:
-        while True:
-            try:
-                state = next(generator)
-            except StopIteration as end:
-                return end.value, interrupt.asked
-            if state.field is None or not _learned(state.field):
-                if state.step % log == 0:
-                    psnr = (
-                        f", PSNR {-10 * math.log10(max(state.loss, 1e-12)):.2f} dB"
-                        if math.isfinite(state.loss)
-                        else ""
-                    )
-                    output.note(f"{state.stage}: step {state.step}{psnr}")
-                if interrupt.asked and latest is None:
-                    raise KeyboardInterrupt
-                if not interrupt.asked:
-                    continue
-            else:
-                latest = state.field
-            assert latest is not None
-            step = _steps(latest)
-            if step // log > logged // log:
-                logged = step
-                output.note(f"step {step} of {config.published.max_iter}, loss {state.loss:.4g}")
-            if step // save > saved // save:
-                saved = step
-                files.save(latest, folder)
-            if interrupt.asked:
-                generator.close()
-                return latest, True
+    Parameters
+    ----------
+    run : the training.
+    done : steps that an earlier one had done.
+    """
+
+    def __init__(
+        self, run: FitRun, config: Config, folder: Path, output: Output, done: int
+    ) -> None:
+        assert config.published is not None
+        self._run, self._options, self._folder, self._output = run, config.published, folder, output
+        self._saved = self._logged = done
+
+    def is_usable(self) -> bool:
+        """Whether there is more than latents, which alone show nothing."""
+        return self._run.field is not None and _learned(self._run.field)
+
+    def note(self, state: FitProgress) -> None:
+        """Tell and save what is due."""
+        if state.field is None or not self.is_usable():
+            self._note_step(state)
+            return
+        step = _steps(state.field)
+        if step // self._options.log_iter > self._logged // self._options.log_iter:
+            self._logged = step
+            self._output.note(f"step {step} of {self._options.max_iter}, loss {state.loss:.4g}")
+        if step // self._options.save_iter > self._saved // self._options.save_iter:
+            from ..published import files
+
+            self._saved = step
+            files.save(state.field, self._folder)
+
+    def _note_step(self, state: FitProgress) -> None:
+        if state.step % self._options.log_iter != 0:
+            return
+        psnr = ""
+        if math.isfinite(state.loss):
+            psnr = f", PSNR {-10 * math.log10(max(state.loss, 1e-12)):.2f} dB"
+        self._output.note(f"{state.stage}: step {state.step}{psnr}")
+
+
+def _nothing_yet() -> None:
+    """Ctrl-C before there is a model: nothing is left."""
+    raise KeyboardInterrupt
 
 
 @commands.command()

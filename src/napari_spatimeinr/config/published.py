@@ -79,6 +79,15 @@ class Loaders(_Options):
     train: Loader = Loader()
     eval: Loader = Loader(shuffle=False)
 
+    @model_validator(mode="after")
+    def _rendered_in_order(self) -> Self:
+        if self.eval.shuffle:
+            raise ValueError(
+                "eval.shuffle must be false: an output is rendered in its own order, which changes"
+                " nothing in it"
+            )
+        return self
+
 
 class Rcan(_Options):
     """The residual channel-attention network that makes the latents."""

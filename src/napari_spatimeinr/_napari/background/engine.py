@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, Qt, Signal
 
 from ...errors import sentence
 
@@ -81,7 +81,7 @@ class Engine(QObject):
         self._running: Job | None = None
 
     @property
-    def thread(self) -> threading.Thread | None:
+    def worker(self) -> threading.Thread | None:
         """The thread that computes, None before there was anything to do."""
         return self._thread
 
@@ -219,6 +219,11 @@ class Engine(QObject):
         # What can wait must not interrupt: two such pictures would give way to each other for ever.
         with self._there_is_work:
             return self._closed or any(urgent for *_, urgent in self._wanted)
+
+
+def connect_queued(signal: Any, slot: Callable[..., object]) -> None:
+    """Call a slot in the thread it lives in, when what is going on there is over."""
+    signal.connect(slot, Qt.ConnectionType.QueuedConnection)
 
 
 def _emit(sender: QObject, signal: str, *values: Any) -> None:

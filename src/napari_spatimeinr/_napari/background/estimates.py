@@ -6,8 +6,8 @@ from qtpy.QtCore import QObject, Signal
 
 from ...analysis.estimate import estimate, machine_speed
 from ...errors import SpatimeINRError
-from .engine import Engine, Job
-from .fitter import QUEUED, Order
+from .engine import Engine, Job, connect_queued
+from .orders import Order
 
 
 class Estimator(QObject):
@@ -21,7 +21,7 @@ class Estimator(QObject):
         super().__init__(parent)
         self.known = False
         self._measuring = Job(lambda tick: machine_speed())
-        self._measuring.finished.connect(self._on_speed, QUEUED)
+        connect_queued(self._measuring.finished, self._on_speed)
         engine.submit(self._measuring)
 
     def words(self, order: Order | None) -> str:

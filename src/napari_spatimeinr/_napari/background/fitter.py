@@ -4,48 +4,48 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from qtpy.QtCore import QObject, Qt, Signal
+from qtpy.QtCore import QObject, Signal
 
-from ...config.options import Config
+from ...analysis.sentences import result_sentence
 from ...data.grid import ROI
 from ...errors import SpatimeINRError
 from ...field import Field
-from ...fitting import fit_steps, load
-from ..docks.sentences import result_sentence
+from ...fitting import FitRun, load
 from ..layers.source import Source, understand
-from .engine import Engine, Job
-from .jobs import FitResult, FitState, fit_work
+from .engine import Engine, Job, connect_queued
+from .jobs import FitState, fit_work
+from .orders import Begin, Order, begin_fit
 from .session import Session
 
-QUEUED = Qt.ConnectionType.QueuedConnection
-
-
-class Order(NamedTuple):
-    """What to fit and how."""
-
-    source: Source
-    roi: ROI | None
-    config: Config
-    device: str
-    seed: int
-    time_budget: float | None
-    channels: list[Any]
+GO_ON = "Fit SpatimeINR goes on from here."
+"""Said where a fit was stopped: the button does it."""
+NOTHING_NEW = "Stopped before there was anything new to keep."
 
 
 class Fitter(QObject):
     """Starts, follows and ends fits; ``began``, ``progressed`` and ``ended`` say so in the main
     thread.
+
+    Parameters
+    ----------
+    viewer : napari's viewer.
+    engine : computes.
+    parent : what it is deleted with.
+    begin : makes what is computed; may be replaced.
     """
 
     began = Signal(str)
     progressed = Signal(object)
     ended = Signal(str)
 
-    def __init__(self, viewer: Any, engine: Engine, parent: QObject) -> None:
+    def __init__(
+        self, viewer: Any, engine: Engine, parent: QObject | None = None, begin: Begin = begin_fit
+    ) -> None:
         super().__init__(parent)
         self._viewer, self._engine = viewer, engine
+        self.begin = begin
         self.sessions: list[Session] = []
         self._job: Job | None = None
         self._session: Session | None = None
@@ -125,8 +125,8 @@ class Fitter(QObject):
         """Show a model that was saved, with the layer of its recording."""
         job = Job(lambda tick: (layer, load(path)))
         self._loads = [*self._loads[-7:], job]
-        job.finished.connect(self._on_loaded, QUEUED)
-        job.failed.connect(self._on_not_loaded, QUEUED)
+        connect_queued(job.finished, self._on_loaded)
+        connect_queued(job.failed, self._on_not_loaded)
         self._engine.submit(job)
         self.began.emit(f"Loading {Path(path).name}")
 
@@ -149,26 +149,17 @@ class Fitter(QObject):
 
     def _fit(self, session: Session, order: Order, resume: bool, motion: Field | None) -> None:
         session.show(self._viewer)
-        known = session.field if resume else None
-        steps = session.left if resume else None
-        if steps is None:
-            volume = (
-                order.source.volume if order.roi is None else order.source.volume.crop(order.roi)
-            )
-            config, budget = order.config, order.time_budget
-            steps = fit_steps(
-                volume, config.preset, config, order.device, order.seed, budget, known, motion
-            )
+        run = session.left if resume else None
+        if run is None:
+            run = self.begin(order, session.field if resume else None, motion)
         session.left = None
-        job = Job(fit_work(steps, known))
+        job = Job(fit_work(run))
         # An earlier result stays until there is something to put in its place.
         self._job, self._session, self._order, self._anew = job, session, order, not resume
-        job.progressed.connect(self._on_progress, QUEUED)
-        job.finished.connect(self._on_finished, QUEUED)
-        job.failed.connect(self._on_failed, QUEUED)
-        job.stopped.connect(
-            partial(self._on_failed, "Stopped before there was anything new to keep."), QUEUED
-        )
+        connect_queued(job.progressed, self._on_progress)
+        connect_queued(job.finished, self._on_finished)
+        connect_queued(job.failed, self._on_failed)
+        connect_queued(job.stopped, partial(self._on_failed, NOTHING_NEW))
         self._engine.submit(job)
         self.began.emit(
             f'{"Going on with the fit of" if resume else "Fitting"} "{session.source.name}"'
@@ -192,17 +183,18 @@ class Fitter(QObject):
             self._take(state.field, False)
         self.progressed.emit(state.progress)
 
-    def _on_finished(self, result: FitResult) -> None:
+    def _on_finished(self, run: FitRun) -> None:
         session, order = self._session, self._order
         if session is None or order is None:
             return
-        self._take(result.field, True)
-        session.left = result.left
+        field = run.result()
+        self._take(field, True)
+        session.left = None if run.complete else run
         self._end()
-        session.said = result_sentence(result.field.provenance, result.left is not None)
+        session.said = result_sentence(field.provenance, not run.complete, GO_ON)
         self.ended.emit(session.words())
-        if order.channels and result.left is None:
-            self._fit_channel(order, result.field)
+        if order.channels and run.complete:
+            self._fit_channel(order, field)
 
     def _fit_channel(self, order: Order, motion: Field) -> None:
         """Fit the next of the other channels with the motion of the first."""

@@ -4,7 +4,7 @@ of windows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ import numpy as np
 from ...data.arrays import watched
 from ...errors import OutOfMemoryError
 from ...field import Field
-from ...fitting import FitProgress
+from ...fitting import FitProgress, FitRun
 from ...volume import Volume
 from .engine import Stopped
 
@@ -27,16 +27,6 @@ class FitState(NamedTuple):
     field: Field | None
 
 
-Steps = Generator[FitProgress, None, Field]
-
-
-class FitResult(NamedTuple):
-    """A Field, and the steps that are left if the fit was stopped before its end."""
-
-    field: Field
-    left: Steps | None
-
-
 class Share(NamedTuple):
     """How much of a rendering is done."""
 
@@ -44,29 +34,20 @@ class Share(NamedTuple):
     of: int
 
 
-def fit_work(steps: Steps, latest: Field | None) -> Callable[[Tick], FitResult]:
-    """Do the steps of a fit; stopped, it keeps what was learned, if there is anything yet, and can
-    go on later.
-
-    Parameters
-    ----------
-    steps : of :func:`.fit_steps`, begun or not.
-    latest : what there is already.
+def fit_work(run: FitRun) -> Callable[[Tick], FitRun]:
+    """Do the steps of a fit, or go on with it; stopped, it keeps what was learned, if there is
+    anything yet, and can go on later.
     """
 
-    def work(tick: Tick) -> FitResult:
-        newest = latest
+    def work(tick: Tick) -> FitRun:
         try:
-            while True:
-                state = next(steps)
-                newest = state.field or newest
-                tick(FitState(state, newest))
-        except StopIteration as end:
-            return FitResult(end.value, None)
+            for state in run.resume():
+                tick(FitState(state, run.field))
         except Stopped:
-            if newest is None:
+            run.stop()
+            if run.field is None:
                 raise
-            return FitResult(newest, steps)
+        return run
 
     return work
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from qtpy.QtCore import QObject, Qt, Signal
+from qtpy.QtCore import QObject, Signal
 
 from ...errors import sentence
-from .engine import LOG, WHERE, Engine, Job
+from .engine import LOG, WHERE, Engine, Job, connect_queued
 from .jobs import Share
-
-QUEUED = Qt.ConnectionType.QueuedConnection
 
 
 class Results(QObject):
@@ -44,10 +42,10 @@ class Results(QObject):
             return False
         self._then = then
         self._job = job = Job(work)
-        job.progressed.connect(self._on_progress, QUEUED)
-        job.finished.connect(self._on_finished, QUEUED)
-        job.failed.connect(self._on_failed, QUEUED)
-        job.stopped.connect(self._on_stopped, QUEUED)
+        connect_queued(job.progressed, self._on_progress)
+        connect_queued(job.finished, self._on_finished)
+        connect_queued(job.failed, self._on_failed)
+        connect_queued(job.stopped, self._on_stopped)
         waiting = self._engine.busy()
         self._engine.submit(job)
         self.began.emit(f"{words} (waits for what is running)" if waiting else words)

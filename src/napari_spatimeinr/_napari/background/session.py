@@ -7,13 +7,13 @@ from typing import Any
 from ...config.options import Config
 from ...data.grid import ROI
 from ...field import Field
+from ...fitting import FitRun
 from ...volume import Volume
 from ..layers.appearance import appearance
 from ..layers.keys import RENDERED
 from ..layers.preview import PreviewArray, Want
 from ..layers.scales import PREVIEW_STEPS, Scales
 from ..layers.source import Source
-from .jobs import Steps
 
 SUFFIX = "[SpatimeINR preview]"
 ADDING = ("additive", "minimum", "multiplicative")
@@ -34,7 +34,7 @@ class Session:
         self.scales = Scales()
         self.field: Field | None = None
         self.fitted_with: tuple[Config, int] | None = None
-        self.left: Steps | None = None
+        self.left: FitRun | None = None
         self.said = ""
         self.layer: Any = None
         self.array: PreviewArray | None = None

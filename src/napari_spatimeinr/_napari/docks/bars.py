@@ -27,11 +27,6 @@ class Bar(NamedTuple):
     is_fit: bool = False
 
 
-def error_of(gain_db: float) -> float:
-    """RMS error as a share of the reference's, of a gain in dB."""
-    return float(10 ** (-gain_db / 20))
-
-
 class ErrorBars(QWidget):
     """Horizontal bars from zero, each with its name and its percentage; hidden while there are
     none.

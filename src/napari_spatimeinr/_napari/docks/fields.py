@@ -44,17 +44,18 @@ class Words(QLabel):
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setText(text)
 
-    def setText(self, text: str) -> None:
-        super().setText(re.sub(rf"\S{{{LONGEST_WORD},}}", _broken, text))
+    def setText(self, text: str | None) -> None:
+        super().setText(re.sub(rf"\S{{{LONGEST_WORD},}}", _broken, text or ""))
         if self.parent() is not None:
             self.setVisible(bool(text))
 
     def text(self) -> str:
         return str(super().text()).replace(BREAK, "").replace(TOGETHER, " ")
 
-    def event(self, event: QEvent) -> bool:
+    def event(self, event: QEvent | None) -> bool:
         """Show or hide once it is clear where."""
-        if event.type() == QEvent.Type.ParentChange and self.parent() is not None:
+        placed = event is not None and event.type() == QEvent.Type.ParentChange
+        if placed and self.parent() is not None:
             self.setVisible(bool(self.text()))
         return bool(super().event(event))
 
@@ -114,16 +115,17 @@ class _Roomy(QObject):
 
     def __init__(self, box: QAbstractSpinBox) -> None:
         super().__init__(box)
-        self._box = box
         edit = box.lineEdit()
+        assert edit is not None
+        self._box, self._edit = box, edit
         edit.textChanged.connect(self.widen)
         box.installEventFilter(self)
         self.widen()
 
     def widen(self) -> None:
-        edit, metrics = self._box.lineEdit(), self._box.fontMetrics()
+        text = self._box.fontMetrics().horizontalAdvance(self._edit.text())
         # The buttons of napari's style, one at each side.
-        wanted = metrics.horizontalAdvance(edit.text()) + 2 * BUTTON + 2 * SPARE
+        wanted = text + 2 * BUTTON + 2 * SPARE
         if self._box.minimumWidth() != wanted:
             self._box.setMinimumWidth(wanted)
 
@@ -163,7 +165,9 @@ class Choice(QComboBox):
         """Leave out the middle of what is too long, and show that; Qt cuts its end off."""
         painter, option = QStylePainter(self), QStyleOptionComboBox()
         self.initStyleOption(option)
-        room = self.style().subControlRect(
+        style = self.style()
+        assert style is not None
+        room = style.subControlRect(
             QStyle.ComplexControl.CC_ComboBox, option, QStyle.SubControl.SC_ComboBoxEditField, self
         )
         option.currentText = self.fontMetrics().elidedText(
@@ -186,6 +190,7 @@ class Upright(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setWidgetResizable(True)
         self.setWidget(content)
+        self._content = content
 
     def eventFilter(self, watched: Any, event: Any) -> bool:
         if event.type() == QEvent.Type.LayoutRequest:
@@ -193,19 +198,15 @@ class Upright(QScrollArea):
         return bool(super().eventFilter(watched, event))
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(self._width(self.widget().minimumSizeHint().width()), 60)
+        return QSize(self._width(self._content.minimumSizeHint().width()), 60)
 
     def sizeHint(self) -> QSize:
-        hint = self.widget().sizeHint()
+        hint = self._content.sizeHint()
         return QSize(self._width(hint.width()), hint.height())
 
     def _width(self, content: int) -> int:
-        bar = self.style().pixelMetric(
-            QStyle.PixelMetric.PM_ScrollBarExtent, None, self.verticalScrollBar()
-        )
-        return (
-            content
-            + max(bar, self.verticalScrollBar().sizeHint().width())
-            + 2 * self.frameWidth()
-            + 2
-        )
+        style, bar = self.style(), self.verticalScrollBar()
+        assert style is not None
+        assert bar is not None
+        usual = style.pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent, None, bar)
+        return content + max(usual, bar.sizeHint().width()) + 2 * self.frameWidth() + 2

@@ -5,33 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout
 
+from ...analysis.sentences import gain_of
 from ...compute.device import resolve_device
 from ...errors import SpatimeINRError
+from ..background.engine import connect_queued
 from ..background.estimates import Estimator
-from ..background.fitter import QUEUED, Order
+from ..background.orders import Order
 from ..background.session import Session
 from ..layers.keys import MODEL
 from ..layers.scales import Scales
-from ..settings import settings
-from .fields import Upright
-from .method_panel import MethodPanel
+from .about import About
+from .fit_view import FitView
 from .output import Output
-from .output_panel import OutputPanel
-from .progress_panel import ProgressPanel
-from .scales_panel import ScalesPanel
-from .section import Section
-from .sentences import gain_of, in_the_dock
-from .source_panel import SourcePanel
-from .theme import Colours, colours
+from .source_panel import ASK
+from .theme import Colours
 from .time_link import TimeLink
+from .words import in_the_dock
 from .workplace import Dock
-
-ASK = (
-    "This layer does not say how far apart its frames and voxels are: enter it above and press"
-    " 'Apply to layer', or press 'Fit SpatimeINR' again to go on in frames and voxels."
-)
 
 
 class FitWidget(Dock):
@@ -45,20 +37,20 @@ class FitWidget(Dock):
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer)
         self.results = self.workplace.results
-        self._about: tuple[Any, ...] = ()
-        chosen = settings()
-        self.source_panel = SourcePanel(napari_viewer)
-        self.method_panel = MethodPanel(chosen.preset, chosen.device, chosen.time_budget)
-        self.progress_panel = ProgressPanel(colours(napari_viewer))
-        self.scales_panel = ScalesPanel()
-        self.output_panel = OutputPanel()
+        self._about = About()
+        self.view = view = FitView(napari_viewer)
+        self.source_panel, self.method_panel = view.source_panel, view.method_panel
+        self.progress_panel, self.scales_panel = view.progress_panel, view.scales_panel
+        self.output_panel = view.output_panel
+        self.fit_button, self.stop_button = view.fit_button, view.stop_button
         self.output = Output(napari_viewer, self.results, self.output_panel, self)
         self.estimator = Estimator(self.engine, self)
         self.time_link = TimeLink(napari_viewer, self.source_panel, self.scales_panel, self.session)
-        self.fit_button, self.stop_button = QPushButton("Fit SpatimeINR"), QPushButton("Stop")
-        self.stop_button.setToolTip("End what is running; a fit keeps what it has learned so far")
-        self._lay_out()
-        self._connect()
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(view)
+        self._connect_panels()
+        self._connect_workers()
         self.source_panel.refresh()
         for layer in napari_viewer.layers:
             self._load_if_model(layer)
@@ -66,35 +58,7 @@ class FitWidget(Dock):
             self.progress_panel.start(f'Fitting "{self.fitter.session.source.name}"')
             self._refresh()
 
-    def _lay_out(self) -> None:
-        content = QWidget()
-        layout = QVBoxLayout(content)
-        layout.setContentsMargins(6, 4, 6, 4)
-        layout.setSpacing(6)
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.fit_button, 2)
-        buttons.addWidget(self.stop_button, 1)
-        layout.addWidget(Section("Recording", self.source_panel, tip="What is fitted"))
-        layout.addWidget(
-            Section(
-                "Quality", self.method_panel, tip="How thoroughly it is fitted, and every option"
-            )
-        )
-        layout.addLayout(buttons)
-        layout.addWidget(self.progress_panel)
-        layout.addWidget(
-            Section("Scale and time", self.scales_panel, tip="How fine, and which moment is shown")
-        )
-        layout.addWidget(
-            Section("Render and save", self.output_panel, tip="What is made of the fit")
-        )
-        layout.addStretch(1)
-        self._scroll = Upright(content)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(self._scroll)
-
-    def _connect(self) -> None:
+    def _connect_panels(self) -> None:
         self.fit_button.clicked.connect(self.start_fit)
         self.stop_button.clicked.connect(self.stop)
         self.source_panel.changed.connect(self._on_source)
@@ -102,22 +66,24 @@ class FitWidget(Dock):
         self.scales_panel.changed.connect(self._on_scales)
         self.scales_panel.scrubbed.connect(self.time_link.to_viewer)
         output = self.output_panel
-        output.render.clicked.connect(self.render_to_layer)
+        output.to_layer.clicked.connect(self.render_to_layer)
         output.save.connect(self.save_rendering)
         output.save_model.clicked.connect(self.save_model)
         output.load_model.clicked.connect(self.output.open_model)
         output.preview.toggled.connect(self._on_preview)
         output.confidence.clicked.connect(self.add_confidence)
         output.carry.clicked.connect(self.carry_annotations)
-        self.progress_panel.said.connect(self._show_message, QUEUED)
-        self.estimator.ready.connect(self._show_estimate)
+        connect_queued(self.progress_panel.said, self.view.show_message)
+
+    def _connect_workers(self) -> None:
         for worker in (self.fitter, self.results):
             worker.began.connect(self._on_began)
             worker.ended.connect(self._on_ended)
+        self.estimator.ready.connect(self._show_estimate)
         self.output.told.connect(self.message)
         self.fitter.progressed.connect(self._on_fit_progress)
         self.results.progressed.connect(self.progress_panel.show_share)
-        self.engine.trouble.connect(self.message, QUEUED)
+        connect_queued(self.engine.trouble, self.message)
         layers = self._viewer.layers.events
         self.destroyed.connect(self.source_panel.close_ears)
         self.listen(
@@ -150,38 +116,42 @@ class FitWidget(Dock):
         source, method = self.source_panel.source, self.method_panel
         if source is None:
             return None
-        how = (
-            method.config(),
-            method.device.currentText(),
-            method.seed.value(),
-            method.budget.value() or None,
+        return Order(
+            source,
+            roi=self.source_panel.roi(),
+            config=method.config(),
+            device=method.device.currentText(),
+            seed=method.seed.value(),
+            time_budget=method.budget.value() or None,
+            channels=method.chosen_channels(),
         )
-        return Order(source, self.source_panel.roi(), *how, method.chosen_channels())
 
     def _refresh(self) -> None:
         """Enable what applies, with the reason as a tooltip where it does not."""
         session = self.session()
-        ready = session is not None and session.field is not None
+        fitted = session is not None and session.field is not None
+        shown = session is not None and session.layer is not None
         running = self.fitter.running
         self.fit_button.setEnabled(self.source_panel.source is not None and not running)
-        words = "Fit an implicit neural representation to this recording alone"
+        self.fit_button.setToolTip(self._about_fitting())
+        self.stop_button.setEnabled(running or self.results.running)
+        self.output_panel.set_ready(fitted, self.results.running, shown)
+
+    def _about_fitting(self) -> str:
+        """What the fit button would do, or why it cannot."""
+        if self.fitter.running:
+            fitting = self.fitter.session
+            named = "" if fitting is None else f' of "{fitting.source.name}"'
+            return f"A fit{named} is running; stop it first"
         try:
             order = self.order()
-            if running:
-                fitting = self.fitter.session
-                named = "" if fitting is None else f' of "{fitting.source.name}"'
-                words = f"A fit{named} is running; stop it first"
-            elif order is None:
-                words = self.source_panel.summary.text()
-            elif self.fitter.can_resume(order):
-                words = "Go on from what was learned (change an option or the region to begin anew)"
         except SpatimeINRError as error:
-            words = str(error)
-        self.fit_button.setToolTip(words)
-        self.stop_button.setEnabled(running or self.results.running)
-        self.output_panel.set_ready(
-            ready, self.results.running, session is not None and session.layer is not None
-        )
+            return str(error)
+        if order is None:
+            return self.source_panel.summary.text()
+        if self.fitter.can_resume(order):
+            return "Go on from what was learned (change an option or the region to begin anew)"
+        return "Fit an implicit neural representation to this recording alone"
 
     # -- fit ----------------------------------------------------------------------------
 
@@ -224,30 +194,23 @@ class FitWidget(Dock):
         self.progress_panel.show_fit(fitting.source.name, state)
         if fitting is self.session():
             self.progress_panel.show_gain(state.gain_db)
-        if state.field is not None and not self.output_panel.render.isEnabled():
+        if state.field is not None and not self.output_panel.to_layer.isEnabled():
             self._refresh()
 
     def _on_ended(self, words: str) -> None:
         self.progress_panel.end(words)
         self._on_source()
 
-    def _show_message(self) -> None:
-        """Scroll to what was said, if it is out of sight."""
-        self._scroll.ensureWidgetVisible(self.progress_panel.message, 0, 0)
-
     def _forget_others(self) -> None:
         """What is said is about the chosen layer as it is now: words and bars about another, or
         about what it was, go.
         """
         source, session = self.source_panel.source, self.session()
-        about: tuple[Any, ...] = (id(self.source_panel.layer()),)
+        changed = self._about.changed(self.source_panel.layer(), source)
         if source is None or (session is not None and not session.source.is_same_data(source)):
             session = None
-        if source is not None:
-            about += (id(source.raw), source.axes, source.volume.spacing, source.volume.units)
-        changed, self._about = about != self._about, about
         if changed and not (self.fitter.running or self.results.running):
-            self.progress_panel.say("" if session is None else session.words())
+            self.message("" if session is None else session.words())
         if session is None or session.field is None:
             self.progress_panel.show_gain(None)
         elif session is not self.fitter.session:
@@ -265,8 +228,10 @@ class FitWidget(Dock):
 
     def _on_preview(self, on: bool) -> None:
         session = self.session()
-        if session is not None and on != (session.layer is not None):
-            (session.show if on else session.hide)(self._viewer)
+        if session is not None and on and session.layer is None:
+            session.show(self._viewer)
+        elif session is not None and not on and session.layer is not None:
+            session.hide(self._viewer)
         self._refresh()
 
     # -- results ------------------------------------------------------------------------
@@ -276,15 +241,8 @@ class FitWidget(Dock):
         self.output.to_layer(self.session(), self.scales_panel.scales())
 
     def add_confidence(self) -> None:
-        """Render how sure the fit is into a new layer: calibrated where frames were held out, else
-        disagreement.
-        """
-        session = self.session()
-        if session is not None and session.field is not None:
-            calibrated = "confidence" in session.field.provenance
-            self.output.to_layer(
-                session, self.scales_panel.scales(), "confidence" if calibrated else "disagreement"
-            )
+        """Render how sure the fit is into a new layer."""
+        self.output.confidence(self.session(), self.scales_panel.scales())
 
     def carry_annotations(self) -> None:
         """Carry the active Labels, Points or Tracks layer to the rendered times."""
@@ -308,12 +266,10 @@ class FitWidget(Dock):
             self.fitter.follow(source)
         session = self.session()
         self.method_panel.set_channels(source, list(self._viewer.layers))
-        volume = (
-            session.volume if session is not None else source.volume if source is not None else None
-        )
-        self.scales_panel.set_recording(
-            *((volume.grid, volume.units) if volume is not None else (None, ("frame", "voxel")))
-        )
+        volume = None if source is None else source.volume
+        if session is not None:
+            volume = session.volume
+        self.scales_panel.set_recording(volume)
         if session is not None:
             self.scales_panel.set_scales(session.scales)
             self.time_link.to_scrubber()

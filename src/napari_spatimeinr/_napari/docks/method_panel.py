@@ -44,6 +44,30 @@ class MethodPanel(QWidget):
 
     def __init__(self, preset: str, device: str, time_budget: float) -> None:
         super().__init__()
+        row = self._make_presets(preset)
+        self.estimate = Words()
+        self.estimate.setToolTip(
+            "Estimated from the size of the recording, the options and the speed of this machine"
+        )
+
+        self.form = OptionsForm()
+        self.more = self._make_more(device, time_budget)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addLayout(row)
+        layout.addWidget(self.estimate)
+        layout.addWidget(self.more)
+        self.form.set_preset(self.preset())
+        self.presets.idClicked.connect(self._on_preset)
+        self.device.currentTextChanged.connect(lambda _: self.changed.emit())
+        self.budget.valueChanged.connect(lambda _: self.changed.emit())
+        for editor in self.form.editors.values():
+            # magicgui's editors have one signal, plain fields of Qt another.
+            signal = editor.changed if hasattr(editor, "changed") else editor.editingFinished
+            signal.connect(lambda *_: self.changed.emit())
+
+    def _make_presets(self, preset: str) -> QHBoxLayout:
         row = QHBoxLayout()
         self.presets = QButtonGroup(self)
         self._names: dict[int, str] = {}
@@ -55,12 +79,9 @@ class MethodPanel(QWidget):
             self._names[number] = name
             row.addWidget(button)
         row.addStretch(1)
-        self.estimate = Words()
-        self.estimate.setToolTip(
-            "Estimated from the size of the recording, the options and the speed of this machine"
-        )
+        return row
 
-        self.form = OptionsForm()
+    def _make_more(self, device: str, time_budget: float) -> Section:
         self.device = QComboBox()
         self.device.setEditable(True)
         self.device.addItems(["auto", "cpu", "cuda", "mps"])
@@ -93,24 +114,7 @@ class MethodPanel(QWidget):
         for box in (self.seed, self.budget):
             roomy(box)
         tip = "Device, seed, time budget, other channels, and every option of the fit"
-        self.more = Section("more", more, self.form, tip=tip, folded=True)
-
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addLayout(row)
-        layout.addWidget(self.estimate)
-        layout.addWidget(self.more)
-        self.form.set_preset(self.preset())
-        self.presets.idClicked.connect(self._on_preset)
-        self.device.currentTextChanged.connect(lambda _: self.changed.emit())
-        self.budget.valueChanged.connect(lambda _: self.changed.emit())
-        for editor in self.form.editors.values():
-            (
-                editor.changed.connect
-                if hasattr(editor, "changed")
-                else editor.editingFinished.connect
-            )(lambda *_: self.changed.emit())
+        return Section("more", more, self.form, tip=tip, folded=True)
 
     def preset(self) -> str:
         """The chosen preset."""
@@ -125,18 +129,7 @@ class MethodPanel(QWidget):
         chosen = self.chosen_channels()
         self.channels.clear()
         for layer in layers:
-            if (
-                source is None
-                or layer == source.layer
-                or layer.ndim != source.layer.ndim
-                or getattr(layer, "multiscale", False)
-            ):
-                continue
-            if (
-                layer.__class__.__name__ != "Image"
-                or tuple(layer.data.shape) != tuple(source.layer.data.shape)
-                or RENDERED in layer.metadata
-            ):
+            if source is None or not _may_share_motion(layer, source.layer):
                 continue
             item = QListWidgetItem(layer.name)
             item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
@@ -152,9 +145,18 @@ class MethodPanel(QWidget):
         return [
             item.data(Qt.ItemDataRole.UserRole)
             for item in items
-            if item.checkState() == Qt.CheckState.Checked
+            if item is not None and item.checkState() == Qt.CheckState.Checked
         ]
 
     def _on_preset(self) -> None:
         self.form.set_preset(self.preset())
         self.changed.emit()
+
+
+def _may_share_motion(layer: Any, fitted: Any) -> bool:
+    """Whether a layer can be another channel of a fitted one: an image of the same size."""
+    if layer == fitted or layer.__class__.__name__ != "Image" or RENDERED in layer.metadata:
+        return False
+    if layer.ndim != fitted.ndim or getattr(layer, "multiscale", False):
+        return False
+    return tuple(layer.data.shape) == tuple(fitted.data.shape)

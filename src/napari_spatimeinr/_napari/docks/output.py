@@ -12,10 +12,10 @@ from ...errors import SpatimeINRError
 from ...field import Field
 from ...io import destination
 from ...volume import Volume
+from ..background.annotations import Annotation
 from ..background.jobs import render_work, save_work
 from ..background.results import Results
 from ..background.session import Session
-from ..layers.annotations import Annotation
 from ..layers.appearance import add_rendered, reads_from
 from ..layers.keys import RENDERED
 from ..layers.scales import Scales
@@ -69,6 +69,14 @@ class Output(QObject):
                 f"Rendering {name}",
                 lambda p: added(_reopened(p, field, how)),
             )
+
+    def confidence(self, session: Session | None, scales: Scales) -> None:
+        """Render how sure the fit is into a new layer: calibrated where frames were held out, else
+        disagreement.
+        """
+        if session is not None and session.field is not None:
+            calibrated = "confidence" in session.field.provenance
+            self.to_layer(session, scales, "confidence" if calibrated else "disagreement")
 
     def carried(self, session: Session | None, scales: Scales, layer: Any) -> None:
         """Carry an annotation layer to the rendered times, into a new layer."""

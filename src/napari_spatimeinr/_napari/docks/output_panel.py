@@ -54,8 +54,8 @@ class OutputPanel(QWidget):
         self.preview.setToolTip(
             "Show what was fitted as a layer beside the recording, computed while it is looked at"
         )
-        self.render = QPushButton("Render to layer")
-        self.render.setToolTip("Compute the recording at the chosen scales into a new layer")
+        self.to_layer = QPushButton("Render to layer")
+        self.to_layer.setToolTip("Compute the recording at the chosen scales into a new layer")
         self.save_as = QPushButton("Save as...")
         self.save_as.setToolTip(
             "Compute the recording at the chosen scales into a file: NIfTI, TIFF or OME-Zarr"
@@ -83,7 +83,7 @@ class OutputPanel(QWidget):
         grid.setSpacing(4)
         for number, widget in enumerate(
             (
-                self.render,
+                self.to_layer,
                 self.save_as,
                 self.save_model,
                 self.load_model,
@@ -97,7 +97,7 @@ class OutputPanel(QWidget):
 
     def set_ready(self, fitted: bool, rendering: bool, shown: bool) -> None:
         """Enable what applies."""
-        for widget in (self.render, self.save_as, self.confidence, self.carry):
+        for widget in (self.to_layer, self.save_as, self.confidence, self.carry):
             widget.setEnabled(fitted and not rendering)
         self.save_model.setEnabled(fitted and not rendering)
         self.preview.setEnabled(fitted or shown)

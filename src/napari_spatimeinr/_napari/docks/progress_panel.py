@@ -7,11 +7,12 @@ from __future__ import annotations
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QProgressBar, QVBoxLayout, QWidget
 
+from ...analysis.sentences import duration, error_of, stage_words
 from ...fitting import FitProgress
-from .bars import Bar, ErrorBars, error_of
+from .bars import Bar, ErrorBars
 from .fields import Words
-from .sentences import duration, in_the_dock, stage_words
 from .theme import Colours
+from .words import in_the_dock
 
 
 class ProgressPanel(QWidget):

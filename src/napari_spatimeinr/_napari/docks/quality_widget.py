@@ -11,6 +11,7 @@ from typing import Any
 from qtpy.QtWidgets import QComboBox, QPushButton, QSpinBox, QVBoxLayout, QWidget
 
 from ...analysis.evaluate import Report, evaluate
+from ...analysis.sentences import gain_words
 from ...config.options import PRESETS
 from ...errors import SpatimeINRError
 from ...fitting import FitProgress
@@ -24,7 +25,6 @@ from .fields import Choice, Upright, Words, roomy
 from .rows import below, beside
 from .scores_view import TIP, ScoresView
 from .section import Section
-from .sentences import gain_words
 from .theme import Colours, colours
 from .workplace import Dock
 
@@ -49,7 +49,9 @@ class QualityWidget(Dock):
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer)
         self.results = Results(self.engine, self)
-        self._measured_of, self._measured_about, self._measured_words = None, None, ""
+        self._measured_of: Any = None
+        self._measured_about: tuple[int, int] | None = None
+        self._measured_words = ""
         self._about: tuple[Any, ...] = ()
         self._doing = ""
         self.comparisons = ComparePanel(napari_viewer, self.engine.want, self.results)

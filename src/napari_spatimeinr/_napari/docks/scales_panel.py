@@ -2,129 +2,25 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from typing import Any
-
 from qtpy.QtCore import Qt, QTimer, Signal
-from qtpy.QtGui import QPainter
 from qtpy.QtWidgets import (
     QCheckBox,
     QGridLayout,
     QHBoxLayout,
-    QLabel,
     QPushButton,
-    QSlider,
     QVBoxLayout,
     QWidget,
 )
-from superqt import QDoubleSlider
 
 from ...data.grid import Grid
+from ...volume import Volume
 from ..layers.scales import PREVIEW_STEPS, Scales
-from .fields import NumberField, OneOf, Words
-from .sentences import plain
+from .fields import Words
+from .scale_rows import Scale, Scrubber
+from .words import plain
 
-HANDLE = 16
-"""Width of a slider's handle in napari's style, pixels."""
 SETTLE_MS = 30
 """A slider that is being dragged is followed at this distance."""
-
-
-class Scrubber(QSlider):
-    """A slider with a mark at each acquired frame; napari's style draws no ticks."""
-
-    def paintEvent(self, event: Any) -> None:
-        super().paintEvent(event)
-        frames = (self.maximum() - self.minimum()) // PREVIEW_STEPS
-        if not 0 < frames <= self.width() // 4:
-            return
-        painter = QPainter(self)
-        painter.setPen(self.palette().color(self.foregroundRole()))
-        # The handle's middle travels this far from each end.
-        margin = HANDLE // 2
-        for k in range(frames + 1):
-            x = round(margin + (self.width() - 2 * margin) * k / frames)
-            painter.drawLine(x, self.height() - 4, x, self.height() - 1)
-        painter.end()
-
-
-class Scale:
-    """One row: a factor, what it does in words, its slider, and the spacing that comes of it.
-
-    Parameters
-    ----------
-    name : of the axis.
-    words : what factors above one, of one and below one do.
-    low, high, value : range of the slider, and where it starts.
-    tip, spacing_tip : tooltips of the factor and of the spacing.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        words: tuple[str, str, str],
-        low: float,
-        high: float,
-        value: float,
-        tip: str,
-        spacing_tip: str,
-    ) -> None:
-        self._words = words
-        self.name, self.words, self.unit = QLabel(name), OneOf(*words), QLabel()
-        self.factor = NumberField(f"{tip}; type any number the slider reaches")
-        self.spacing = NumberField(spacing_tip, room="0.0000")
-        self.slider = QDoubleSlider(Qt.Orientation.Horizontal)
-        self.slider.setRange(low, high)
-        self.slider.setSingleStep(0.1)
-        self.slider.setPageStep(1)
-        self.slider.setMinimumWidth(60)
-        self.slider.setToolTip(tip)
-        self.slider.setValue(value)
-        self.slider.valueChanged.connect(self.say)
-        self.factor.editingFinished.connect(self._on_factor)
-        self.say()
-
-    def add_to(self, rows: QGridLayout, row: int) -> None:
-        """Place the widgets in a row."""
-        for column, widget in enumerate(
-            (self.name, self.factor, self.words, self.slider, self.spacing, self.unit)
-        ):
-            rows.addWidget(widget, row, column)
-
-    def set_enabled(self, on: bool) -> None:
-        """Switch on or off."""
-        for widget in (self.factor, self.slider, self.spacing):
-            widget.setEnabled(on)
-
-    def say(self) -> None:
-        """Show the slider's factor as a number and in words."""
-        self.say_factor(self.slider.value())
-
-    def say_factor(self, factor: float) -> None:
-        """Show a factor as a number and in words."""
-        text = plain(factor)
-        self.factor.setText(text)
-        more, same, less = self._words
-        self.words.setText(same if float(text) == 1 else more if factor > 1 else less)
-
-    def show_spacing(self, spacing: float, unit: str) -> None:
-        """Show what comes of the factor."""
-        self.spacing.setText(plain(spacing))
-        self.unit.setText(unit)
-
-    def typed_spacing(self, of_recording: float) -> None:
-        """Take a spacing that was typed."""
-        try:
-            factor = of_recording / float(self.spacing.text())
-        except (ValueError, ZeroDivisionError):
-            return
-        if abs(factor - self.slider.value()) > 5e-3 * factor:
-            self.slider.setValue(factor)
-
-    def _on_factor(self) -> None:
-        with suppress(ValueError):
-            self.slider.setValue(float(self.factor.text()))
-        self.say()
 
 
 FINER = ("x finer", "x, as recorded", "x as fine")
@@ -144,7 +40,7 @@ class ScalesPanel(QWidget):
         self._units = ("frame", "voxel")
         self._quiet = False
         more = ("x more frames", "x, as recorded", "x as many")
-        self._rows = (
+        self.rows = (
             Scale(
                 "time:",
                 more,
@@ -173,8 +69,8 @@ class ScalesPanel(QWidget):
                 "Voxel size",
             ),
         )
-        self.time, self.z, self.yx = (row.slider for row in self._rows)
-        self.dt, self.dz, self.dyx = (row.spacing for row in self._rows)
+        self.time, self.z, self.yx = (row.slider for row in self.rows)
+        self.dt, self.dz, self.dyx = (row.spacing for row in self.rows)
         self.isotropic = QCheckBox("isotropic: z as fine as y and x")
         self.isotropic.setToolTip("Make voxels as fine along z as in the plane")
         self._lay_out()
@@ -182,7 +78,7 @@ class ScalesPanel(QWidget):
         self._timer.setSingleShot(True)
         self._timer.setInterval(SETTLE_MS)
         self._timer.timeout.connect(lambda: self.changed.emit(self.scales()))
-        for row, axis in zip(self._rows, (0, 1, 3), strict=True):
+        for row, axis in zip(self.rows, (0, 1, 3), strict=True):
             row.slider.valueChanged.connect(self._on_factor)
             row.spacing.editingFinished.connect(
                 lambda row=row, axis=axis: self._on_physical(row, axis)
@@ -197,7 +93,7 @@ class ScalesPanel(QWidget):
         rows.setHorizontalSpacing(5)
         rows.setVerticalSpacing(2)
         rows.setColumnStretch(3, 1)
-        for number, row in enumerate(self._rows):
+        for number, row in enumerate(self.rows):
             row.add_to(rows, number)
         self.scrubber = Scrubber(Qt.Orientation.Horizontal)
         self.scrubber.setPageStep(PREVIEW_STEPS)
@@ -226,14 +122,16 @@ class ScalesPanel(QWidget):
             self.time.value(), self.z.value(), self.yx.value(), self.isotropic.isChecked()
         )
 
-    def set_recording(self, grid: Grid | None, units: tuple[str, str]) -> None:
+    def set_recording(self, volume: Volume | None) -> None:
         """Show the physical values of a recording; None switches everything off."""
-        self._grid, self._units = grid, units
-        self.setEnabled(grid is not None)
-        if grid is None:
+        self.setEnabled(volume is not None)
+        if volume is None:
+            self._grid = None
             return
+        grid = volume.grid
+        self._grid, self._units = grid, volume.units
         moving = grid.shape[0] > 1
-        self._rows[0].set_enabled(moving)
+        self.rows[0].set_enabled(moving)
         for widget in (self.scrubber, self.earlier, self.later):
             widget.setEnabled(moving)
         self._quiet = True
@@ -272,7 +170,7 @@ class ScalesPanel(QWidget):
             self._show_physical()
 
     def _show_physical(self) -> None:
-        along_z = self._rows[1]
+        along_z = self.rows[1]
         along_z.set_enabled(not self.isotropic.isChecked())
         if self._grid is None:
             return
@@ -280,7 +178,7 @@ class ScalesPanel(QWidget):
         dyx = min(spacing[2:]) / scales.yx
         values = (spacing[0] / scales.time, dyx if scales.isotropic else spacing[1] / scales.z, dyx)
         for row, value, unit in zip(
-            self._rows, values, (self._units[0], *[self._units[1]] * 2), strict=True
+            self.rows, values, (self._units[0], *[self._units[1]] * 2), strict=True
         ):
             row.say()
             row.show_spacing(value, unit)

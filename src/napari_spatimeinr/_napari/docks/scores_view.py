@@ -15,7 +15,8 @@ from qtpy.QtWidgets import (
 )
 
 from ...analysis.evaluate import Report
-from .bars import Bar, ErrorBars, error_of
+from ...analysis.sentences import error_of
+from .bars import Bar, ErrorBars
 from .section import Section
 from .theme import Colours
 
@@ -52,10 +53,11 @@ class Table(QTableWidget):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Fixed)
-        for header in (self.horizontalHeader(), self.verticalHeader()):
+        across, down = self._headers()
+        for header in (across, down):
             header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
             header.setMinimumSectionSize(10)
-        self.horizontalHeader().setStretchLastSection(False)
+        across.setStretchLastSection(False)
 
     def fill(self, rows: dict[str, list[str]], columns: list[tuple[str, str]]) -> None:
         """Show rows by their names; columns are headers and their tooltips."""
@@ -73,9 +75,9 @@ class Table(QTableWidget):
                 self.setItem(i, j, item)
         self.updateGeometry()
 
-    def event(self, event: QEvent) -> bool:
+    def event(self, event: QEvent | None) -> bool:
         """Take another room with another font."""
-        if event.type() in (
+        if event is not None and event.type() in (
             QEvent.Type.FontChange,
             QEvent.Type.StyleChange,
             QEvent.Type.LayoutRequest,
@@ -84,7 +86,7 @@ class Table(QTableWidget):
         return bool(super().event(event))
 
     def minimumSizeHint(self) -> QSize:
-        across, down = self.horizontalHeader(), self.verticalHeader()
+        across, down = self._headers()
         width = down.sizeHint().width() + across.length()
         height = across.sizeHint().height() + down.length()
         frame = 2 * self.frameWidth() + 4
@@ -92,6 +94,12 @@ class Table(QTableWidget):
 
     def sizeHint(self) -> QSize:
         return self.minimumSizeHint()
+
+    def _headers(self) -> tuple[QHeaderView, QHeaderView]:
+        across, down = self.horizontalHeader(), self.verticalHeader()
+        assert across is not None
+        assert down is not None
+        return across, down
 
 
 class ScoresView(QWidget):

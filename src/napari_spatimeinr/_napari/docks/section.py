@@ -14,6 +14,11 @@ HEADER = (
 )
 
 
+def forget_folded() -> None:
+    """Sections made from now on start as they do in a new session."""
+    _FOLDED.clear()
+
+
 class Section(QWidget):
     """A title, and widgets that show while it is open.
 

@@ -4,25 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import (
-    QComboBox,
-    QFormLayout,
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from ...data.grid import ROI
-from ...data.units import SPACE_UNITS, TIME_UNITS
 from ...errors import InputError, SpatimeINRError
-from ...io.calibration import questions
-from ...volume import Volume
-from ..layers.keys import RENDERED, SOURCE
-from ..layers.placement import napari_unit
+from ..layers.keys import RENDERED
 from ..layers.source import (
     Source,
     candidate_axes,
@@ -32,9 +19,9 @@ from ..layers.source import (
     visible,
     why_not,
 )
-from .fields import TOGETHER, Choice, NumberField, Words
-from .rows import beside
-from .sentences import in_the_dock
+from .fields import Choice, Words
+from .recording_words import asked, describe
+from .source_editor import ALL, CANVAS, SourceEditor, calibrate
 from .theme import Colours
 
 AXES_WORDS = {
@@ -42,9 +29,10 @@ AXES_WORDS = {
     "zyx": "z, y, x (one time point)",
     "tyx": "time, y, x (one plane)",
 }
-REGIONS = ("whole recording", "rectangle in a Shapes layer", "what the canvas shows")
-
-
+ASK = (
+    "This layer does not say how far apart its frames and voxels are: enter it above and press"
+    " 'Apply to layer', or press 'Fit SpatimeINR' again to go on in frames and voxels."
+)
 WATCHED = (
     "name",
     "data",
@@ -96,7 +84,15 @@ class SourcePanel(QWidget):
         top.addWidget(QLabel("Layer"))
         top.addWidget(self.layer_choice, 1)
         top.addWidget(self.edit)
-        self.editor = self._make_editor()
+        self.editor = SourceEditor()
+        self.editor.setVisible(False)
+        self.axes, self.region, self.apply = (
+            self.editor.axes,
+            self.editor.region,
+            self.editor.apply,
+        )
+        self.interval, self.time_unit = self.editor.interval, self.editor.time_unit
+        self.voxel, self.space_unit = self.editor.voxel, self.editor.space_unit
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
@@ -107,34 +103,9 @@ class SourcePanel(QWidget):
 
         self.layer_choice.currentIndexChanged.connect(self._on_choice)
         self.edit.toggled.connect(self.editor.setVisible)
-
-    def _make_editor(self) -> QWidget:
-        box = QWidget()
-        form = QFormLayout(box)
-        form.setContentsMargins(12, 0, 0, 0)
-        form.setVerticalSpacing(4)
-        self.axes = Choice("What the axes of the layer are")
-        self.axes.currentIndexChanged.connect(self._on_axes)
-        self.interval, self.time_unit = NumberField("Time between two frames"), _units(TIME_UNITS)
-        self.voxel = NumberField(
-            "Voxel size z, y, x, separated by commas", room="0.5, 0.25, 0.25", most=40
-        )
-        self.space_unit = _units(SPACE_UNITS)
-        self.apply = QPushButton("Apply to layer")
-        self.apply.setToolTip("Set the layer's scale and units to these values")
-        self.apply.clicked.connect(self._on_apply)
-        self.region = Choice(
-            "Fit all of it, or only the part inside a rectangle or inside the canvas"
-        )
-        self.region.addItems(REGIONS)
-        self.region.currentIndexChanged.connect(lambda _: self.changed.emit())
-        form.addRow("Axes", self.axes)
-        form.addRow("Frame every", beside(self.interval, self.time_unit))
-        form.addRow("Voxel z, y, x", beside(self.voxel, self.space_unit))
-        form.addRow("", self.apply)
-        form.addRow("Fit", self.region)
-        box.setVisible(False)
-        return box
+        self.editor.axes_chosen.connect(self._on_axes)
+        self.editor.applied.connect(self._on_apply)
+        self.editor.region_chosen.connect(self.changed)
 
     def set_colours(self, colours: Colours) -> None:
         """Write what is open in the theme's colour for warnings."""
@@ -207,9 +178,9 @@ class SourcePanel(QWidget):
         InputError
             If a rectangle was asked for and there is none.
         """
-        if self.source is None or self.region.currentIndex() == 0:
+        if self.source is None or self.region.currentIndex() == ALL:
             return None
-        if self.region.currentIndex() == 2:
+        if self.region.currentIndex() == CANVAS:
             return visible(self.source)
         shapes = [layer for layer in self._viewer.layers if layer.__class__.__name__ == "Shapes"]
         if not shapes:
@@ -256,98 +227,26 @@ class SourcePanel(QWidget):
                 self.source = None if reason else understand(layer, self.axes.currentData())
             except SpatimeINRError as error:
                 reason = str(error)
-            self.summary.setText(reason or describe(self._source_volume()))
-        open_questions = [] if self.source is None else asked(self.source)
-        self.questions.setText("\n".join(open_questions))
-        if self.source is not None:
-            volume = self.source.volume
-            self.interval.setText(f"{volume.spacing[0]:g}")
-            self.voxel.setText(", ".join(f"{s:g}" for s in volume.spacing[1:]))
-            self.time_unit.setCurrentText(volume.units[0])
-            self.space_unit.setCurrentText(volume.units[1])
+            self.summary.setText(reason or "")
+        if self.source is None:
+            self.questions.setText("")
+        else:
+            self.summary.setText(describe(self.source.volume))
+            self.questions.setText("\n".join(asked(self.source)))
+            self.editor.show_calibration(self.source.volume)
         self.editor.setEnabled(self.source is not None)
         self.changed.emit()
-
-    def _source_volume(self) -> Volume:
-        assert self.source is not None
-        return self.source.volume
 
     def _on_apply(self) -> None:
         source = self.source
         if source is None:
             return
         try:
-            interval = float(self.interval.text())
-            voxel = [float(v) for v in self.voxel.text().split(",")]
-            if (
-                len(voxel) != 3
-                or min(interval, *voxel) <= 0
-                or not np.isfinite([interval, *voxel]).all()
-            ):
-                raise ValueError
-        except ValueError:
-            self.summary.setText(
-                "Enter the frame interval as one positive number and the voxel size as three (z, y,"
-                " x), for example 0.5, 0.1, 0.1."
-            )
+            spacing, units = self.editor.calibration()
+        except InputError as error:
+            self.summary.setText(str(error))
             return
-        layer = source.layer
         self.close_ears()
-        wanted = dict(zip("tzyx", (interval, *voxel), strict=True))
-        signs = np.where(np.asarray(layer.scale) < 0, -1.0, 1.0)
-        units = {
-            a: self.time_unit.currentText() if a == "t" else self.space_unit.currentText()
-            for a in "tzyx"
-        }
-        layer.units = tuple(napari_unit(units[a]) for a in source.axes)
-        layer.axis_labels = tuple(source.axes)
-        layer.scale = signs * np.array([wanted[a] for a in source.axes])
-        if SOURCE in layer.metadata:  # what was open is answered
-            layer.metadata[SOURCE] = {**layer.metadata[SOURCE], "warnings": []}
-        self._listen(layer)
+        calibrate(source, spacing, units)
+        self._listen(source.layer)
         self._understand()
-
-
-def asked(source: Source) -> list[str]:
-    """What a recording's file leaves open, and what is suspicious about the layer's calibration
-    now.
-    """
-    volume = source.volume
-    known = [
-        None if unit in ("frame", "voxel") else s
-        for s, unit in zip(volume.spacing, (volume.units[0], *[volume.units[1]] * 3), strict=True)
-    ]
-    of_file = source.layer.metadata.get(SOURCE, {}).get("warnings", [])
-    lines = [
-        in_the_dock(line) for line in (*of_file, *questions(known, volume.units, volume.shape))
-    ]
-    return list(dict.fromkeys(lines))
-
-
-def describe(volume: Volume) -> str:
-    """A recording in one line."""
-    t, z, y, x = volume.shape
-    dt, dz, dy, dx = volume.spacing
-    time = (
-        "frame interval unknown"
-        if volume.units[0] == "frame"
-        else f"frame every {dt:g} {volume.units[0]}"
-    )
-    voxel = (
-        "voxel size unknown"
-        if volume.units[1] == "voxel"
-        else f"voxel {dz:.3g} x {dy:.3g} x {dx:.3g} {volume.units[1]}"
-    )
-    parts = (
-        f"{t} x {z} x {y} x {x} {volume.dtype.name}",
-        time if t > 1 else "one time point",
-        voxel,
-    )
-    return ", ".join(part.replace(" ", TOGETHER) for part in parts)
-
-
-def _units(names: tuple[str, ...]) -> QComboBox:
-    box = QComboBox()
-    box.addItems(names)
-    box.setToolTip("Unit")
-    return box

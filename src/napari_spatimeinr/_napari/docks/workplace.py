@@ -12,8 +12,8 @@ from typing import Any
 from qtpy.QtCore import QCoreApplication, QEvent, QObject, QTimer
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
-from ..background.engine import acquire, release
-from ..background.fitter import QUEUED, Fitter
+from ..background.engine import acquire, connect_queued, release
+from ..background.fitter import Fitter
 from ..background.results import Results
 from ..layers.appearance import refresh_showing
 from .theme import Colours, colours
@@ -34,10 +34,14 @@ class Workplace(QObject):
         self.engine = acquire(self._user)
         self.fitter = Fitter(viewer, self.engine, self)
         self.results = Results(self.engine, self)
-        self.engine.drawn.connect(self._on_drawn, QUEUED)
+        connect_queued(self.engine.drawn, self._on_drawn)
+
         # napari holds methods weakly and functions strongly: this one keeps the workplace as long
         # as its viewer.
-        self._keeper: Callable[[Any], None] = lambda event, self=self: self.fitter.forget_missing()
+        def forget(event: Any) -> None:
+            self.fitter.forget_missing()
+
+        self._keeper = forget
         viewer.layers.events.removed.connect(self._keeper)
         self._finalizer = weakref.finalize(self, release, self._user)
         self._windows: list[int] = []
@@ -112,19 +116,20 @@ class Dock(QWidget):
     def set_colours(self, colours: Colours) -> None:
         """Paint with these from now on: napari's theme has changed."""
 
-    def event(self, event: QEvent) -> bool:
+    def event(self, event: QEvent | None) -> bool:
         """Notice being put into a dock, being taken out of it (napari keeps a closed dock's widget
         alive), and a new theme.
         """
-        if event.type() == QEvent.Type.ParentChange:
+        kind = None if event is None else event.type()
+        if kind == QEvent.Type.ParentChange:
             if self.parent() is not None and not self._docked:
                 self._docked = True
                 self._placing.start()
             elif self.parent() is None and self._docked:
                 self.deleteLater()
-        elif event.type() == QEvent.Type.Show:
-            self.workplace.end_with(self.window())
-        if event.type() in (QEvent.Type.Show, QEvent.Type.StyleChange) and self._docked:
+        elif kind == QEvent.Type.Show and (window := self.window()) is not None:
+            self.workplace.end_with(window)
+        if kind in (QEvent.Type.Show, QEvent.Type.StyleChange) and self._docked:
             self.set_colours(colours(self._viewer))
         return bool(super().event(event))
 

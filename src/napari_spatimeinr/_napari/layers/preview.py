@@ -7,7 +7,6 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,15 +16,13 @@ from ...data.arrays import DuckArray
 from ...data.grid import Grid
 from ...data.indexing import resolve
 from ...data.recent import Recent
-from ...errors import FormatError, InputError
+from ...errors import InputError
 from ...field import Field
-from ...io.lazy import LazyArray
 from ...render.array import RenderedArray
 from ...volume import Volume
+from .stand_in import Rows, StandIn
 
 MOST_CACHED = 256 * 2**20
-SMALL = 2_000_000
-"""Voxels the placeholder may have: it is made in the main thread, in some 10 ms."""
 MOST_FINE = 128_000_000
 """Voxels of a volume (or of a movie that is shown as one) that is drawn at all scales; a larger one
 stays coarse."""
@@ -36,9 +33,6 @@ UPDATE_SHARE = 4.0
 first."""
 SLAB = 1_000_000
 """Voxels drawn before asking whether something newer is wanted."""
-
-Rows = tuple[tuple[int, int, int], ...]
-"""For t, z, y, x: first index, last index (or -1), step; what is drawn and kept under one key."""
 
 
 class Want(Protocol):
@@ -87,11 +81,7 @@ class PreviewArray(DuckArray):
         # engine's alone.
         self._begun: tuple[Rows, int, NDArray[np.float32], int, list[tuple[int, int]]] | None = None
         self._lock = threading.Lock()
-        # The source's indices of the preview's samples, for the placeholder.
-        self._index = [
-            np.clip(volume.grid.to_index(grid.coordinates(a), a), 0, volume.shape[a] - 1)
-            for a in range(4)
-        ]
+        self._stand_in = StandIn(volume, grid)
 
     @property
     def field(self) -> Field | None:
@@ -154,48 +144,15 @@ class PreviewArray(DuckArray):
         return tuple(rows), {self._kept[axis] for axis in asked.dropped}
 
     def _placeholder(self, rows: Rows) -> NDArray[np.float32]:
-        """The recording itself at the nearest voxels, linear in time, where that is quickly done;
-        else what was drawn last.
-        """
-        at = [self._index[a][slice(*r)] for a, r in enumerate(rows)]
-        shape = tuple(len(i) for i in at)
-        if all(shape) and math.prod(shape) <= SMALL and self._is_quick(at):
-            # A file that was changed or damaged is told by the drawing.
-            with suppress(FormatError):
-                return self._blended(at, shape)
+        """The recording itself where that is quickly shown; else what was drawn last."""
+        shown = self._stand_in.at(rows)
+        if shown is not None:
+            return shown
+        shape = tuple(len(range(*r)) for r in rows)
         with self._lock:
             last = self._last.get(shape)
             drawn = None if last is None else self._drawn.find(last)
         return np.zeros(shape, np.float32) if drawn is None else drawn[1]
-
-    def _is_quick(self, at: list[NDArray[np.float64]]) -> bool:
-        data = self.volume.data
-        if isinstance(data, LazyArray):
-            frames = {int(k) for t in at[0] for k in (np.floor(t), np.ceil(t))}
-            return data.is_quick(frames, planes=len(at[0]) == len(at[1]) == 1)
-        return isinstance(data, np.ndarray)
-
-    def _blended(
-        self, at: list[NDArray[np.float64]], shape: tuple[int, ...]
-    ) -> NDArray[np.float32]:
-        """The recording at indices along t (linear between frames), z, y, x (the
-        nearest voxels).
-        """
-        where = [np.rint(i).astype(int) for i in at[1:]]
-        out = np.empty(shape, np.float32)
-        for n, t in enumerate(at[0]):
-            first = int(t)
-            share = np.float32(t - first)
-            out[n] = self._voxels(first, where)
-            if share > 0:
-                out[n] += share * (self._voxels(first + 1, where) - out[n])
-        return out
-
-    def _voxels(self, k: int, where: list[NDArray[np.intp]]) -> NDArray[np.float32]:
-        """Voxels of frame k at indices along z, y, x; only the planes they lie in are read."""
-        low, high = int(where[0][0]), int(where[0][-1]) + 1
-        planes = np.asarray(self.volume.data[k, low:high], np.float32)
-        return planes[np.ix_(where[0] - low, *where[1:])]
 
     # -- what the engine calls ----------------------------------------------------------
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import math
-import re
 from typing import Any
-
-from .bars import error_of
 
 STAGES = {
     "reading": "reading the frames",
@@ -39,18 +36,9 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def plain(value: float) -> str:
-    """A number of four digits, without a power of ten where people would write none."""
-    text = f"{value:.4g}"
-    return f"{value:.0f}" if "e+" in text and abs(value) < 1e9 else text
-
-
-def in_the_dock(words: str) -> str:
-    """A sentence of the core with its options of the command line said as the dock has them."""
-    words = re.sub(r"--device (\w+)", r"device \1 (under 'more')", words)
-    words = re.sub(r", for example --roi \S+,", " ('Fit' under 'edit'),", words)
-    words = words.replace("with --spacing DT,DZ,DY,DX", "under 'edit'")
-    return re.sub(r",? \(--[^)]*\)", "", words)
+def error_of(gain_db: float) -> float:
+    """RMS error as a share of the reference's, of a gain in dB."""
+    return float(10 ** (-gain_db / 20))
 
 
 def gain_words(gain_db: float, seen: str = "on frames it had not seen") -> str:
@@ -76,9 +64,22 @@ def gain_of(provenance: dict[str, Any]) -> float | None:
     return float(gain) if learned and gain is not None and math.isfinite(gain) else None
 
 
-def result_sentence(provenance: dict[str, Any], stopped: bool) -> str:
-    """What a fit came to."""
-    stop = "Stopped; what was learned is kept. Fit SpatimeINR goes on from here."
+def result_sentence(provenance: dict[str, Any], stopped: bool, go_on: str = "") -> str:
+    """What a fit came to, and what was noticed on the way.
+
+    Parameters
+    ----------
+    provenance : of the Field.
+    stopped : whether it was ended before its time.
+    go_on : a sentence on how to go on with it where it was stopped.
+    """
+    said = [outcome(provenance, stopped, go_on), *provenance.get("warnings", [])]
+    return " ".join(words for words in said if words) or "Done."
+
+
+def outcome(provenance: dict[str, Any], stopped: bool, go_on: str = "") -> str:
+    """What a fit came to, without its warnings; nothing where they say it all."""
+    stop = f"Stopped; what was learned is kept. {go_on}".strip()
     said = [stop if stopped else _judgement(provenance)]
     chosen = provenance.get("chosen", {})
     if chosen.get("planes"):
@@ -95,8 +96,7 @@ def result_sentence(provenance: dict[str, Any], stopped: bool) -> str:
     )
     if reasons and not stopped:
         said.append(f"Switched off: {reasons}.")
-    said += provenance.get("warnings", [])
-    return " ".join(words for words in said if words) or "Done."
+    return " ".join(words for words in said if words)
 
 
 def _judgement(provenance: dict[str, Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from napari_spatimeinr import Volume, fit
-from napari_spatimeinr._napari.docks.sentences import result_sentence
+from napari_spatimeinr.analysis.sentences import result_sentence
 
 
 def test_a_constant_recording_says_one_thing() -> None:

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from ...analysis.propagate import propagate_labels, propagate_nearest_points, propagate_tracks
 from ...errors import InputError, OutOfMemoryError
-from ..background.jobs import Share, Tick
-from ..background.session import Session
-from .keys import RENDERED
-from .placement import PIXEL, Placement, factor
-from .scales import Scales
+from ..layers.keys import RENDERED
+from ..layers.placement import PIXEL, Placement, factor
+from ..layers.scales import Scales
+from .jobs import Share, Tick
+from .session import Session
 
 KINDS = ("Labels", "Points", "Tracks")
 

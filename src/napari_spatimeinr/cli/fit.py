@@ -1,0 +1,101 @@
+"""The command fit: a recording to a model file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..data.grid import parse_roi
+from ..errors import ConfigError
+from . import options
+from .jobs import read, run_fit
+from .output import Output, guarded
+from .presets import configured
+
+if TYPE_CHECKING:
+    from ..field import Field
+
+commands = typer.Typer()
+
+Model = Annotated[
+    Path,
+    typer.Option("--output", "-o", metavar="MODEL", help="The model to write, NAME.spatimeinr."),
+]
+Resume = Annotated[
+    Path | None, typer.Option("--resume", metavar="MODEL", help="Go on from this model.")
+]
+
+
+@commands.command()
+@guarded
+def fit(
+    recording: options.Recording,
+    model: Model,
+    preset: options.Preset = "balanced",
+    config_file: options.ConfigFile = None,
+    settings: options.Settings = None,
+    device: options.Device = "auto",
+    seed: options.Seed = 0,
+    time_budget: options.Budget = None,
+    resume: Resume = None,
+    roi: options.Roi = None,
+    channel: options.Channel = None,
+    axes: options.Axes = None,
+    spacing: options.Spacing = None,
+    units: options.Units = None,
+    level: options.Level = 0,
+    psf: options.Psf = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Fit a recording and write a model file, which holds everything that a rendering needs.
+
+    The preset published fits the method as it was published, for comparison. Ctrl-C stops early
+    and writes the model as it is then (exit code 130).
+    """
+    output = Output(as_json, quiet)
+    how = options.reading(axes, spacing, units, channel, level)
+    config = configured(preset, config_file, settings, psf)
+    options.device(device)
+    options.positive(time_budget, "--time-budget")
+    part = None if roi is None else parse_roi(roi)
+    if options.is_recording(model):
+        raise ConfigError(
+            f"fit writes a model, not a recording; name it {model.name.split('.')[0]}.spatimeinr"
+            f" instead of {model.name}."
+        )
+    options.writable(model, recording)
+    volume = read(recording, how, output)
+    from ..fitting import fit_run
+
+    run = fit_run(volume, config.preset, config, device, seed, time_budget, resume, roi=part)
+    interrupted = run_fit(run, output)
+    field = run.result()
+    field.save(model)
+    _tell(output, model, field, interrupted)
+    if interrupted:
+        raise typer.Exit(130)
+
+
+def _tell(output: Output, model: Path, field: Field, interrupted: bool) -> None:
+    """Say what the fit came to: remarks, one line, and the JSON object."""
+    from ..analysis.sentences import outcome
+
+    facts = field.provenance
+    for warning in facts.get("warnings", ()):
+        output.note(f"warning: {warning}")
+    if said := outcome(facts, interrupted, f"To go on from here: --resume {model}."):
+        output.note(said)
+    keys = ("seconds", "steps", "device", "seed", "chosen", "hold_out", "peak_memory_bytes")
+    result: dict[str, Any] = {"model": str(model), **{key: facts.get(key) for key in keys}}
+    gain = (result["hold_out"] or {}).get("gain_over_linear_db")
+    remark = (
+        "" if gain is None else f", {gain:+.2f} dB over linear interpolation on held-out frames"
+    )
+    output.say(
+        f"{model}: {result['seconds']:.1f} s on {result['device']}, {result['steps']} steps{remark}"
+    )
+    output.result({**result, "interrupted": True} if interrupted else result)

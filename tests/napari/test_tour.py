@@ -1,0 +1,244 @@
+"""The dock SpatimeINR in a real window, clicked from a recording to its files."""
+
+from __future__ import annotations
+
+import re
+import threading
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+import pytest
+import tifffile
+from qtpy.QtWidgets import QMessageBox
+
+from napari_spatimeinr import Volume
+from napari_spatimeinr.io import destination
+from napari_spatimeinr.render.renderer import Renderer
+
+from .conftest import (
+    PREVIEW,
+    Wait,
+    add,
+    drawn,
+    engine_threads,
+    fitted,
+    same_world,
+    save_as,
+)
+
+
+def test_the_whole_tour(
+    viewer: Any, dock: Any, click: Any, wait: Wait, answer: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    threads: set[threading.Thread] = set()
+    whole = Renderer.volume
+
+    def watched(*args: Any, **options: Any) -> Any:
+        threads.add(threading.current_thread())
+        return whole(*args, **options)
+
+    monkeypatch.setattr(Renderer, "volume", watched)
+    viewer.open_sample("napari-spatimeinr", "moving_membranes")
+    name = "Moving membranes"
+    preview = f"{name} [SpatimeINR preview]"
+    assert (
+        "7 x 32 x 64 x 64" in dock.source_panel.summary.text()
+        and "60 s" in dock.source_panel.summary.text()
+    )
+    assert "GB on" in dock.method_panel.estimate.text()
+    click(dock.fit_button)
+    assert preview in viewer.layers and not dock.fit_button.isEnabled()
+    same_world(viewer, name, preview)
+    wait(lambda: not dock.fitter.running, 120)
+    words = dock.progress_panel.message.text()
+    assert re.search(
+        r"\d+ % less RMS error than linear interpolation on frames it had not seen \(\+\d+\.\d"
+        r" dB\)",
+        words,
+    )
+    bars = dock.progress_panel.errors
+    assert bars.isVisible() and [row.name for row in bars.rows] == [
+        "linear interpolation",
+        "SpatimeINR",
+    ]
+    assert f"{100 - 100 * bars.rows[1].error:.0f} % less" in words
+
+    dock.scales_panel.scrubber.setValue(24)
+    assert (
+        viewer.dims.point[0] == 90.0
+        and "interpolated between frames 1 and 2" in dock.scales_panel.shown.text()
+    )
+    wait(lambda: drawn(viewer, preview))
+    dock.scales_panel.time.setValue(2.5)
+    dock.scales_panel.isotropic.setChecked(True)
+    wait(lambda: viewer.layers[preview].data.shape[1] == 64)
+    same_world(viewer, name, preview)
+    wait(lambda: drawn(viewer, preview))
+
+    click(dock.output_panel.to_layer)
+    rendered = f"{name} [t x2.5, z x2, yx x1]"
+    wait(lambda: rendered in viewer.layers)
+    layer, source = viewer.layers[rendered], viewer.layers[name]
+    assert (
+        layer.data.shape == (16, 64, 64, 64)
+        and layer.units == source.units
+        and layer.axis_labels == source.axis_labels
+    )
+    assert (
+        np.allclose(layer.contrast_limits, source.contrast_limits)
+        and layer.colormap.name == source.colormap.name
+    )
+    provenance = layer.metadata["spatimeinr"]
+    assert provenance["acquired"][:6] == [0, None, None, None, None, 2] and "hold_out" in provenance
+
+    click(dock.output_panel.confidence)
+    wait(lambda: f"{rendered} confidence" in viewer.layers)
+    sure = viewer.layers[f"{rendered} confidence"]
+    assert sure.data.shape == layer.data.shape and float(np.asarray(sure.data).min()) > 0
+    viewer.layers.remove(sure)
+    wait(lambda: not dock.results.running)
+
+    answer(tmp_path / "up.nii.gz")
+    save_as(dock, "NIfTI")
+    wait(lambda: not dock.results.running)
+    image = nibabel.load(tmp_path / "up.nii.gz")
+    assert image.shape == (64, 64, 64, 16) and image.header.get_xyzt_units() == ("micron", "sec")
+    assert np.allclose(image.header.get_zooms(), (0.25, 0.25, 0.25, 24))
+    # Half a voxel: twice as many planes in the same extent.
+    assert np.allclose(
+        image.affine,
+        [[0.25, 0, 0, 0], [0, 0.25, 0, 0], [0, 0, 0.25, -0.125], [0, 0, 0, 1]],
+        atol=1e-6,
+    )
+    assert np.allclose(np.asarray(image.dataobj).T, np.asarray(layer.data), atol=1e-5)
+    assert threading.main_thread() not in threads and threads == set(engine_threads())
+
+
+@pytest.mark.parametrize("ending", [".tif", ".nii.gz"])
+def test_the_tour_from_a_file(
+    ending: str,
+    viewer: Any,
+    dock: Any,
+    click: Any,
+    wait: Wait,
+    answer: Any,
+    tmp_path: Path,
+    small: Volume,
+) -> None:
+    if ending == ".tif":
+        tifffile.imwrite(
+            tmp_path / "cells.tif",
+            np.asarray(small.data, np.float32),
+            imagej=True,
+            resolution=(4, 4),
+            metadata={"axes": "TZYX", "spacing": 0.5, "unit": "um", "finterval": 60.0},
+        )
+    else:
+        image = nibabel.Nifti1Image(np.asarray(small.data).T, np.diag([-0.25, 0.25, 0.5, 1]))
+        image.header.set_zooms((0.25, 0.25, 0.5, 60))
+        image.header.set_xyzt_units("micron", "sec")
+        nibabel.save(image, tmp_path / "cells.nii.gz")
+    viewer.open(str(tmp_path / f"cells{ending}"), plugin="napari-spatimeinr")
+    fitted(dock, click, wait)
+    dock.scales_panel.time.setValue(2)
+    same_world(viewer, "cells", PREVIEW)
+    click(dock.output_panel.to_layer)
+    wait(lambda: "cells [t x2, z x1, yx x1]" in viewer.layers)
+    layer = viewer.layers["cells [t x2, z x1, yx x1]"]
+    # File > Save of the layer, and Save as... of the dock, write the same.
+    layer.metadata.clear()
+    viewer.layers.selection.active = layer
+    viewer.layers.save(str(tmp_path / "layer.nii"), selected=True, plugin="napari-spatimeinr")
+    answer(tmp_path / "dock.nii")
+    save_as(dock, "NIfTI")
+    wait(lambda: not dock.results.running)
+    mirrored = -1 if ending == ".nii.gz" else 1
+    for name in ("layer.nii", "dock.nii"):
+        again = nibabel.load(tmp_path / name)
+        assert again.shape == (24, 20, 6, 7) and again.header.get_xyzt_units() == ("micron", "sec")
+        assert np.allclose(again.header.get_zooms(), (0.25, 0.25, 0.5, 30))
+        assert np.allclose(again.affine, np.diag([0.25 * mirrored, 0.25, 0.5, 1]), atol=1e-6)
+        assert np.allclose(np.asarray(again.dataobj).T, np.asarray(layer.data), atol=1e-5)
+
+
+FORMATS = {
+    "OME-TIFF": ("a.tif", "a.ome.tif"),
+    "ImageJ TIFF": ("a.ome.tif", "a.tif"),
+    "OME-Zarr": ("a", "a.ome.zarr"),
+    "NIfTI for each time point": ("a.NII", "a_{t:03}.NII"),
+}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_other_formats(
+    name: str,
+    viewer: Any,
+    dock: Any,
+    click: Any,
+    wait: Wait,
+    answer: Any,
+    tmp_path: Path,
+    small: Volume,
+    monkeypatch: Any,
+) -> None:
+    """Whatever ending is typed, it is the format of the menu."""
+    add(viewer, small)
+    session = fitted(dock, click, wait)
+    typed, written = FORMATS[name]
+    answer(tmp_path / typed)
+    save_as(dock, name)
+    wait(lambda: not dock.results.running)
+    path = destination(tmp_path / written)
+    again = Volume.open(path)
+    assert again.shape == (7, 6, 20, 24) and np.allclose(again.spacing, (30, 0.5, 0.25, 0.25))
+    assert np.allclose(
+        np.asarray(again.data[3]), np.asarray(session.field.lazy(time_scale=2)[3]), atol=1e-5
+    )
+    if path == tmp_path:
+        assert len(list(tmp_path.glob("a_00[1-7].NII"))) == 7 and (tmp_path / "a.json").is_file()
+    elif name.endswith("TIFF"):
+        with tifffile.TiffFile(path) as file:
+            assert file.is_ome == (name == "OME-TIFF") and file.is_imagej == (name == "ImageJ TIFF")
+
+    # What would be replaced and the dialog has not asked about is asked about here.
+    asked = []
+    monkeypatch.setattr(
+        QMessageBox, "question", lambda *a: asked.append(a[2]) or QMessageBox.StandardButton.Cancel
+    )
+    save_as(dock, name)
+    assert not dock.results.running
+    assert len(asked) == 1 and "there already" in asked[0]
+
+
+def test_a_large_rendering_goes_to_disk_when_asked(
+    viewer: Any,
+    dock: Any,
+    click: Any,
+    wait: Wait,
+    answer: Any,
+    tmp_path: Path,
+    small: Volume,
+    monkeypatch: Any,
+) -> None:
+    from napari_spatimeinr._napari.docks import output_panel
+    from napari_spatimeinr._napari.settings import Settings
+
+    add(viewer, small)
+    session = fitted(dock, click, wait)
+    monkeypatch.setattr(output_panel, "settings", lambda: Settings(memory_gb=1e-6))
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.Cancel)
+    click(dock.output_panel.to_layer)
+    assert not dock.results.running
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.Yes)
+    answer(tmp_path / "big")
+    click(dock.output_panel.to_layer)
+    name = "cells [t x2, z x1, yx x1]"
+    wait(lambda: name in viewer.layers)
+    layer = viewer.layers[name]
+    assert (tmp_path / "big.ome.zarr").is_dir() and not isinstance(layer.data, np.ndarray)
+    assert np.allclose(
+        np.asarray(layer.data[3]), np.asarray(session.field.lazy(time_scale=2)[3]), atol=1e-5
+    )
+    assert layer.metadata["spatimeinr"]["acquired"] == [0, None, 1, None, 2, None, 3]
