@@ -16,6 +16,7 @@ from napari_spatimeinr.model.decoder import Decoder
 from napari_spatimeinr.model.encoder import Encoder
 from napari_spatimeinr.model.frames import Frames, Normalisation
 from napari_spatimeinr.model.interpolation import segment, temporal_weights
+from napari_spatimeinr.model.latents import Latents
 from napari_spatimeinr.model.motion import VelocityField
 from napari_spatimeinr.model.network import Network
 from napari_spatimeinr.phantoms import SPACING
@@ -144,7 +145,7 @@ def test_motion_goes_on_across_a_jump_as_beside_it():
 def spoiled() -> Network:
     """Latents that a recording was never fitted to."""
     torch.manual_seed(0)
-    network = Network(encoder=Encoder(4, 2, 4), decoder=Decoder(4, 8))
+    network = Network(latents=Latents(Encoder(4, 2, 4), Decoder(4, 8)))
     with torch.no_grad():
         for value in network.encoder.parameters():
             value += 0.3 * torch.randn_like(value)

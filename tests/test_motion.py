@@ -11,7 +11,7 @@ import torch
 from napari_spatimeinr import Field, Volume, fit, phantom
 from napari_spatimeinr.model.motion import VelocityField, node_counts
 from napari_spatimeinr.training import gate
-from napari_spatimeinr.training.parts.motion import block_mask
+from napari_spatimeinr.training.parts.motion_points import block_mask
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from .config.options import Config
 from .io.provenance import without_varying
-from .model.build import PARTS, finer_parts
+from .model.build import headers
 from .model.frames import Normalisation
 from .model.network import Network
 from .volume import Volume
@@ -42,23 +42,10 @@ def header_of(
         "metadata": _plain(volume.metadata),
         "levels": asdict(normalisation),
         "interpolation": interpolation,
-        **finer_parts(network),
+        "parts": headers(network),
         "config": config.model_dump(mode="json"),
         "provenance": _plain(provenance),
     }
-
-
-def weights_of(network: Network) -> dict[str, NDArray[Any]]:
-    """The arrays of all parts, ``part.name``; :func:`.model.build.build_network` is the inverse."""
-    weights: dict[str, NDArray[Any]] = {}
-    for part in PARTS:
-        module = getattr(network, part)
-        if module is not None:
-            weights |= {
-                f"{part}.{name}": tensor.detach().cpu().numpy()
-                for name, tensor in module.state_dict().items()
-            }
-    return weights
 
 
 def volume_of(header: dict[str, Any], frames: Any) -> Volume:

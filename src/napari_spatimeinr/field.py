@@ -15,11 +15,11 @@ from . import checkpoint
 from .compute.device import free_memory, resolve_precision
 from .config.options import Config, make_config
 from .data.grid import ROI, Grid, check_roi
-from .described import header_of, normalisation_of, state_of, token, volume_of, weights_of
+from .described import header_of, normalisation_of, state_of, token, volume_of
 from .errors import FormatError, GridError, OutOfMemoryError
 from .io.atomic import WAIT
 from .io.lazy import Source
-from .model.build import build_network
+from .model.build import arrays, build_network
 from .model.frames import Frames, Normalisation
 from .model.network import Network
 from .model.trusted import trusted_device, warned_device
@@ -274,13 +274,13 @@ class Field:
         """
         state = self._state()
         saved = checkpoint.write(
-            path, self.describe(), weights_of(self.network), self.volume.data, wait
+            path, self.describe(), arrays(self.network), self.volume.data, wait
         )
         self._file, self._in_file = Source.of(saved, None), state
         return saved
 
     def _state(self) -> str:
-        return state_of(self.describe(), weights_of(self.network))
+        return state_of(self.describe(), arrays(self.network))
 
     # -- other processes -----------------------------------------------------------------
 
@@ -318,7 +318,7 @@ class Field:
             self._sums = known or [
                 checkpoint.frame_sum(np.asarray(data[k])) for k in range(data.shape[0])
             ]
-        same = token(self.describe(), weights_of(self.network), self._sums)
+        same = token(self.describe(), arrays(self.network), self._sums)
         return "Field", same, self.device.type, str(self.network.precision)
 
 
@@ -363,7 +363,9 @@ def _load(path: str | Path, where: torch.device, precision: torch.dtype | None) 
         if header["interpolation"] not in ("linear", "cubic"):
             raise ValueError("its interpolation in time is unknown")
         precision = precision or resolve_precision(config.precision, where)
-        network = build_network(weights, volume.grid.shape[1:], config, where, precision, header)
+        network = build_network(
+            weights, volume.grid.shape[1:], config, where, precision, header["parts"]
+        )
         field = Field(
             volume,
             network,

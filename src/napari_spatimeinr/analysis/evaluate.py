@@ -23,15 +23,27 @@ from ..config.options import Config, make_config
 from ..data.grid import Grid
 from ..errors import InputError
 from ..fitting import FitProgress, fit
+from ..training.parts import STAGES
 from ..volume import Volume, check_volume
 from . import scores
 
-ABLATIONS: dict[str, dict[str, Any]] = {
-    "without latents": {"latents": {"enabled": False}},
-    "without motion": {"motion": {"enabled": False}},
+OTHER_ABLATIONS: dict[str, dict[str, Any]] = {
     "without cycle": {"cycle": {"temporal": 0.0, "spatial": 0.0}},
     "without 4D rendering": {"render": {"hypercube": False}},
 }
+"""What can be left out besides a part."""
+PUBLISHED_GROUPS = ("latents", "cycle", "render")
+"""Groups of options that the published method has too."""
+
+
+def ablations() -> dict[str, dict[str, Any]]:
+    """What is changed in the configuration to leave something out, by what a report calls it."""
+    of_parts = {}
+    for name, stage in reversed(STAGES.items()):
+        change = stage.ablation()
+        if change is not None:
+            of_parts[f"without {stage.label}"] = {name: change}
+    return {**of_parts, **OTHER_ABLATIONS}
 
 
 @dataclass
@@ -226,8 +238,8 @@ def _check(volume: Volume, hold_out: str, gap: int, baselines: Sequence[str]) ->
 def _variants(options: Config, ablate: bool) -> dict[str, Config]:
     """What is fitted, by name: all parts and, for an ablation, all but one."""
     variants = {"spatimeinr": options}
-    for name, change in ABLATIONS.items() if ablate else ():
-        if options.published is None or "motion" not in change:  # the published method has none
+    for name, change in ablations().items() if ablate else ():
+        if options.published is None or set(change) <= set(PUBLISHED_GROUPS):
             variants[name] = Config.model_validate(_changed(options.model_dump(), change))
     return variants
 

@@ -9,6 +9,12 @@ Value = TypeVar("Value")
 
 PARTS = {"axial": "planes", "in_plane": "voxels"}
 """What parts were called."""
+ARRAYS = PARTS | {
+    "velocity": "motion",
+    "encoder": "latents.encoder",
+    "decoder": "latents.decoder",
+}
+"""What the arrays of parts were called in model files."""
 SHARED = ("channels", "layers", "steps", "learning_rate")
 """Options that finer voxels once took from finer planes."""
 
@@ -40,7 +46,7 @@ def arrays(weights: Mapping[str, Value]) -> dict[str, Value]:
     out = {}
     for name, array in weights.items():
         part, dot, rest = name.partition(".")
-        out[PARTS.get(part, part) + dot + rest] = array
+        out[ARRAYS.get(part, part) + dot + rest] = array
     return out
 
 
@@ -56,6 +62,9 @@ def provenance(facts: Mapping[str, Any]) -> dict[str, Any]:
 def header(said: Mapping[str, Any]) -> dict[str, Any]:
     """The header of a model file by the names of now."""
     out = keys(said)
+    if "parts" not in out:  # they stood beside all else, null where they were missing
+        told = {name: out.pop(name, None) for name in PARTS.values()}
+        out["parts"] = {name: values for name, values in told.items() if values is not None}
     for name, translated in (("config", configuration), ("provenance", provenance)):
         if isinstance(out.get(name), Mapping):
             out[name] = translated(out[name])

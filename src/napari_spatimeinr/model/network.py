@@ -7,18 +7,19 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from .decoder import Decoder
 from .encoder import Encoder
 from .finer import FinerPlanes, FinerVoxels
 from .frames import Box, Frames, grown
 from .implicit import Published
+from .latents import Latents
 from .motion import Displaced, VelocityField
+from .part import PARTS
 from .sampling import PREFILTER_REACH, cubic, gaussian, linear, prefilter
 
 OUTER_MOVING = 1
@@ -63,19 +64,78 @@ def around(t: float, numbers: Sequence[int], outer: int) -> Around:
     return Around(beyond[0], a, b, beyond[1], (t - a) / (b - a))
 
 
-@dataclass
+P = TypeVar("P", bound=nn.Module)
+
+
+class _Part(Generic[P]):
+    """A part of a network as an attribute; None where it is missing."""
+
+    def __set_name__(self, owner: type[Network], name: str) -> None:
+        self.name = name
+
+    def __get__(self, network: Network, owner: type[Network]) -> P | None:
+        return cast("P | None", network.parts.get(self.name))
+
+    def __set__(self, network: Network, part: P | None) -> None:
+        network.put(self.name, part)
+
+
 class Network:
-    """Velocity field, encoder and decoder, and what makes planes and voxels finer; any of them may
-    be missing (switched off or rejected).
+    """Parts by name; any may be missing (switched off or rejected).
+
+    Attributes
+    ----------
+    parts : those there are, in the order in which they run; further ones than these four may be
+        registered.
+    motion : the velocity field.
+    latents : encoder and decoder.
+    planes, voxels : what makes planes and voxels finer.
+    precision : arithmetic of the networks.
     """
 
-    velocity: VelocityField | None = None
-    encoder: Encoder | None = None
-    decoder: Decoder | None = None
-    precision: torch.dtype = torch.float32
-    planes: FinerPlanes | None = None
-    voxels: FinerVoxels | None = None
-    published: Published | None = None
+    motion = _Part[VelocityField]()
+    latents = _Part[Latents]()
+    planes = _Part[FinerPlanes]()
+    voxels = _Part[FinerVoxels]()
+
+    def __init__(
+        self,
+        motion: VelocityField | None = None,
+        latents: Latents | None = None,
+        precision: torch.dtype = torch.float32,
+        published: Published | None = None,
+        **others: nn.Module | None,
+    ) -> None:
+        self.parts: dict[str, nn.Module] = {}
+        self.precision = precision
+        self.published = published
+        for name, part in {"motion": motion, "latents": latents, **others}.items():
+            self.put(name, part)
+
+    def put(self, name: str, part: nn.Module | None) -> None:
+        """Set a part, or with None take it away."""
+        parts = {**self.parts, name: part}
+        order = [*(known for known in PARTS if known in parts), *parts]
+        self.parts = {n: one for n in order if (one := parts[n]) is not None}
+
+    @property
+    def velocity(self) -> VelocityField | None:
+        """The same as ``motion``."""
+        return self.motion
+
+    @velocity.setter
+    def velocity(self, value: VelocityField | None) -> None:
+        self.motion = value
+
+    @property
+    def encoder(self) -> Encoder | None:
+        """That of the latents."""
+        return None if self.latents is None else self.latents.encoder
+
+    @property
+    def decoder(self) -> Decoder | None:
+        """That of the latents."""
+        return None if self.latents is None else self.latents.decoder
 
     @property
     def outer(self) -> int:

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..model.frames import Box, Frames
+from ..model.displacements import Displacements
+from ..model.frames import Box, Frames, random_box
 from ..model.interpolation import temporal_weights
 from ..model.network import Around, Network, around, needed_box, sample, sample_denoised
 from ..model.sampling import gaussian
-from .parts.latents import Displacements, random_box
 
 MARGIN_DB = 0.02
 """A component must win by this much; below it the simpler method is kept."""

@@ -19,8 +19,8 @@ from ..model.interpolation import segment
 from ..model.motion import VelocityField
 from . import gate
 from .job import Job, Steps
-from .parts.motion import MotionData, misalignments
-from .schedule import CHECKS
+from .parts.motion_fit import MotionData, misalignments
+from .schedule import CHECKS, ENDS
 
 AROUND = 4
 """Intervals on each side that one is compared with."""
@@ -75,22 +75,20 @@ class Looked(NamedTuple):
     differences: list[float]
 
 
-def find_jumps(job: Job, data: MotionData, times: Tensor) -> Looked:
+def find_jumps(job: Job, data: MotionData) -> Looked:
     """The jumps of a recording, given the motion that was found, which is bridged there; the
     provenance tells them at once.
     """
-    velocity, seed = job.network.velocity, job.seed
+    velocity, seed = job.network.motion, job.seed
     if not job.config.gate:
         return Looked([], [])
     finest = data.levels[0]
     everywhere = finest.new_ones(1, 1, *finest.shape[2:])
-    number = POINTS * (len(times) - 1)
-    still = misalignments(None, data, times, everywhere, seed, number)
-    moved = (
-        still
-        if velocity is None
-        else misalignments(velocity, data, times, everywhere, seed, number)
-    )
+    number = POINTS * (len(data.times) - 1)
+    still = misalignments(None, data, everywhere, seed, number)
+    moved = still
+    if velocity is not None:
+        moved = misalignments(velocity, data, everywhere, seed, number)
     least = torch.minimum(still, moved)
     broken = jumps(least, still)
     if velocity is not None:
@@ -133,7 +131,7 @@ def watch(job: Job, looked: Looked) -> Steps:
     network, count, broken = job.network, job.frames.count, looked.jumps
     if not job.config.gate:
         return
-    if network.velocity is None and network.encoder is None and job.interpolation == "linear":
+    if network.motion is None and network.latents is None and job.interpolation == "linear":
         _tell(job, [], [])  # linear everywhere anyway
         job.schedule.planned[CHECKS] = 0
         return
@@ -142,7 +140,7 @@ def watch(job: Job, looked: Looked) -> Steps:
     waiting = order(looked, number)
     job.schedule.planned[CHECKS] = min(number, len(waiting))
     gains: dict[int, float] = {}
-    while waiting and len(gains) < number and not job.schedule.late(0.98):
+    while waiting and len(gains) < number and not job.schedule.late(ENDS["checking each interval"]):
         began, k = time.monotonic(), waiting.pop(0)
         numbers = segment(float(k), count, broken)
         gains[k] = gate.left_out(network, job.interpolation, job.frames, k, numbers, job.seed)

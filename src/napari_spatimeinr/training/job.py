@@ -6,8 +6,8 @@ import copy
 import math
 import time
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -17,24 +17,13 @@ from ..field import Field
 from ..model.frames import Frames, Normalisation
 from ..model.network import Network
 from ..volume import Volume
+from .gate import HeldOut
 from .schedule import Plateau, Schedule
 
+if TYPE_CHECKING:
+    from .parts.motion_fit import Candidate, MotionData
+
 SNAPSHOT_EVERY = 0.5
-FINER = ("planes", "voxels")
-"""The stages that make voxels finer, the last ones."""
-BEFORE_PLANES = 0.75
-"""Share of a time budget for what comes before finer planes are learned."""
-
-
-def parts_of(network: Network) -> dict[str, bool]:
-    """Which parts there are, by the names that provenance gives them."""
-    return {
-        "motion": network.velocity is not None,
-        "latents": network.encoder is not None,
-        "planes": network.planes is not None,
-        "voxels": network.voxels is not None,
-        "published": network.published is not None,
-    }
 
 
 @dataclass(frozen=True)
@@ -63,7 +52,17 @@ Steps = Generator[FitProgress, None, None]
 
 @dataclass
 class Job:
-    """Everything the stages share."""
+    """Everything the stages share.
+
+    Attributes
+    ----------
+    constant : all intensities are equal.
+    resume : what the fit goes on from.
+    shared_motion : whose motion is used.
+    moving : the frames that motion is estimated on, once they are read.
+    candidate : the kind of motion that is fitted, once the hold-out has chosen it.
+    held_out : the frames kept back by the hold-out; None where there were none.
+    """
 
     volume: Volume
     config: Config
@@ -76,6 +75,9 @@ class Job:
     resume: Field | None
     shared_motion: Field | None
     network: Network = field(default_factory=Network)
+    moving: MotionData | None = None
+    candidate: Candidate | None = None
+    held_out: HeldOut | None = None
     interpolation: str = "linear"
     gain: float | None = None
     loss: float = math.nan
@@ -86,6 +88,11 @@ class Job:
         """The recording, normalised."""
         return Frames(self.volume.data, self.normalisation, self.device)
 
+    def decide(self) -> None:
+        """What is learned along time is decided: a fit that is stopped goes on from it."""
+        assert self.candidate is not None
+        self.provenance |= {"decided": True, **asdict(self.candidate)}
+
     def snapshot(self) -> Field:
         """A Field of what there is by now, independent of further training."""
         network = self.network.copy()
@@ -93,10 +100,6 @@ class Job:
             "steps": self.schedule.trained,
             "seconds": round(self.schedule.elapsed(), 2),
         }
-        provenance.setdefault(
-            "chosen",
-            parts_of(network),
-        )
         return Field(
             self.volume,
             network,
@@ -117,14 +120,23 @@ class Job:
         return FitProgress(stage, s.steps, s.total, self.loss, self.gain, s.left(), snapshot)
 
     def drive(
-        self, stage: str, kind: str, steps: Iterator[tuple[int, float]], until: float
+        self,
+        stage: str,
+        kind: str,
+        steps: Iterator[tuple[int, float]],
+        part: float = 1.0,
+        ends: str | None = None,
     ) -> Steps:
-        """Run optimisation steps until they end, stop improving, or the share ``until`` of the
-        budget is used.
+        """Run optimisation steps until they end, stop improving, or have had their time.
+
+        Parameters
+        ----------
+        stage : what is being done, in the progress.
+        kind : of the steps, as they were planned.
+        part : of the time that ``ends`` in :data:`.schedule.ENDS` has (``stage``, by default).
         """
         plateau = Plateau()
-        if kind not in FINER and any(k in self.schedule.planned for k in FINER):
-            until *= BEFORE_PLANES
+        until = part * self.schedule.end(ends or stage, kind)
         for _, loss in self.counted(kind, steps):
             yield self.progress(stage)
             if self.schedule.late(until) or plateau.reached(loss):

@@ -6,30 +6,28 @@ import math
 import re
 from typing import Any
 
+from ...training.parts import STAGES
 from .bars import error_of
 
-STAGES = {
+WORDS = {
     "reading": "reading the frames",
-    "motion": "following the motion",
-    "checking motion": "checking the motion on blocks it has not seen",
     "hold-out": "testing on frames held out",
-    "hold-out: motion": "testing the motion on frames held out",
-    "latents": "learning structure apart from noise",
-    "hold-out: latents": "testing structure apart from noise on frames held out",
-    "planes": "learning finer planes",
-    "hold-out: planes": "testing finer planes on planes held out",
-    "voxels": "learning finer voxels",
-    "hold-out: voxels": "testing finer voxels on planes held out",
     "rendering cells": "rendering the cells to learn from",
 }
-PART_WORDS = {"planes": "finer planes", "voxels": "finer voxels"}
+"""What is done besides learning parts."""
 SAME = 0.005
 """Errors that differ by a smaller share are called equal."""
 
 
 def stage_words(stage: str) -> str:
     """What a stage of a fit does."""
-    return STAGES.get(stage, stage)
+    words = [part.words[stage] for part in STAGES.values() if stage in part.words]
+    return words[0] if words else WORDS.get(stage, stage)
+
+
+def part_words(name: str) -> str:
+    """What people call a part."""
+    return STAGES[name].label if name in STAGES else name
 
 
 def duration(seconds: float) -> str:
@@ -81,17 +79,11 @@ def result_sentence(provenance: dict[str, Any], stopped: bool) -> str:
     stop = "Stopped; what was learned is kept. Fit SpatimeINR goes on from here."
     said = [stop if stopped else _judgement(provenance)]
     chosen = provenance.get("chosen", {})
-    if chosen.get("planes"):
-        sharpened = provenance.get("planes", {}).get("sharpened")
-        said.append(
-            "Finer planes are learned from the lateral"
-            f" ones{', the blur along z is undone' if sharpened else ''}."
-        )
-    if chosen.get("voxels"):
-        said.append("Finer voxels are learned from the planes.")
+    for name, part in STAGES.items():
+        if chosen.get(name):
+            said.append(part.told(provenance.get(name, {})))
     reasons = "; ".join(
-        f"{PART_WORDS.get(name, name)}: {why}"
-        for name, why in provenance.get("reasons", {}).items()
+        f"{part_words(name)}: {why}" for name, why in provenance.get("reasons", {}).items()
     )
     if reasons and not stopped:
         said.append(f"Switched off: {reasons}.")

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ...config.parts import PlanesOptions, VoxelsOptions
 from ...model.finer import FinerPlanes
 from ...model.sampling import mirrored
 
@@ -19,6 +20,8 @@ PLANES_OF_A_SAMPLE = 12
 """Coarse planes of a training sample, and its width in voxels."""
 WIDTH_OF_A_SAMPLE = 48
 BATCH = 16
+STEP_SECONDS = 0.015
+"""Of a training step of 5 layers of 32 channels, on the machine of docs/benchmarks.md."""
 MOST_BLUR = 1.5
 """The extra blur along z is looked for up to this many distances between planes."""
 
@@ -33,6 +36,11 @@ class Lateral:
 
     planes: Tensor
     above: Tensor
+
+
+def step_seconds(options: PlanesOptions | VoxelsOptions) -> float:
+    """Seconds of a training step of a network that makes lines finer."""
+    return STEP_SECONDS * (0.4 + 0.6 * (options.channels / 32) ** 2 * options.layers / 5)
 
 
 def lateral_planes(
