@@ -13,6 +13,7 @@ render the same.
 from __future__ import annotations
 
 import argparse
+import fnmatch
 import itertools
 import json
 import os
@@ -58,10 +59,14 @@ def cases() -> Iterator[tuple[str, str, int, list[float] | None, int]]:
         ("fast", "balanced", "ungated", "published"), FRAMES, PSF, (0, 1)
     ):
         yield f"{preset}-t{count}-{'psf' if psf else 'no'}-{seed}", preset, count, psf, seed
+    for kind, seed in itertools.product(("kept", "resumed"), (0, 1)):
+        yield f"{kind}-t7-no-{seed}", kind, 7, None, seed
 
 
 def options(preset: str, psf: list[float] | None, seed: int) -> dict[str, Any]:
-    """Few steps of a preset; of one seed, finer voxels in the plane too."""
+    """Few steps of a preset; of one seed, finer voxels in the plane too; enough to keep latents."""
+    if preset in ("kept", "resumed"):
+        return {"latents": {"crop": [8, 24, 24]}, "axial": {"steps": 20}}
     if preset == "published":
         return {"published": PUBLISHED, "psf": psf}
     return {**QUICK, "psf": psf, "in_plane": {"enabled": seed == 1}, "gate": preset != "ungated"}
@@ -88,21 +93,33 @@ def pictures(field: Any) -> dict[str, np.ndarray]:
     return {name: np.asarray(volume.data) for name, volume in some.items()}
 
 
-def record(folder: Path) -> None:
+def recording(preset: str, count: int, seed: int) -> Any:
+    """A phantom; where latents shall be kept, one with little motion and light."""
+    import napari_spatimeinr as sp
+
+    if preset in ("kept", "resumed"):
+        volume, _ = sp.phantom((count, 8, 40, 40), motion=1.0, seed=seed, photons=40)
+    else:
+        volume, _ = sp.phantom((count, 6, 32, 36), motion=2.0, seed=seed, psf=(0.4, 0.2, 0.2))
+    return sp.Volume(volume.data, (30.0, 1.0, 0.5, 0.5))
+
+
+def record(folder: Path, only: str = "*") -> None:
     """Fit every case and keep what it gives."""
     import torch
 
     import napari_spatimeinr as sp
 
     torch.set_num_threads(1)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for name, preset, count, psf, seed in cases():
-        volume, _ = sp.phantom((count, 6, 32, 36), motion=2.0, seed=seed, psf=(0.4, 0.2, 0.2))
-        volume = sp.Volume(volume.data, (30.0, 1.0, 0.5, 0.5))
+        if not fnmatch.fnmatch(name, only):
+            continue
+        volume = recording(preset, count, seed)
         config = options(preset, psf, seed) | {"threads": 1}
-        field = sp.fit(
-            volume, "balanced" if preset == "ungated" else preset, config, device="cpu", seed=seed
-        )
+        named = {"ungated": "balanced", "kept": "fast", "resumed": "fast"}.get(preset, preset)
+        old = sp.load(folder / f"kept-t7-no-{seed}.spatimeinr") if preset == "resumed" else None
+        field = sp.fit(volume, named, config, device="cpu", seed=seed, resume=old)
         field.save(folder / f"{name}.spatimeinr")
         np.savez(folder / f"{name}.npz", **pictures(field))
         facts = (
@@ -187,10 +204,11 @@ def main() -> None:
     )
     parser.add_argument("task", choices=("record", "compare", "render"))
     parser.add_argument("folders", nargs="+", type=Path)
+    parser.add_argument("--only", default="*", help="names of the fits to record, like kept-*")
     asked = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     if asked.task == "record":
-        record(asked.folders[0])
+        record(asked.folders[0], asked.only)
         return
     found = compare(*asked.folders) if asked.task == "compare" else again(asked.folders[0])
     print("\n".join(found) or "the same bits")

@@ -90,7 +90,7 @@ def test_where_torch_was_loaded_first_a_sleeping_team_comes_with_a_computation_a
 ):
     text = """
 import json, os, time, torch
-from napari_spatimeinr import threads
+from napari_spatimeinr.compute import threads
 threads.LINGER, threads.is_fixed = 0.5, lambda usual: False
 tasks = lambda: len(os.listdir("/proc/self/task"))
 torch.zeros(10**6).add_(1.0)

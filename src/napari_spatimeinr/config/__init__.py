@@ -1,1 +1,1 @@
-"""Every option as data: ours, and those of the published method."""
+"""Every option as data: ours, and those of the published method; and what a fit says of itself."""
