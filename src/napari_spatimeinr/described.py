@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .config.facts import Provenance
 from .config.options import Config
 from .io.provenance import without_varying
 from .model.build import headers
@@ -27,7 +28,7 @@ def header_of(
     normalisation: Normalisation,
     config: Config,
     interpolation: str,
-    provenance: dict[str, Any],
+    provenance: Provenance,
 ) -> dict[str, Any]:
     """All of a model but its weights and frames, as JSON values."""
     grid = volume.grid
@@ -44,7 +45,7 @@ def header_of(
         "interpolation": interpolation,
         "parts": headers(network),
         "config": config.model_dump(mode="json"),
-        "provenance": _plain(provenance),
+        "provenance": provenance.to_dict(),
     }
 
 

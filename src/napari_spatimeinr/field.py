@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,14 @@ from numpy.typing import NDArray
 
 from . import checkpoint
 from .compute.device import free_memory, resolve_precision
+from .config.facts import Provenance
 from .config.options import Config, make_config
 from .data.grid import ROI, Grid, check_roi
 from .described import header_of, normalisation_of, state_of, token, volume_of
 from .errors import FormatError, GridError, OutOfMemoryError
 from .io.atomic import WAIT
 from .io.lazy import Source
-from .model.build import arrays, build_network
+from .model.build import arrays, build_network, unknown_parts
 from .model.frames import Frames, Normalisation
 from .model.network import Network
 from .model.trusted import trusted_device, warned_device
@@ -52,7 +54,7 @@ class Field:
         config: Config,
         device: torch.device,
         interpolation: str = "linear",
-        provenance: dict[str, Any] | None = None,
+        provenance: Mapping[str, Any] | None = None,
     ) -> None:
         self.volume = volume
         self.network = network
@@ -60,7 +62,7 @@ class Field:
         self.config = config
         self.device = device
         self.interpolation = interpolation
-        self.provenance: dict[str, Any] = dict(provenance or {})
+        self.provenance = Provenance.of(provenance or {})
         self._file: Source | None = None
         self._in_file = ""  # the state that the file holds
         self._sums: list[str] | None = None
@@ -76,7 +78,7 @@ class Field:
 
     def __repr__(self) -> str:
         parts = (
-            ", ".join(name for name, on in self.provenance.get("chosen", {}).items() if on is True)
+            ", ".join(name for name, on in self.provenance.chosen.items() if on is True)
             or self.interpolation
         )
         return f"<Field of {' x '.join(map(str, self.grid.shape))} (t, z, y, x): {parts}>"
@@ -152,20 +154,20 @@ class Field:
         frames = Frames(self.volume.data, self.normalisation, self.device)
         if what == "disagreement":
             return Disagreement(self.network, frames, self.config.render, linear=self._linear)
-        table = self.provenance.get("confidence")
+        table = self.provenance.confidence
         if table is None:
             raise GridError(
                 "Confidence is calibrated on held-out frames, and this model had none: that takes"
                 " four frames or more and the gate."
             )
         return Confidence(
-            self.network, frames, self.config.render, self.interpolation, table, self._linear
+            self.network, frames, self.config.render, self.interpolation, dict(table), self._linear
         )
 
     @property
     def _linear(self) -> list[int]:
         """Intervals between frames that the guard leaves to linear interpolation."""
-        return [int(i) for i in self.provenance.get("guard", {}).get("linear", ())]
+        return self.provenance.guard.linear
 
     def interpolated(self, interpolation: str = "linear") -> Field:
         """The same recording by plain "linear" or "cubic" interpolation in time: the baseline to
@@ -187,7 +189,7 @@ class Field:
         """
         metadata = {
             "spatimeinr": {
-                **self.provenance,
+                **self.provenance.to_dict(),
                 "acquired": rendered.acquired,
                 "interpolated": [k is None for k in rendered.acquired],
                 "config": self.config.model_dump(mode="json"),
@@ -357,6 +359,11 @@ def _kept(source: Source, device: str, precision: torch.dtype) -> Field:
 
 def _load(path: str | Path, where: torch.device, precision: torch.dtype | None) -> Field:
     header, weights, frames = checkpoint.read(path)
+    if unknown := unknown_parts(header["parts"]):
+        raise FormatError(
+            f"The model {path} has a part {unknown[0]!r} that is not known here; import the package"
+            " that registers it, or fit it again."
+        )
     try:
         config = make_config(config=Config.model_validate(header["config"]))
         volume, normalisation = volume_of(header, frames), normalisation_of(header, len(frames))

@@ -13,6 +13,7 @@ import torch
 from ._version import __version__
 from .compute.device import free_memory, peak_memory
 from .compute.threads import steps_on
+from .config.facts import Input, Provenance
 from .config.options import Config, make_config
 from .data.grid import check_roi
 from .errors import FitError, InputError, OutOfMemoryError, SpatimeINRError
@@ -101,7 +102,7 @@ def fit_steps(
     _check_shapes(volume, resume, motion)
     _check_memory(volume)
     sha256 = fingerprint(volume.data)
-    if resume is not None and resume.provenance.get("input", {}).get("sha256") != sha256:
+    if resume is not None and resume.provenance.input.sha256 != sha256:
         raise InputError(
             "The model to resume was fitted to another recording, or another region of this one;"
             " fit it anew."
@@ -109,18 +110,16 @@ def fit_steps(
     normalisation, notes, constant = estimate_normalisation(volume.data)
     if why is not None:
         notes.append(why)
-    provenance: dict[str, Any] = {
-        "method": "SpatimeINR, motion-aligned latents",
-        "version": __version__,
-        "seed": seed,
-        "device": str(where),
-        "input": {
-            "name": str(volume.metadata.get("name") or volume.metadata.get("source") or ""),
-            "sha256": sha256,
-        },
-        "warnings": notes,
-        "steps": 0,
-    }
+    name = str(volume.metadata.get("name") or volume.metadata.get("source") or "")
+    provenance = Provenance(
+        method="SpatimeINR, motion-aligned latents",
+        version=__version__,
+        seed=seed,
+        device=str(where),
+        input=Input(name=name, sha256=sha256),
+        warnings=notes,
+        steps=0,
+    )
     schedule = Schedule(began, time_budget)
     job = Job(
         volume, options, where, seed, normalisation, constant, provenance, schedule, resume, motion
@@ -132,11 +131,9 @@ def fit_steps(
             )
         else:
             field = yield from run(job)
-    field.provenance |= {
-        "seconds": round(schedule.elapsed(), 2),
-        "peak_memory_bytes": peak_memory(),
-        "complete": True,
-    }
+    field.provenance.seconds = round(schedule.elapsed(), 2)
+    field.provenance.peak_memory_bytes = peak_memory()
+    field.provenance.complete = True
     return field
 
 

@@ -43,7 +43,7 @@ def save(field: Field, folder: Path) -> None:
         for name, tensor in field.network.published.state_dict().items()
     }
     facts = {
-        "provenance": field.provenance,
+        "provenance": field.provenance.to_dict(),
         "levels": asdict(field.normalisation),
         "config": field.config.model_dump(mode="json"),
     }

@@ -153,7 +153,7 @@ def fit(
     begun = time.monotonic()
     field, interrupted = run_fit(steps, output)
     field.save(model)
-    facts = field.provenance
+    facts = field.provenance.to_dict()
     for warning in facts.get("warnings", ()):
         output.note(f"warning: {warning}")
     result = {

@@ -113,7 +113,7 @@ def _train(
     if latest.network.published is None:
         raise InputError(f"{recording} is constant: there is nothing to learn from it.")
     published_files.save(latest, folder)
-    facts = latest.provenance
+    facts = latest.provenance.to_dict()
     if rcan := facts.get("rcan"):
         output.note(
             f"latents: {rcan['steps']} steps to {rcan['psnr']:.2f} dB, ended by {rcan['ended']}"

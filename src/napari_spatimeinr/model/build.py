@@ -95,6 +95,11 @@ def arrays(network: Network) -> dict[str, NDArray[Any]]:
     return out
 
 
+def unknown_parts(said: dict[str, Any]) -> list[str]:
+    """Parts in a file that are registered nowhere here, of what :func:`headers` told."""
+    return sorted(set(said) - set(PARTS)) if isinstance(said, dict) else []
+
+
 def build_network(
     weights: dict[str, NDArray[Any]],
     shape: tuple[int, int, int],
@@ -117,8 +122,6 @@ def build_network(
         by_part.setdefault(owner, {})[name] = torch.from_numpy(array)
     network = Network(precision=precision)
     published = by_part.pop("published", None)
-    if unknown := sorted({*by_part, *said} - {*PARTS}):
-        raise ValueError(f"its part {unknown[0]!r} is not known here")
     for name, part in PARTS.items():
         if name in by_part or name in said:
             saved = Saved(

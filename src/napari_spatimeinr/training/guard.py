@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import math
 import time
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from ..config.facts import Guard
 from ..model.interpolation import segment
 from ..model.motion import VelocityField
 from . import gate
@@ -93,7 +94,7 @@ def find_jumps(job: Job, data: MotionData) -> Looked:
     broken = jumps(least, still)
     if velocity is not None:
         _bridge(velocity, broken)
-    _tell(job, broken, _parts(job.provenance.get("guard"))[1])
+    _tell(job, broken, _parts(job.provenance.guard)[1])
     return Looked(broken, least.tolist())
 
 
@@ -135,7 +136,7 @@ def watch(job: Job, looked: Looked) -> Steps:
         _tell(job, [], [])  # linear everywhere anyway
         job.schedule.planned[CHECKS] = 0
         return
-    before = _parts(job.provenance.get("guard"))[1]
+    before = _parts(job.provenance.guard)[1]
     number = _affordable(job)
     waiting = order(looked, number)
     job.schedule.planned[CHECKS] = min(number, len(waiting))
@@ -184,30 +185,28 @@ def _affordable(job: Job) -> int:
     return max(LEAST_CHECKED, min(MOST_CHECKED, int(SHARE * trained / checked)))
 
 
-def inherit(job: Job, old: dict[str, Any] | None) -> None:
+def inherit(job: Job, old: Guard) -> None:
     """Start with the guard of a fit that is gone on from."""
     if job.config.gate:
         _tell(job, *_parts(old))
 
 
-def _parts(known: dict[str, Any] | None) -> tuple[list[int], list[int]]:
+def _parts(known: Guard) -> tuple[list[int], list[int]]:
     """Jumps and poor intervals of a guard in a provenance."""
-    known = known or {}
-    broken = [int(i) for i in known.get("jumps", ())]
-    return broken, [int(i) for i in known.get("linear", ()) if int(i) not in broken]
+    return known.jumps, [i for i in known.linear if i not in known.jumps]
 
 
 def _tell(job: Job, broken: list[int], poor: list[int]) -> None:
     """Put the intervals into the provenance, with their sentences, instead of those that were
     there.
     """
-    warnings = job.provenance["warnings"]
-    for said in _sentences(*_parts(job.provenance.pop("guard", None))):
+    warnings = job.provenance.warnings
+    for said in _sentences(*_parts(job.provenance.pop("guard", Guard()))):
         if said in warnings:
             warnings.remove(said)
     poor = sorted(set(poor) - set(broken))
     if broken or poor:
-        job.provenance["guard"] = {"linear": sorted([*broken, *poor]), "jumps": broken}
+        job.provenance.guard = Guard(linear=sorted([*broken, *poor]), jumps=broken)
         warnings.extend(_sentences(broken, poor))
 
 

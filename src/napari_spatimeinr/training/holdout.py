@@ -1,10 +1,12 @@
-"""The hold-out: motion and latents are fitted without some frames, scored on them, and kept or not."""
+"""The hold-out: motion and latents without some frames, scored on these, and kept or not."""
 
 from __future__ import annotations
 
 from collections.abc import Generator
 from typing import NamedTuple
 
+from ..config.facts import ConfidenceTable
+from ..config.facts import HoldOut as Report
 from ..model.network import Network
 from . import gate
 from .confidence import calibrate
@@ -121,7 +123,7 @@ class HoldOut:
 
     def _give_reasons(self, motion: bool, latents: bool) -> None:
         """Why a part that was tried is not kept."""
-        reasons = self.job.provenance["reasons"]
+        reasons = self.job.provenance.reasons
         if not latents and self.job.config.latents.enabled:
             reasons[Latents.name] = "they did not beat the simpler result on held-out frames"
         if not motion and self._best_motion() is not None:
@@ -134,16 +136,17 @@ class HoldOut:
             job.interpolation = "cubic"
         job.gain = round(errors.gain(best), 3)
         shown = self.networks.get(best, Network())
-        job.provenance["confidence"] = calibrate(shown, job.frames, self.parts, job.seed)
-        job.provenance["hold_out"] = {
-            "frames": self.parts.held,
-            "method": best,
-            "gain_over_linear_db": job.gain,
-            "gain_over_cubic_db": round(errors.gain(best, "cubic"), 3),
-            "gain_over_linear_moving_db": round(errors.gain(best, where="moving"), 3),
-            "all": {name: round(errors.gain(name), 3) for name in errors.sums},
-            "all_smoothed": {
+        table = calibrate(shown, job.frames, self.parts, job.seed)
+        job.provenance.confidence = ConfidenceTable(**table)
+        job.provenance.hold_out = Report(
+            frames=self.parts.held,
+            method=best,
+            gain_over_linear_db=job.gain,
+            gain_over_cubic_db=round(errors.gain(best, "cubic"), 3),
+            gain_over_linear_moving_db=round(errors.gain(best, where="moving"), 3),
+            all={name: round(errors.gain(name), 3) for name in errors.sums},
+            all_smoothed={
                 name: round(errors.gain(name, where="smoothed"), 3) for name in errors.sums
             },
-            "note": "frames at twice the interval; the real interval is easier",
-        }
+            note="frames at twice the interval; the real interval is easier",
+        )

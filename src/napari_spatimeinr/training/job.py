@@ -7,10 +7,11 @@ import math
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
+from ..config.facts import Provenance
 from ..config.options import Config
 from ..errors import FitError
 from ..field import Field
@@ -70,7 +71,7 @@ class Job:
     seed: int
     normalisation: Normalisation
     constant: bool
-    provenance: dict[str, Any]
+    provenance: Provenance
     schedule: Schedule
     resume: Field | None
     shared_motion: Field | None
@@ -91,15 +92,14 @@ class Job:
     def decide(self) -> None:
         """What is learned along time is decided: a fit that is stopped goes on from it."""
         assert self.candidate is not None
-        self.provenance |= {"decided": True, **asdict(self.candidate)}
+        self.provenance.update({"decided": True, **asdict(self.candidate)})
 
     def snapshot(self) -> Field:
         """A Field of what there is by now, independent of further training."""
         network = self.network.copy()
-        provenance = copy.deepcopy(self.provenance) | {
-            "steps": self.schedule.trained,
-            "seconds": round(self.schedule.elapsed(), 2),
-        }
+        provenance = copy.deepcopy(self.provenance)
+        provenance.steps = self.schedule.trained
+        provenance.seconds = round(self.schedule.elapsed(), 2)
         return Field(
             self.volume,
             network,

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ..compute.device import resolve_precision
+from ..config.facts import Mlp, Rcan
 from ..config.options import Config
 from ..config.published import PublishedOptions
 from ..errors import ConfigError
@@ -45,7 +46,7 @@ def run_published(job: Job) -> Steps:
     options = job.config.published
     assert options is not None
     check_channels(job.config, job.frames.count)
-    job.provenance["method"] = "SpatimeINR as published, repaired"
+    job.provenance.method = "SpatimeINR as published, repaired"
     old = job.resume.network.published if job.resume is not None else None
     job.schedule.planned |= {"mlp": options.max_iter}
     done = 0
@@ -67,8 +68,9 @@ def run_published(job: Job) -> Steps:
     else:
         assert job.resume is not None
         model = copy.deepcopy(old).requires_grad_(True)
-        job.provenance["rcan"] = job.resume.provenance.get("rcan")
-        done = int(job.resume.provenance.get("mlp", {}).get("steps", 0))
+        job.provenance.rcan = copy.deepcopy(job.resume.provenance.rcan)
+        earlier = job.resume.provenance.mlp
+        done = 0 if earlier is None else earlier.steps
     job.network.published = model
     yield from _fit_mlp(job, model, done)
     model.requires_grad_(False)
@@ -118,7 +120,7 @@ def _fit_latents(job: Job, model: Published) -> Steps:
             continue
         break
     job.schedule.planned["rcan"] = last["steps"]
-    job.provenance["rcan"] = last
+    job.provenance.rcan = Rcan(**last)
     model.keep_features(whole)
 
 
@@ -158,7 +160,7 @@ def _fit_mlp(job: Job, model: Published, done: int) -> Steps:
 
     From the start, open ones learn as much with a step and take 24 times as long.
     """
-    state = job.provenance["mlp"] = {"steps": done, "ended": "max_iter"}
+    state = job.provenance.mlp = Mlp(steps=done, ended="max_iter")
     part, most = model.options.dataset.train, model.options.max_iter
     full = part.bsize * model.options.dataloader.train.batch_size
     began = job.schedule.elapsed()

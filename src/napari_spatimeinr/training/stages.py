@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 from collections.abc import Generator
 from dataclasses import replace
-from typing import Any
 
+from ..config.facts import Chosen, ConfidenceTable, Reasons
 from ..field import Field
 from . import gate, guard
 from .confidence import at_native_gap
@@ -40,21 +40,22 @@ INHERITED = (
 
 def run(job: Job) -> Generator[FitProgress, None, Field]:
     """All stages; returns the final Field."""
-    kept: dict[str, Any] = {"motion": False, "latents": False, "interpolation": "linear"}
-    job.provenance["chosen"] = kept
-    job.provenance["reasons"] = {}
+    facts = job.provenance
+    facts.chosen = Chosen(motion=False, latents=False, interpolation="linear")
+    facts.reasons = Reasons()
     if job.constant:
-        job.provenance["constant"] = True
+        facts.constant = True
     if job.config.published is not None and not job.constant:
         yield job.progress("reading")
         yield from run_published(job)
-        kept |= {**chosen(job.network), "published": job.network.published is not None}
+        facts.chosen.update({**chosen(job.network), "published": bool(job.network.published)})
         return job.snapshot()
     if job.constant:
         yield job.progress("reading")
     else:
         yield from _learn(job)
-    kept |= {**chosen(job.network), "published": False, "interpolation": job.interpolation}
+    facts.chosen.update({**chosen(job.network), "published": False})
+    facts.chosen.interpolation = job.interpolation
     return job.snapshot()
 
 
@@ -97,7 +98,7 @@ def _run(job: Job, stage: Stage) -> Generator[FitProgress, None, Verdict]:
     """Learn a part, and say why if it is not kept."""
     verdict = yield from stage.run(job)
     if verdict.reason is not None:
-        job.provenance["reasons"][stage.name] = verdict.reason
+        job.provenance.reasons[stage.name] = verdict.reason
     return verdict
 
 
@@ -145,9 +146,9 @@ def _along_time(job: Job, wanted: list[str]) -> Steps:
     if latents:
         yield from _run(job, STAGES[Latents.name])
     yield from guard.watch(job, looked)
-    if "confidence" in job.provenance:
-        table = job.provenance["confidence"]
-        job.provenance["confidence"] = at_native_gap(table, job.network, job.frames, job.seed)
+    if (table := job.provenance.confidence) is not None:
+        native = at_native_gap(dict(table), job.network, job.frames, job.seed)
+        job.provenance.confidence = ConfidenceTable(**native)
 
 
 def _plan_checks(job: Job) -> None:
@@ -162,10 +163,11 @@ def _resumed(job: Job, old: Field) -> Steps:
     for key in INHERITED:
         if key in old.provenance:
             job.provenance[key] = copy.deepcopy(old.provenance[key])
-    guard.inherit(job, old.provenance.get("guard"))
-    job.provenance["resumed_from_steps"] = old.provenance.get("steps", 0)
+    guard.inherit(job, old.provenance.guard)
+    job.provenance.resumed_from_steps = old.provenance.steps
     job.interpolation = old.interpolation
-    job.gain = job.provenance.get("hold_out", {}).get("gain_over_linear_db")
+    held_out = job.provenance.hold_out
+    job.gain = None if held_out is None else held_out.gain_over_linear_db
     job.network = old.network.copy()
     if job.network.motion is not None:
         _plan_checks(job)

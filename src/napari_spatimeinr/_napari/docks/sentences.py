@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from ...training.parts import STAGES
@@ -64,7 +65,7 @@ def gain_words(gain_db: float, seen: str = "on frames it had not seen") -> str:
     return f"{compared} linear interpolation {seen} ({gain_db:+.1f} dB)"
 
 
-def gain_of(provenance: dict[str, Any]) -> float | None:
+def gain_of(provenance: Mapping[str, Any]) -> float | None:
     """The gain of a fit over linear interpolation on frames held out, None where it is
     interpolation or none were.
     """
@@ -74,7 +75,7 @@ def gain_of(provenance: dict[str, Any]) -> float | None:
     return float(gain) if learned and gain is not None and math.isfinite(gain) else None
 
 
-def result_sentence(provenance: dict[str, Any], stopped: bool) -> str:
+def result_sentence(provenance: Mapping[str, Any], stopped: bool) -> str:
     """What a fit came to."""
     stop = "Stopped; what was learned is kept. Fit SpatimeINR goes on from here."
     said = [stop if stopped else _judgement(provenance)]
@@ -91,7 +92,7 @@ def result_sentence(provenance: dict[str, Any], stopped: bool) -> str:
     return " ".join(words for words in said if words) or "Done."
 
 
-def _judgement(provenance: dict[str, Any]) -> str:
+def _judgement(provenance: Mapping[str, Any]) -> str:
     """What came of comparing the fit with interpolation; nothing where there was nothing to
     compare.
     """

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ...compute.device import resolve_precision
+from ...config.facts import LatentsGate
 from ...config.options import Config
 from ...config.parts import LatentOptions
 from ...field import Field
@@ -50,7 +51,8 @@ class Latents(LatentsPart, Stage):
         that teaches blur, and wins by it.
         """
         if job.config.latents.enabled and job.volume.shape[0] == 2:
-            job.provenance["reasons"]["latents"] = "two frames cannot tell noise from what moved"
+            why = "two frames cannot tell noise from what moved"
+            job.provenance.reasons[self.name] = why
 
     def plan(self, job: Job) -> None:
         """Those of the hold-out are among them."""
@@ -70,10 +72,9 @@ class Latents(LatentsPart, Stage):
         mask = 1 - block_mask(job.frames.shape, job.seed + 1).to(job.device)
         yield from self._trained(job, steps, mask)
         gain = masked_errors(job.network, job.frames, 1 - mask, job.seed).gain("latents")
-        job.provenance["latents_gate"] = {
-            "gain_db": round(gain, 3),
-            "on": "masked blocks, one neighbour at the native gap",
-        }
+        job.provenance.latents_gate = LatentsGate(
+            gain_db=round(gain, 3), on="masked blocks, one neighbour at the native gap"
+        )
         if gain >= ALONE_MARGIN_DB:
             return Verdict(kept=True)
         job.network = Network(job.network.motion)
@@ -88,7 +89,7 @@ class Latents(LatentsPart, Stage):
 
     def decided(self, old: Field) -> bool:
         """Motion and latents are decided together."""
-        return bool(old.provenance.get("decided"))
+        return old.provenance.decided
 
     def resume(self, job: Job, old: Field) -> Steps:
         """Go on with the latents that were kept."""

@@ -8,6 +8,7 @@ import math
 from collections.abc import Generator, Mapping, Sequence
 from typing import ClassVar
 
+from ...config.facts import MotionGate
 from ...config.options import Config
 from ...config.parts import MotionOptions
 from ...field import Field
@@ -47,7 +48,7 @@ class Motion(MotionPart, Stage):
     def unwanted(self, job: Job) -> None:
         """Of one frame."""
         if job.volume.shape[0] == 1:
-            job.provenance["reasons"]["motion"] = "one time point: nothing moves"
+            job.provenance.reasons[self.name] = "one time point: nothing moves"
 
     def plan(self, job: Job) -> None:
         """The final fit, and those of the hold-out."""
@@ -89,15 +90,14 @@ class Motion(MotionPart, Stage):
             float(misalignments(field, data, mask, job.seed).mean()) for field in (None, velocity)
         )
         gain = 10 * math.log10(max(still, 1e-12) / max(moved, 1e-12))
-        job.provenance["motion_gate"] = {
-            "alignment_gain_db": round(gain, 3),
-            "on": "masked blocks at the native gap",
-        }
+        job.provenance.motion_gate = MotionGate(
+            alignment_gain_db=round(gain, 3), on="masked blocks at the native gap"
+        )
         return gain >= MARGIN_DB
 
     def decided(self, old: Field) -> bool:
         """Motion and latents are decided together."""
-        return bool(old.provenance.get("decided"))
+        return old.provenance.decided
 
     def resume(self, job: Job, old: Field) -> Steps:
         """Go on with the motion that was kept."""
@@ -106,8 +106,10 @@ class Motion(MotionPart, Stage):
             return
         velocity.requires_grad_(True)
         job.schedule.planned["motion"] = options.steps
-        weight = float(job.provenance.get("smoothness", options.smoothness[0]))
-        candidate = Candidate(weight, bool(velocity.curved))
+        weight = job.provenance.smoothness
+        if weight is None:
+            weight = options.smoothness[0]
+        candidate = Candidate(float(weight), bool(velocity.curved))
         steps = refine(velocity, data, options, candidate, options.steps, job.seed + 2)
         yield from job.drive("motion", "motion", steps, ends="motion, resumed")
         velocity.requires_grad_(False)

@@ -58,7 +58,7 @@ class Planes(PlanesPart, Stage):
     def unwanted(self, job: Job) -> None:
         """Where blur was to be undone."""
         if job.resume is None and sharpened(job):
-            job.provenance["warnings"].append(
+            job.provenance.warnings.append(
                 "The blur along z is not undone: that takes several planes, and at least four times"
                 " as many voxels across them as lie between two of them."
             )

@@ -65,7 +65,7 @@ class Voxels(VoxelsPart, Stage):
         """Where they were asked for."""
         if job.config.voxels.enabled:
             why = "the planes are too small to learn finer voxels from"
-            job.provenance["reasons"]["voxels"] = why
+            job.provenance.reasons[self.name] = why
 
     def plan(self, job: Job) -> None:
         """The final network, and that of the gate."""
