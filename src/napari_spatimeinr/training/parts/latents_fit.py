@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -65,29 +66,122 @@ def train(
     """
     assert network.latents is not None
     options = config.latents
-    tasks = tasks_for(given, network.outer)
-    generator = torch.Generator().manual_seed(seed)
     parameters = list(network.latents.parameters())
     optimiser = torch.optim.AdamW(parameters, lr=options.learning_rate, weight_decay=1e-4)
-    displacements = Displacements(network)
+    blocks = _Blocks(network, frames, given, config, seed, mask)
     for step in range(steps):
         for group in optimiser.param_groups:
             warm = min(1.0, (step + 1) / 20)
             group["lr"] = options.learning_rate * warm * (0.02 + 0.98 * (1 - step / steps))
         loss = torch.zeros((), device=frames.device)
         for _ in range(options.blocks):
-            task = tasks[int(torch.randint(0, len(tasks), (1,), generator=generator))]
-            box = random_box(frames.shape, options.crop, generator)
-            loss = (
-                loss
-                + _block_loss(network, frames, task, box, displacements, config, generator, mask)
-                / options.blocks
-            )
+            loss = loss + blocks.loss() / options.blocks
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimiser.step()
         yield step + 1, float(loss.detach())
+
+
+class _Blocks:
+    """Random blocks of frames, predicted from the frames around them."""
+
+    def __init__(
+        self,
+        network: Network,
+        frames: Frames,
+        given: list[int],
+        config: Config,
+        seed: int,
+        mask: Tensor | None,
+    ) -> None:
+        self.network, self.frames, self.config, self.mask = network, frames, config, mask
+        self.tasks = tasks_for(given, network.outer)
+        self.generator = torch.Generator().manual_seed(seed)
+        self.displacements = Displacements(network)
+
+    def loss(self) -> Tensor:
+        """How well one block is predicted, and what the cycles add."""
+        cycle = self.config.cycle
+        number = int(torch.randint(0, len(self.tasks), (1,), generator=self.generator))
+        task = self.tasks[number]
+        box = random_box(self.frames.shape, self.config.latents.crop, self.generator)
+        spatial = cycle.spatial > 0
+        drawn = _drawn(self.frames, task.target, box, spatial, self.mask, self.generator)
+        if task.around is None:
+            assert task.alone is not None
+            return drawn.error(self._sampled(task.alone, task, drawn)[0])
+        near = task.around
+        inner = [self._sampled(k, task, drawn) for k in (near.before, near.after)]
+        sides = self._sides(near, inner, task, drawn)
+        loss = torch.zeros((), device=self.frames.device)
+        for value, _ in inner:
+            loss = loss + ALONE * drawn.error(value)
+        return loss + _blended_loss(partial(self._predicted, sides), near.share, drawn, cycle)
+
+    def _points(self, k: int, task: Task, drawn: _Drawn) -> tuple[Tensor, Box]:
+        """Where the voxels of the target are in frame ``k``, and the box that sampling them
+        touches.
+        """
+        moved = _moved(self.network, self.displacements(task.target, k), drawn.places)
+        return needed_box(moved[None], self.frames.shape)
+
+    def _sampled(self, k: int, task: Task, drawn: _Drawn) -> tuple[Tensor, Tensor | None]:
+        """Values and latents of frame ``k`` there."""
+        points, part = self._points(k, task, drawn)
+        return sample(self.network.encode(self.frames, k, part), points, part)
+
+    @torch.no_grad()
+    def _averaged(self, numbers: tuple[int, ...], task: Task, drawn: _Drawn) -> Tensor:
+        """The mean of frames there, which only helps to average: nothing is learned from them."""
+        values = []
+        for k in numbers:
+            points, part = self._points(k, task, drawn)
+            denoised = self.network.denoised(self.frames, k, part)[0]
+            values.append(sample_denoised(denoised, points, part))
+        return torch.stack(values).mean(0)
+
+    def _sides(
+        self,
+        near: Around,
+        inner: list[tuple[Tensor, Tensor | None]],
+        task: Task,
+        drawn: _Drawn,
+    ) -> _Sides:
+        """What lies on both sides of the target, in either direction of time."""
+        outer = []
+        for side, beyond in enumerate((near.outer_before, near.outer_after)):
+            # One side is left out now and then, as it is at both ends of the recording.
+            if not beyond or float(torch.rand(1, generator=self.generator)) < 0.15:
+                outer.append(inner[side][0])
+            else:
+                outer.append(self._averaged(beyond, task, drawn))
+        # Time runs backwards half of the time: the decoder has no preferred direction.
+        backwards = bool(torch.rand(1, generator=self.generator) < 0.5)
+        first, second = (1, 0) if backwards else (0, 1)
+        (a, of_a), (b, of_b) = inner[first], inner[second]
+        assert of_a is not None and of_b is not None
+        return _Sides((a, b), (outer[first], outer[second]), (of_a, of_b), backwards)
+
+    def _predicted(self, sides: _Sides, share: float) -> Tensor:
+        """What the decoder makes of both sides at a share of the interval."""
+        assert self.network.latents is not None
+        asked = 1 - share if sides.backwards else share
+        result: Tensor = self.network.latents.decoder(
+            sides.inner, sides.outer, sides.latents, asked, self.network.precision
+        )
+        return result
+
+
+class _Sides(NamedTuple):
+    """Values, mean values of the frames beyond, and latents, each at the earlier and the later side
+    (the other way round where time runs ``backwards``).
+    """
+
+    inner: tuple[Tensor, Tensor]
+    outer: tuple[Tensor, Tensor]
+    latents: tuple[Tensor, Tensor]
+    backwards: bool
 
 
 class _Drawn(NamedTuple):
@@ -103,6 +197,13 @@ class _Drawn(NamedTuple):
     def error(self, values: Tensor) -> Tensor:
         """The mean error of values at the voxels, robust."""
         return _mean(_robust(values[: self.number] - self.target[: self.number]), self.weight)
+
+    def cells(self, values: Tensor) -> Tensor:
+        """Means over the cells around the first quarter of the voxels."""
+        count, quarter = self.number, self.number // 4
+        here = values[count : count + quarter]
+        there = values[count + quarter : count + 2 * quarter]
+        return (2 * values[:quarter] + here + there) / 4
 
 
 def _drawn(
@@ -135,63 +236,6 @@ def _drawn(
     return _Drawn(places, _target(frames, k, places, len(at)), weight, len(at))
 
 
-def _block_loss(
-    network: Network,
-    frames: Frames,
-    task: Task,
-    box: Box,
-    displacements: Displacements,
-    config: Config,
-    generator: torch.Generator,
-    mask: Tensor | None,
-) -> Tensor:
-    drawn = _drawn(frames, task.target, box, config.cycle.spatial > 0, mask, generator)
-
-    def needed(k: int) -> tuple[Tensor, Box]:
-        return needed_box(
-            _moved(network, displacements(task.target, k), drawn.places)[None], frames.shape
-        )
-
-    def sampled(k: int) -> tuple[Tensor, Tensor | None]:
-        points, part = needed(k)
-        return sample(network.encode(frames, k, part), points, part)
-
-    @torch.no_grad()
-    def denoised(k: int) -> Tensor:
-        points, part = needed(k)
-        return sample_denoised(network.denoised(frames, k, part)[0], points, part)
-
-    if task.around is None:
-        assert task.alone is not None
-        return drawn.error(sampled(task.alone)[0])
-    near = task.around
-    inner = [sampled(k) for k in (near.before, near.after)]
-    # The outer frames only help to average: the encoder does not learn from them.
-    outer = []
-    for side, beyond in enumerate((near.outer_before, near.outer_after)):
-        # One side is left out now and then, as it is at both ends of the recording.
-        if not beyond or float(torch.rand(1, generator=generator)) < 0.15:
-            outer.append(inner[side][0])
-        else:
-            outer.append(torch.stack([denoised(k) for k in beyond]).mean(0))
-    # Time runs backwards half of the time: the decoder has no preferred direction.
-    order = (1, 0) if bool(torch.rand(1, generator=generator) < 0.5) else (0, 1)
-
-    def predicted(u: float) -> Tensor:
-        (a, la), (b, lb) = (inner[i] for i in order)
-        assert network.latents is not None and la is not None and lb is not None
-        share = u if order == (0, 1) else 1 - u
-        result: Tensor = network.latents.decoder(
-            (a, b), (outer[order[0]], outer[order[1]]), (la, lb), share, network.precision
-        )
-        return result
-
-    loss = torch.zeros((), device=frames.device)
-    for value, _ in inner:
-        loss = loss + ALONE * drawn.error(value)
-    return loss + _blended_loss(predicted, near.share, drawn, config.cycle)
-
-
 def _blended_loss(
     predicted: Callable[[float], Tensor], share: float, drawn: _Drawn, cycle: CycleOptions
 ) -> Tensor:
@@ -201,18 +245,13 @@ def _blended_loss(
     out = predicted(share)
     loss = drawn.error(out)
     if cycle.spatial > 0:
-        count, target, q = drawn.number, drawn.target, drawn.number // 4
-        here, there = slice(count, count + q), slice(count + q, count + 2 * q)
-        cell = (2 * out[:q] + out[here] + out[there]) / 4 - (
-            2 * target[:q] + target[here] + target[there]
-        ) / 4
-        loss = loss + cycle.spatial * _mean(cell**2, drawn.weight[:q])
+        cell = drawn.cells(out) - drawn.cells(drawn.target)
+        loss = loss + cycle.spatial * _mean(cell**2, drawn.weight[: len(cell)])
     if cycle.temporal > 0:
         # Predict at two times between, and from these the frame back.
         step = min(0.25, share, 1 - share)
-        loss = loss + cycle.temporal * drawn.error(
-            (predicted(share - step) + predicted(share + step)) / 2
-        )
+        back = (predicted(share - step) + predicted(share + step)) / 2
+        loss = loss + cycle.temporal * drawn.error(back)
     return loss
 
 
