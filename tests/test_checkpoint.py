@@ -129,8 +129,8 @@ def test_parts_that_are_not_there_stay_away(off, tmp_path):
     config = {**CONFIG, **{name: {"enabled": False} for name in off}}
     field = fit(recording(), config=config, device="cpu")
     again = load(field.save(tmp_path / "a.spatimeinr"), device="cpu")
-    assert (again.network.velocity is None) == ("motion" in off)
-    assert (again.network.encoder is None) == (again.network.decoder is None) == ("latents" in off)
+    assert (again.network.motion is None) == ("motion" in off)
+    assert (again.network.latents is None) == ("latents" in off)
     assert np.array_equal(again.render(time_scale=2).data, field.render(time_scale=2).data)
 
 
@@ -138,8 +138,8 @@ def test_the_safetensors_library_reads_it(field, tmp_path):
     path = field.save(tmp_path / "a.safetensors")
     weights = {
         f"{p}.{k}": v
-        for p in ("velocity", "encoder", "decoder")
-        for k, v in getattr(field.network, p).state_dict().items()
+        for p, part in field.network.parts.items()
+        for k, v in part.state_dict().items()
     }
     with safe_open(path, "pt") as file:
         assert set(file.keys()) == {*weights, "frames"}
@@ -276,6 +276,10 @@ def test_folders_and_missing_files(tmp_path):
         lambda h, e: h["config"]["latents"].update(layers=3),
         lambda h, e: h.update(interpolation="quintic"),
         lambda h, e: h.update(interpolation=None),
+        lambda h, e: h.update(parts=3),
+        lambda h, e: h.update(parts={"planes": 7}),
+        lambda h, e: h.update(parts={"planes": {"factor": 2}}),
+        lambda h, e: h.update(parts={"voxels": {"factor": 2}}),
         lambda h, e: h.update(format="one"),
         lambda h, e: h.update(format=None),
         lambda h, e: e.pop("frames"),
@@ -285,12 +289,12 @@ def test_folders_and_missing_files(tmp_path):
         lambda h, e: e["frames"].update(data_offsets=[5]),
         lambda h, e: e["frames"].update(data_offsets=[-720, 1440]),
         lambda h, e: e["frames"].update(shape=[-3, -4, 9, 10]),
-        lambda h, e: e["velocity.nodes"].update(
-            shape=[e["velocity.nodes"]["shape"][0], int(np.prod(e["velocity.nodes"]["shape"][1:]))]
+        lambda h, e: e["motion.nodes"].update(
+            shape=[e["motion.nodes"]["shape"][0], int(np.prod(e["motion.nodes"]["shape"][1:]))]
         ),
-        lambda h, e: e.pop("velocity.nodes"),
-        lambda h, e: e.pop("velocity.times"),
-        lambda h, e: e.pop("decoder.layers.0.weight"),
+        lambda h, e: e.pop("motion.nodes"),
+        lambda h, e: e.pop("motion.times"),
+        lambda h, e: e.pop("latents.decoder.layers.0.weight"),
     ],
 )
 def test_headers_that_contradict_themselves(saved, change, tmp_path):

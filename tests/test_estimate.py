@@ -9,7 +9,7 @@ import pytest
 
 from napari_spatimeinr import Volume, fit, make_config
 from napari_spatimeinr.analysis.estimate import Estimate, estimate, machine_speed
-from napari_spatimeinr.data.watched import Watched
+from napari_spatimeinr.data.arrays import watched
 from napari_spatimeinr.errors import DeviceError, GridError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -136,7 +136,7 @@ def test_a_rendering_tells_its_progress_and_can_be_ended(recording: Volume) -> N
 def test_a_watched_array_is_the_array() -> None:
     told: list[tuple[int, int]] = []
     data = np.arange(24).reshape(2, 3, 4)
-    array = Watched(data, lambda read, of: told.append((read, of)))
+    array = watched(data, lambda read, of: told.append((read, of)))
     assert (
         array.shape == (2, 3, 4)
         and np.array_equal(array[0], data[0])

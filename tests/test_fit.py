@@ -291,7 +291,7 @@ def test_each_component_can_be_switched(volume, change, expected):
         for k, v in {**ALL, "cycle": {}, "render": {}}.items()
     }
     field = fit(volume, config=config, device="cpu")
-    assert (field.network.velocity is not None, field.network.encoder is not None) == expected
+    assert (field.network.motion is not None, field.network.latents is not None) == expected
     chosen = field.provenance["chosen"]
     assert (chosen["motion"], chosen["latents"]) == expected
     out = field.render(time_scale=2).data
@@ -303,8 +303,8 @@ def test_each_component_can_be_switched(volume, change, expected):
 def test_two_frames_teach_no_latents(volume):
     two = Volume(np.asarray(volume.data)[:2].copy(), volume.spacing)
     field = fit(two, config={**ALL, "gate": True}, device="cpu")
-    assert field.network.encoder is None and "two frames" in field.provenance["reasons"]["latents"]
-    assert fit(two, config={**ALL, "gate": False}, device="cpu").network.encoder is not None
+    assert field.network.latents is None and "two frames" in field.provenance["reasons"]["latents"]
+    assert fit(two, config={**ALL, "gate": False}, device="cpu").network.latents is not None
 
 
 def test_an_unknown_option_stops_before_anything_is_read():

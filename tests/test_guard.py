@@ -147,7 +147,7 @@ def spoiled() -> Network:
     torch.manual_seed(0)
     network = Network(latents=Latents(Encoder(4, 2, 4), Decoder(4, 8)))
     with torch.no_grad():
-        for value in network.encoder.parameters():
+        for value in network.latents.encoder.parameters():
             value += 0.3 * torch.randn_like(value)
     return network.copy()
 
@@ -210,7 +210,7 @@ def test_nothing_is_rendered_beyond_the_range_of_the_frames_around(high):
     data[2:] //= 2 if high > 1 else 1
     field = fit(Volume(data), config={**MOTION, "gate": False}, device="cpu")
     out = np.asarray(field.lazy(time_scale=4, scale=2))
-    assert field.network.velocity is not None
+    assert field.network.motion is not None
     for i, t in enumerate(np.arange(len(out)) / 4):
         near = data[int(np.floor(t)) : int(np.ceil(t)) + 1]
         assert out[i].min() >= near.min() and out[i].max() <= near.max()
@@ -225,7 +225,7 @@ def test_nothing_is_rendered_that_the_type_of_the_recording_cannot_hold(dtype):
     data = (scene * (1 if dtype is bool else 255)).astype(dtype)
     field = fit(Volume(data), config={**MOTION, "gate": False}, device="cpu")
     out = field.render(time_scale=2, scale=2).data
-    assert field.network.velocity is not None
+    assert field.network.motion is not None
     assert out.min() == 0 and out.max() == data.max() and np.unique(out).size > 100
 
 

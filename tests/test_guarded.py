@@ -166,7 +166,6 @@ def test_intervals_left_to_linear_do_not_add_to_the_memory_for_caches():
     most = 400_000
     field = guarded(drifting(9, 4), network, [3, 4, 5], most)
     np.asarray(field.lazy(time_scale=2))
-    caches = {
-        id(r._tiles.cache): r._tiles.cache.bytes for r in (field._renderer, field._renderer._plain)
-    }
+    sampler = field._renderer.sampler
+    caches = {id(s.source.tiles): s.source.tiles.bytes for s in (sampler, sampler.plain)}
     assert 0 < sum(caches.values()) <= most

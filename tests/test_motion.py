@@ -344,4 +344,4 @@ def swinging(t: float) -> np.ndarray:
 def test_the_hold_out_decides_whether_paths_curve(path, kind):
     field = fit(moving(path, 11), config=NO_LATENTS, device="cpu")
     assert field.provenance["hold_out"]["method"].endswith(kind)
-    assert bool(field.network.velocity.curved) == (kind == "curved")
+    assert bool(field.network.motion.curved) == (kind == "curved")

@@ -13,6 +13,7 @@ import napari_spatimeinr.render.renderer as rendering
 from napari_spatimeinr import Field, Volume, fit, load, phantom
 from napari_spatimeinr.data.grid import Grid
 from napari_spatimeinr.errors import GridError, InputError, OutOfMemoryError
+from napari_spatimeinr.render.sampler import Sampler
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -41,7 +42,7 @@ def volume() -> Volume:
 @pytest.fixture(scope="module")
 def field(volume) -> Field:
     out = fit(volume, config=CONFIG, device="cpu")
-    assert out.network.velocity is not None and out.network.encoder is not None
+    assert out.network.motion is not None and out.network.latents is not None
     return out
 
 
@@ -242,13 +243,13 @@ def test_a_cell_larger_than_the_recording_takes_no_more_samples_than_it_has_voxe
     field, monkeypatch, factor
 ):
     counted: list[int] = []
-    whole = rendering.Renderer._value
+    whole = Sampler.value
 
     def value(self, t, positions, finer):
         counted.append(int(np.prod([len(p) for p in positions])))
         return whole(self, t, positions, finer)
 
-    monkeypatch.setattr(rendering.Renderer, "_value", value)
+    monkeypatch.setattr(Sampler, "value", value)
     fresh(field).lazy(voxel=tuple(SPACING[a] * SHAPE[a] * factor for a in (1, 2, 3)))[1]
     assert sum(counted) == np.prod(SHAPE[1:])
 

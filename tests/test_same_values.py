@@ -18,7 +18,7 @@ from napari_spatimeinr import Field, Volume, fit, phantom
 from napari_spatimeinr.model.boxes import cubic_in, in_boxes, linear_in
 from napari_spatimeinr.model.finer import FinerVoxels
 from napari_spatimeinr.model.sampling import cubic, linear
-from napari_spatimeinr.render.tiles import Cache, Finer, Tiles
+from napari_spatimeinr.render.tiles import TiledSource, kept
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -217,10 +217,8 @@ def test_points_further_apart_than_a_box_are_sampled_in_parts():
 @pytest.mark.parametrize("name", ["all parts", "motion"])
 def test_splines_are_the_same_in_every_box(models, name):
     model = models(name)
-    tiles = [Tiles(model.network, model._renderer.frames, Cache(10**8)) for _ in range(2)]
-    finer = (False, False), (model.network.planes is not None, False)
-    for planes, lateral in finer:
-        kind = Finer(planes, lateral)
+    tiles = [TiledSource(model.network, model._renderer.frames, kept(10**8)) for _ in range(2)]
+    for kind in ((), model.network.finer[:1]):
         z, y, x = tiles[0].fine_shape(kind)
         whole = tiles[0].coefficients(1, ((-2, z + 2), (-2, y + 2), (-2, x + 2)), kind)
         part = tiles[1].coefficients(1, ((7, 10), (2, 5), (120, x + 2)), kind)

@@ -26,6 +26,7 @@ from .model.frames import Frames, Normalisation
 from .model.network import Network
 from .model.trusted import trusted_device, warned_device
 from .render.array import RenderedArray
+from .render.blocks import Renders
 from .render.published import PublishedRenderer
 from .render.quantities import Confidence, Disagreement
 from .render.renderer import Renderer
@@ -67,10 +68,11 @@ class Field:
         self._in_file = ""  # the state that the file holds
         self._sums: list[str] | None = None
         frames = Frames(volume.data, normalisation, device)
-        self._renderer: Renderer = (
-            Renderer(network, frames, config.render, interpolation, self._linear)
+        self._sampled = Renderer(network, frames, config.render, interpolation, self._linear)
+        self._renderer: Renders = (
+            self._sampled
             if network.published is None
-            else PublishedRenderer(network.published, frames, config.render)
+            else PublishedRenderer(network.published, frames)
         )
 
     grid: Grid = property(lambda self: self.volume.grid)  # type: ignore[assignment]
@@ -144,25 +146,22 @@ class Field:
             self._quantity(what), self.grid, grid, dtype, self.volume.dtype, keep_acquired, remake
         )
 
-    def _quantity(self, what: str) -> Renderer:
+    def _quantity(self, what: str) -> Renders:
         if what == "intensity":
             return self._renderer
         if what not in ("disagreement", "confidence"):
             raise GridError(
                 f"A rendering shows 'intensity', 'disagreement' or 'confidence', got {what!r}."
             )
-        frames = Frames(self.volume.data, self.normalisation, self.device)
         if what == "disagreement":
-            return Disagreement(self.network, frames, self.config.render, linear=self._linear)
+            return self._sampled.showing(Disagreement())
         table = self.provenance.confidence
         if table is None:
             raise GridError(
                 "Confidence is calibrated on held-out frames, and this model had none: that takes"
                 " four frames or more and the gate."
             )
-        return Confidence(
-            self.network, frames, self.config.render, self.interpolation, dict(table), self._linear
-        )
+        return self._sampled.showing(Confidence(dict(table)))
 
     @property
     def _linear(self) -> list[int]:
@@ -231,7 +230,7 @@ class Field:
         points = np.asarray(points, dtype=np.float64)
         if points.shape[-1:] != (3,):
             raise GridError(f"Points are (..., 3) in (z, y, x), got shape {points.shape}.")
-        if self.network.velocity is None:
+        if self.network.motion is None:
             return np.zeros(points.shape)
         spacing, origin = np.asarray(self.grid.spacing[1:]), np.asarray(self.grid.origin[1:])
         index = torch.from_numpy(
@@ -244,7 +243,7 @@ class Field:
         )
         times = [torch.tensor([t], dtype=torch.float32, device=self.device) for t in (t0, t1)]
         with torch.no_grad():
-            moved = self.network.velocity.trajectory(index, times[0], times[1]) - index
+            moved = self.network.motion.trajectory(index, times[0], times[1]) - index
         return moved[0].cpu().numpy().astype(np.float64).reshape(points.shape) * spacing
 
     # -- files --------------------------------------------------------------------------

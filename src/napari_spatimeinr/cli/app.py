@@ -16,8 +16,8 @@ import typer
 
 from .._version import __version__
 from ..config.options import Config, apply_settings, make_config
+from ..data.arrays import watched
 from ..data.grid import parse_roi
-from ..data.watched import Watched
 from ..errors import ConfigError, InputError
 from . import files as cli_files
 from . import options
@@ -248,13 +248,13 @@ def render(
     lazy = field.lazy(**grid, keep_acquired=keep_acquired, dtype=dtype)
     sure = None if confidence is None else field.lazy(**grid, what="confidence")
     with output.progress() as progress:
-        volume = field.wrap(Watched(lazy, partial(progress.show, "rendering")), lazy)
+        volume = field.wrap(watched(lazy, partial(progress.show, "rendering")), lazy)
         io.write(volume, target, zarr_version=zarr_version)
     seconds = time.monotonic() - begun
     if confidence is not None and sure is not None:
         with output.progress() as progress:
             io.write(
-                field.wrap(Watched(sure, partial(progress.show, "confidence")), sure), confidence
+                field.wrap(watched(sure, partial(progress.show, "confidence")), sure), confidence
             )
         output.say(f"{confidence}: half the width of the 90 % interval")
     output.say(f"{target}: {size(volume)} in {seconds:.1f} s")

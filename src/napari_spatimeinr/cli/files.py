@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..data.arrays import watched
 from ..data.grid import parse_roi
-from ..data.watched import Watched
 from . import info as cli_info
 from . import options
 from .jobs import read
@@ -82,7 +82,7 @@ def convert(
     if part is not None:
         volume = volume.crop(part)
     with output.progress() as progress:
-        volume.data = Watched(volume.data, partial(progress.show, "converting"))
+        volume.data = watched(volume.data, partial(progress.show, "converting"))
         io.write(volume, target, dtype=dtype, zarr_version=zarr_version)
     output.say(f"{target}: {size(volume)}")
     output.result(

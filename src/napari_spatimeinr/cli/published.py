@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..config.options import Config, make_config
-from ..data.watched import Watched
+from ..data.arrays import watched
 from ..errors import ConfigError, InputError
 from ..io.atomic import check_free, in_a_sentence
 from ..io.locks import alone
@@ -233,7 +233,7 @@ def infer(
     lazy = field.lazy(time_scale=in_time, scale_z=along_z, scale_yx=lateral, dtype=dtype)
     target = folder / OUTPUT
     with output.progress() as progress:
-        io.write(field.wrap(Watched(lazy, partial(progress.show, "rendering")), lazy), target)
+        io.write(field.wrap(watched(lazy, partial(progress.show, "rendering")), lazy), target)
     seconds = time.monotonic() - begun
     output.say(f"{target}: {' x '.join(map(str, lazy.shape))} in {seconds:.1f} s")
     output.result(

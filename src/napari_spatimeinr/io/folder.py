@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections import Counter, OrderedDict
+from collections import Counter
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from cachetools import LRUCache
 from numpy.typing import NDArray
 
+from ..data.indexing import as_slice
 from ..errors import FormatError, InputError
 from ..volume import Volume
 from . import NIFTI, TIFF, nifti, nifti_series, provenance, tiff
 from .atomic import ending
 from .calibration import ReadOptions
 from .layout import check_axes
-from .lazy import PlanarArray, as_slice, stamp_of
+from .lazy import PlanarArray, stamp_of
 from .series import Series, in_order
 
 OPEN_FILES = 4
@@ -246,7 +248,7 @@ class FolderArray(PlanarArray):
         super().__init__(shape, dtype)
         self._series, self._how = series, how
         self._made = {file: stamp_of(file) for file in chain.from_iterable(series.files)}
-        self._open: OrderedDict[tuple[int, int], Any] = OrderedDict()
+        self._open: LRUCache[tuple[int, int], Any] = LRUCache(OPEN_FILES)
         self._lock = threading.Lock()
 
     def _planes(self, t: int, z: range) -> NDArray[Any]:
@@ -264,9 +266,6 @@ class FolderArray(PlanarArray):
             frame = self._open.get((t, z))
             if frame is None:
                 frame = self._open[t, z] = self._read(self._series.files[t][z])
-            self._open.move_to_end((t, z))
-            while len(self._open) > OPEN_FILES:
-                self._open.popitem(last=False)
         return frame
 
     def _read(self, file: Path) -> Any:

@@ -5,11 +5,10 @@ formats build on.
 from __future__ import annotations
 
 import contextlib
-import operator
 import os
 import stat
 import threading
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data.arrays import DuckArray
+from ..data.arrays import IndexedArray
+from ..data.indexing import as_slice
 from ..errors import FormatError, SpatimeINRError
 
 
@@ -90,10 +90,8 @@ def _opened(source: Source) -> Any:
     return reopened(source)
 
 
-class LazyArray(DuckArray, ABC):
-    """A read-only duck array ``(T, Z, Y, X)`` that reads when indexed.
-
-    Integers and slices (any step) are understood on each axis; the result is a numpy array.
+class LazyArray(IndexedArray):
+    """A recording ``(T, Z, Y, X)`` that is read when it is indexed.
 
     One that knows which file it was read from is pickled as a reference to it, any other by its
     values.
@@ -143,42 +141,6 @@ class LazyArray(DuckArray, ABC):
         """
         return planes
 
-    @abstractmethod
-    def _block(self, ranges: tuple[range, ...]) -> NDArray[Any]:
-        """What lies in non-empty ranges of indices, one for each axis; their steps may
-        be negative.
-        """
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        return np.asarray(self[:], dtype=dtype)
-
-    def __getitem__(self, key: Any) -> NDArray[Any]:
-        parts = list(key) if isinstance(key, tuple) else [key]
-        if any(part is Ellipsis for part in parts):
-            at = next(i for i, part in enumerate(parts) if part is Ellipsis)
-            parts[at : at + 1] = [slice(None)] * (5 - len(parts))
-        if len(parts) > 4:
-            raise IndexError(f"Too many indices for an array of 4 axes: {len(parts)}.")
-        parts += [slice(None)] * (4 - len(parts))
-        ranges: list[range] = []
-        whole: list[slice | int] = []
-        for part, n in zip(parts, self.shape, strict=True):
-            if isinstance(part, slice):
-                ranges.append(range(n)[part])
-                whole.append(slice(None))
-                continue
-            index = operator.index(part)
-            if not -n <= index < n:
-                raise IndexError(f"Index {index} is outside an axis of size {n}.")
-            ranges.append(range(index % n, index % n + 1))
-            whole.append(0)
-        out = (
-            self._block(tuple(ranges))
-            if all(map(len, ranges))
-            else np.empty([len(r) for r in ranges], dtype=self.dtype)
-        )
-        return out[tuple(whole)]
-
 
 class Part(LazyArray):
     """A box of another lazy array.
@@ -227,12 +189,6 @@ class PlanarArray(LazyArray):
         for i, t in enumerate(ranges[0]):
             out[i] = self._planes(t, ranges[1])[:, rows, columns]
         return out
-
-
-def as_slice(r: range) -> slice:
-    """The slice that takes the indices of a range."""
-    stop = r.stop if r.stop >= 0 else None
-    return slice(r.start, stop, r.step)
 
 
 class ScaledArray(PlanarArray):

@@ -19,8 +19,9 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import NDArray
 
+from ..data.indexing import as_slice
 from ..errors import FormatError
-from .lazy import LazyArray, as_slice
+from .lazy import LazyArray
 
 MOST_AT_ONCE = 2**30
 """Bytes of one read: macOS refuses 2**31 and more, Linux reads fewer."""

@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data.grid import MAX_VOXELS
+from ..data.indexing import as_slice
 from ..errors import FormatError, InputError, SpatimeINRError
 from ..volume import Volume
 from . import provenance
 from .calibration import ReadOptions, settle
 from .layout import choose_channel, match_axes, to_tzyx
-from .lazy import LazyArray, as_slice
+from .lazy import LazyArray
 from .zarr_calibration import axes_of, stated_by
 
 METADATA = ("zarr.json", ".zgroup", ".zarray", ".zattrs")

@@ -9,16 +9,56 @@ restoration', here with the recording as its own and only training set).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .frames import SAME
 from .sampling import cubic_matrix, mirrored, prefilter_matrix
 
 VOXELS_AT_ONCE = 400_000
 SPLINE_REACH = 4
 """Reach of the spline prefilter along z, planes; what is cut off is 0.5 % of a contrast."""
+
+
+class FinerPart(Protocol):
+    """A network that makes voxels finer; what renders knows nothing else of it.
+
+    Voxel ``factor * k`` of what it makes lies, along each axis, where voxel ``k`` was.
+    """
+
+    @property
+    def factors(self) -> tuple[int, int, int]:
+        """Finer voxels per voxel (z, y, x)."""
+        ...
+
+    @property
+    def reach(self) -> tuple[int, int, int]:
+        """Voxels (z, y, x) around a block that its values depend on."""
+        ...
+
+    @property
+    def overshoots(self) -> bool:
+        """Whether something may become brighter or darker than it is in the frames, as where blur
+        is undone.
+        """
+        ...
+
+    def wanted(self, cell: tuple[float, float, float, float]) -> bool:
+        """Whether output cells of an extent (t, z, y, x), in frames and source voxels, gain
+        by it.
+        """
+        ...
+
+    def __call__(self, voxels: Tensor, precision: torch.dtype) -> Tensor:
+        """``(1, 1, z + 2 reach, ...)`` to ``(1, 1, (z - 1) factor + 1, ...)``."""
+        ...
+
+
+Chain = tuple[FinerPart, ...]
+"""Parts that make voxels finer, one after the other."""
 
 
 class FinerPlanes(nn.Module):
@@ -46,6 +86,20 @@ class FinerPlanes(nn.Module):
         assert isinstance(last, nn.Conv2d) and last.bias is not None
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
+
+    @property
+    def factors(self) -> tuple[int, int, int]:
+        """Finer voxels per voxel (z, y, x)."""
+        return self.factor, 1, 1
+
+    @property
+    def overshoots(self) -> bool:
+        """Where blur is undone, something is brighter than in the frames around."""
+        return self.sharpen
+
+    def wanted(self, cell: tuple[float, float, float, float]) -> bool:
+        """Where planes are thinner than the acquired ones; always where blur is undone."""
+        return self.sharpen or cell[1] < 1 - SAME
 
     @property
     def reach(self) -> tuple[int, int, int]:
@@ -132,6 +186,20 @@ class FinerVoxels(nn.Module):
     def factor(self) -> int:
         """Voxels per acquired voxel."""
         return self.lines.factor
+
+    @property
+    def factors(self) -> tuple[int, int, int]:
+        """Finer voxels per voxel (z, y, x)."""
+        return 1, self.factor, self.factor
+
+    @property
+    def overshoots(self) -> bool:
+        """Never: what it adds is kept within the frames around."""
+        return False
+
+    def wanted(self, cell: tuple[float, float, float, float]) -> bool:
+        """Where voxels are smaller in the plane than the acquired ones."""
+        return min(cell[2:]) < 1 - SAME
 
     @property
     def reach(self) -> tuple[int, int, int]:

@@ -12,15 +12,13 @@ from typing import Generic, NamedTuple, TypeVar, cast
 import torch
 from torch import Tensor, nn
 
-from .decoder import Decoder
-from .encoder import Encoder
-from .finer import FinerPlanes, FinerVoxels
-from .frames import Box, Frames, grown
+from .finer import Chain, FinerPlanes, FinerVoxels
+from .frames import Box, grown
 from .implicit import Published
 from .latents import Latents
 from .motion import Displaced, VelocityField
 from .part import PARTS
-from .sampling import PREFILTER_REACH, cubic, gaussian, linear, prefilter
+from .sampling import PREFILTER_REACH, cubic, gaussian, linear
 
 OUTER_MOVING = 1
 """Frames beyond the inner ones on each side; further ones are too far to be aligned (measured: no
@@ -30,6 +28,10 @@ OUTER_STILL = 2
 LEARNED_REACH = 4
 """Reach of the spline prefilter of denoised frames, voxels: less is spent on borders, and what is
 cut off is 0.5 % of a contrast."""
+
+
+ALONG_TIME = ("motion", "latents")
+"""The parts that predict what lies between frames; all others work on single frames."""
 
 
 class Encoded(NamedTuple):
@@ -119,66 +121,39 @@ class Network:
         self.parts = {n: one for n in order if (one := parts[n]) is not None}
 
     @property
-    def velocity(self) -> VelocityField | None:
-        """The same as ``motion``."""
-        return self.motion
-
-    @velocity.setter
-    def velocity(self, value: VelocityField | None) -> None:
-        self.motion = value
-
-    @property
-    def encoder(self) -> Encoder | None:
-        """That of the latents."""
-        return None if self.latents is None else self.latents.encoder
-
-    @property
-    def decoder(self) -> Decoder | None:
-        """That of the latents."""
-        return None if self.latents is None else self.latents.decoder
-
-    @property
     def outer(self) -> int:
         """How many frames beyond the inner ones are averaged on each side: where nothing moves,
         more of them still fit.
         """
-        return OUTER_MOVING if self.velocity is not None else OUTER_STILL
+        return OUTER_MOVING if self.motion is not None else OUTER_STILL
 
     def copy(self) -> Network:
         """The same values, independent of further training."""
         return copy.deepcopy(self)
 
+    @property
+    def finer(self) -> Chain:
+        """What makes voxels finer, or changes them otherwise, in the order it is applied in: all
+        parts but those that stand for time.
+        """
+        others = [part for name, part in self.parts.items() if name not in ALONG_TIME]
+        return cast(Chain, tuple(others))
+
+    def plain(self) -> Network:
+        """The frames as they are, by splines or with finer voxels: no motion, no latents."""
+        others = {name: part for name, part in self.parts.items() if name not in ALONG_TIME}
+        return Network(None, None, self.precision, self.published, **others)
+
     def without_latents(self) -> Network:
         """The same motion, frames sampled as they are."""
-        return Network(self.velocity)
+        return Network(self.motion)
 
     @property
     def reach(self) -> int:
         """Reach of the spline prefilter: where latents were learned, the one they were learned
         with.
         """
-        return PREFILTER_REACH if self.encoder is None else LEARNED_REACH
-
-    def encode(self, frames: Frames, k: int, box: Box) -> Encoded:
-        """Encode a box of frame k."""
-        r = self.reach
-        if self.encoder is None:
-            return Encoded(prefilter(frames.block(k, grown(box, r)), r))
-        denoised, latents = self.encoder(
-            frames.block(k, grown(box, r + self.encoder.reach)), self.precision
-        )
-        z, y, x = (slice(r, n - r) for n in denoised.shape[2:])
-        return Encoded(prefilter(denoised, r), latents[:, :, z, y, x])
-
-    def denoised(self, frames: Frames, k: int, box: Box) -> tuple[Tensor, Tensor]:
-        """Cleaned voxels ``(1, 1, z, y, x)`` of a box of frame k, and its latents ``(1, F, z, y,
-        x)``.
-        """
-        assert self.encoder is not None
-        denoised, latents = self.encoder(
-            frames.block(k, grown(box, self.encoder.reach)), self.precision
-        )
-        return denoised, latents
+        return PREFILTER_REACH if self.latents is None else LEARNED_REACH
 
     def between(
         self,
@@ -193,15 +168,14 @@ class Network:
         """
         a, la = inner(places.before)
         b, lb = inner(places.after)
-        if self.decoder is None or la is None or lb is None:
-            return (
-                a * (1 - places.share) + b * places.share
-            )  # not lerp, which rounds by how many points there are
+        if self.latents is None or la is None or lb is None:
+            # Not lerp, which rounds by how many points there are.
+            return a * (1 - places.share) + b * places.share
         before, after = (
             torch.stack([outer(k) for k in beyond]).mean(0) if beyond else nearest
             for beyond, nearest in ((places.outer_before, a), (places.outer_after, b))
         )
-        result: Tensor = self.decoder(
+        result: Tensor = self.latents.decoder(
             (a, b), (before, after), (la, lb), places.share, self.precision
         )
         return result
@@ -213,9 +187,9 @@ class Network:
         anything moves.
         """
         points = torch.stack(torch.meshgrid(*positions, indexing="ij"), -1).reshape(1, -1, 3)
-        if displaced is None or self.velocity is None:
+        if displaced is None or self.motion is None:
             return points
-        return points + self.velocity.displacement(displaced, positions).flatten(2).transpose(1, 2)
+        return points + self.motion.displacement(displaced, positions).flatten(2).transpose(1, 2)
 
 
 SMOOTH_REACH = 3

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data.arrays import DuckArray
+from ..data.arrays import IndexedArray
 from ..data.grid import Grid
+from ..data.recent import Recent
 from ..errors import OutOfMemoryError
 from ..io.cast import convert_dtype, resolve_dtype
 from ..model.frames import SAME
-from .renderer import Renderer
+from .blocks import Renders
 
 MOST_CACHED = 64 * 2**20
 
 
-class RenderedArray(DuckArray):
+class RenderedArray(IndexedArray):
     """A rendering on a grid as a lazy ``(T, Z, Y, X)`` array.
 
     Only what is indexed is computed; recent results are kept. Several threads may index it. On a
@@ -36,7 +35,7 @@ class RenderedArray(DuckArray):
 
     def __init__(
         self,
-        renderer: Renderer,
+        renderer: Renders,
         source: Grid,
         grid: Grid,
         dtype: str = "float32",
@@ -54,14 +53,15 @@ class RenderedArray(DuckArray):
         # Index positions of the output samples in the source, per axis.
         self._times = source.to_index(grid.coordinates(0), 0)
         self._positions = [source.to_index(grid.coordinates(axis), axis) for axis in (1, 2, 3)]
-        self._cell = tuple(a / b for a, b in zip(grid.spacing, source.spacing, strict=True))
+        t, z, y, x = (a / b for a, b in zip(grid.spacing, source.spacing, strict=True))
+        self._cell = (t, z, y, x)
         nearest = np.rint(self._times).astype(int)
         self.acquired = [
             int(k) if abs(t - k) < SAME else None for t, k in zip(self._times, nearest, strict=True)
         ]
-        self._cache: OrderedDict[tuple[Any, ...], NDArray[Any]] = OrderedDict()
-        self._lock = threading.Lock()
-        self.watch: Callable[[int], None] | None = None
+        self._pieces: Recent[tuple[int, tuple[range, ...]], NDArray[Any]] = Recent(
+            MOST_CACHED, lambda piece: piece.nbytes
+        )
 
     def __reduce__(self) -> tuple[Any, ...]:
         """What makes it again, of which the Field refers to its file: no values, no caches."""
@@ -87,74 +87,48 @@ class RenderedArray(DuckArray):
         if copy is False:
             raise ValueError("A RenderedArray is computed, so an array of it is always a copy.")
         try:
-            out = self[...]
+            return super().__array__(dtype)
         except MemoryError as error:
             raise OutOfMemoryError(
                 f"This rendering takes {self.nbytes / 1e9:.3g} GB; render a region (roi), a smaller"
                 " scale, or save it to a file directly."
             ) from error
-        return out if dtype is None else out.astype(dtype)
 
-    def __getitem__(self, key: Any) -> Any:
-        rows, squeezed = _resolve(key, self.shape)
-        out = np.empty(tuple(len(r) for r in rows), self.dtype)
-        if out.size:
-            for i, t in enumerate(rows[0]):
-                out[i] = self._volume(int(t), rows[1:])
-        result = out[tuple(0 if s else slice(None) for s in squeezed)]
-        return result
+    def _watched_block(self, ranges: tuple[range, ...]) -> NDArray[Any]:
+        return self._block(ranges)  # which tells of each piece
 
-    def _volume(self, t: int, rows: list[NDArray[np.intp]]) -> NDArray[Any]:
-        key = (t, *((int(r[0]), int(r[-1]), len(r)) for r in rows))
-        with self._lock:
-            if key in self._cache:
-                self._cache.move_to_end(key)
-                return self._cache[key]
-        out = self._computed(t, rows)
-        with self._lock:
-            self._cache[key] = out
-            while (
-                sum(a.nbytes for a in self._cache.values()) > MOST_CACHED and len(self._cache) > 1
-            ):
-                self._cache.popitem(last=False)
+    def _block(self, ranges: tuple[range, ...]) -> NDArray[Any]:
+        out = np.empty([len(r) for r in ranges], self.dtype)
+        for i, t in enumerate(ranges[0]):
+            out[i] = self._piece(t, ranges[1:])
         return out
 
-    def _computed(self, t: int, rows: list[NDArray[np.intp]]) -> NDArray[Any]:
-        k = self.acquired[t]
-        if self._keep and k is not None:
-            # The same voxel grid, possibly a region of it: whole numbers up to rounding.
-            where = [np.rint(p[r]).astype(int) for p, r in zip(self._positions, rows, strict=True)]
-            box = tuple(slice(int(w.min()), int(w.max()) + 1) for w in where)
-            frame = np.asarray(self._renderer.frames.data[(k, *box)])
-            frame = frame[np.ix_(*[w - w.min() for w in where])]
-            return convert_dtype(frame, self.dtype)
-        positions = [p[r] for p, r in zip(self._positions, rows, strict=True)]
-        values = self._renderer.volume(float(self._times[t]), positions, self._cell, self.watch)  # type: ignore[arg-type]
+    def _piece(self, t: int, ranges: tuple[range, ...]) -> NDArray[Any]:
+        """What lies in ranges (z, y, x) of a frame."""
+        piece = self._pieces.find((t, ranges))
+        told = False
+        if piece is None:
+            copied = self._keep and self.acquired[t] is not None
+            piece = self._acquired(t, ranges) if copied else self._computed(t, ranges)
+            told = not copied
+            self._pieces.keep((t, ranges), piece)
+        if not told:
+            self._tell(piece.size)
+        return piece
+
+    def _acquired(self, t: int, ranges: tuple[range, ...]) -> NDArray[Any]:
+        # The same voxel grid, possibly a region of it: whole numbers up to rounding.
+        where = [np.rint(p).astype(int) for p in self._places(ranges)]
+        box = tuple(slice(int(w.min()), int(w.max()) + 1) for w in where)
+        frame = np.asarray(self._renderer.frames.data[(self.acquired[t], *box)])
+        return convert_dtype(frame[np.ix_(*[w - w.min() for w in where])], self.dtype)
+
+    def _computed(self, t: int, ranges: tuple[range, ...]) -> NDArray[Any]:
+        values = self._renderer.volume(
+            float(self._times[t]), self._places(ranges), self._cell, self._tell
+        )  # which tells of each block
         return convert_dtype(values, self.dtype)
 
-
-def _resolve(key: Any, shape: tuple[int, ...]) -> tuple[list[NDArray[np.intp]], list[bool]]:
-    """Index rows per axis and whether the axis is dropped, for integers, slices and an ellipsis."""
-    keys = list(key) if isinstance(key, tuple) else [key]
-    dots = [i for i, k in enumerate(keys) if k is Ellipsis]
-    if len(dots) > 1:
-        raise IndexError("An index can have one ellipsis only.")
-    if dots:
-        keys[dots[0] : dots[0] + 1] = [slice(None)] * (len(shape) - len(keys) + 1)
-    if len(keys) > len(shape):
-        raise IndexError(f"Too many indices: the array has {len(shape)} axes, got {len(keys)}.")
-    keys += [slice(None)] * (len(shape) - len(keys))
-    rows, squeezed = [], []
-    for axis, (k, n) in enumerate(zip(keys, shape, strict=True)):
-        if isinstance(k, slice):
-            rows.append(np.arange(n, dtype=np.intp)[k])
-            squeezed.append(False)
-        elif isinstance(k, (int, np.integer)):
-            i = int(k)
-            if not -n <= i < n:
-                raise IndexError(f"Index {i} is out of range for axis {axis} of size {n}.")
-            rows.append(np.array([i % n], dtype=np.intp))
-            squeezed.append(True)
-        else:
-            raise IndexError("A RenderedArray takes integers, slices and an ellipsis.")
-    return rows, squeezed
+    def _places(self, ranges: tuple[range, ...]) -> list[NDArray[np.float64]]:
+        """Positions (z, y, x) of samples in the source, in its voxels."""
+        return [p[np.asarray(r)] for p, r in zip(self._positions, ranges, strict=True)]

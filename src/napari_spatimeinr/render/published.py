@@ -2,36 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from ..config.options import RenderOptions
+from ..compute.threads import chosen
 from ..model.frames import Frames
 from ..model.hypercube import fixed
 from ..model.implicit import Published
-from ..model.network import Network
 from ..model.rendering import existing
-from .renderer import Renderer
+from .blocks import Cell, Floats, in_blocks
+from .quantities import raw_intensities
 
 
-class PublishedRenderer(Renderer):
-    """Values of the published model anywhere; blocks and volumes as of any Renderer."""
+class PublishedRenderer:
+    """Values of the published model anywhere; several threads may call it.
 
-    def __init__(self, model: Published, frames: Frames, options: RenderOptions) -> None:
-        super().__init__(Network(), frames, options)
+    Parameters
+    ----------
+    model : what was fitted.
+    frames : the recording.
+    """
+
+    def __init__(self, model: Published, frames: Frames) -> None:
         self.model = model
+        self.frames = frames
 
-    @torch.no_grad()
-    def block(
+    @chosen()
+    def volume(
         self,
         t: float,
-        positions: Sequence[NDArray[np.float64]],
-        cell: tuple[float, float, float, float],
+        positions: Sequence[Floats],
+        cell: Cell,
+        watch: Callable[[int], None] | None = None,
     ) -> NDArray[np.float32]:
+        """One time point on any regular grid, block by block: ``(z, y, x)`` float32.
+
+        ``watch`` is told the voxels of each block after it; what it raises ends the rendering.
+        """
+
+        def block(some: Sequence[Floats]) -> NDArray[np.float32]:
+            return self.block(t, some, cell)
+
+        return in_blocks(block, positions, cell, self.frames.shape, watch=watch)
+
+    @torch.no_grad()
+    def block(self, t: float, positions: Sequence[Floats], cell: Cell) -> NDArray[np.float32]:
         """Raw intensities at time ``t`` on the regular grid of voxel ``positions``; see
         :meth:`Renderer.block`.
         """
@@ -67,8 +86,8 @@ class PublishedRenderer(Renderer):
                 some, length[:, None] / 2, offsets.expand(n, -1, -1), quantiles.expand(n, -1)
             )
             values.append(fine)
-        out = self._raw(torch.cat(values)[: len(points)], t).reshape([len(p) for p in positions])
-        return out.cpu().numpy()
+        out = raw_intensities(self.frames, torch.cat(values)[: len(points)], t)
+        return out.reshape([len(p) for p in positions]).cpu().numpy()
 
 
 def _within(

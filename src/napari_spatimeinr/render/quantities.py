@@ -1,23 +1,128 @@
-"""Quantities other than intensity: how far the frames disagree, and how sure a value is."""
+"""What a rendering shows: intensities, how far the frames disagree, or how sure a value is."""
 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Collection
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from ..config.options import RenderOptions
-from ..model.boxes import in_boxes, linear_in
 from ..model.confidence import widths
-from ..model.frames import SAME, Box, Frames
+from ..model.finer import Chain
+from ..model.frames import SAME, Frames
 from ..model.interpolation import segment
-from ..model.motion import Displaced
-from ..model.network import Around, Network, around
-from .renderer import Renderer
-from .tiles import Finer
+from ..model.network import Around, around
+from .sampler import Positions, Sampler
+
+
+class Quantity(ABC):
+    """One number for each point and time, made of what a sampler says."""
+
+    @abstractmethod
+    def value(self, sampler: Sampler, t: float, positions: Positions, finer: Chain) -> Tensor:
+        """Normalised values ``(P,)`` at time ``t`` (frames) on a regular grid of positions."""
+
+    def raw(self, sampler: Sampler, value: Tensor, t: float) -> Tensor:
+        """The same in the source's units; here for differences of intensities."""
+        normalisation = sampler.frames.normalisation
+        return value * (normalisation.scale * normalisation.gain(t))
+
+
+class Intensity(Quantity):
+    """Intensities, within what the source's type can hold and the frames around a time have."""
+
+    def value(self, sampler: Sampler, t: float, positions: Positions, finer: Chain) -> Tensor:
+        """Normalised intensities ``(P,)``."""
+        return sampler.value(t, positions, finer)
+
+    def raw(self, sampler: Sampler, value: Tensor, t: float) -> Tensor:
+        """Raw intensities."""
+        overshoots = any(part.overshoots for part in sampler.network.finer)
+        return raw_intensities(sampler.frames, value, t, overshoots)
+
+
+class Disagreement(Quantity):
+    """How far the given frames before and after a time, followed along their trajectories, differ;
+    raw intensities.
+
+    At an acquired time it is the frames on both sides of that one that are compared, at the ends of
+    the recording and beside a jump that one and the other. A single frame agrees with itself.
+    """
+
+    def value(self, sampler: Sampler, t: float, positions: Positions, finer: Chain) -> Tensor:
+        """Normalised differences ``(P,)``."""
+        frames = sampler.frames
+        t = min(max(t, 0.0), frames.count - 1.0)
+        places = _places(t, frames.count, sampler.linear)
+        if places is None:
+            return torch.zeros(math.prod(len(p) for p in positions), device=frames.device)
+        before, after = (
+            sampler.sampled(k, sampler.followed(t, k, positions), finer)
+            for k in (places.before, places.after)
+        )
+        return (before - after).abs()
+
+
+class Confidence(Quantity):
+    """Half-width of the interval that holds 90 % of the noisy voxels a recording would have had
+    there; raw intensities.
+
+    Calibrated on held-out frames, at twice the interval between frames: see
+    :func:`.training.confidence.calibrate`. In an interval left to linear interpolation it is at
+    least the difference of its two frames: the recording may be like either of them there, and what
+    is interpolated lies between.
+
+    Parameters
+    ----------
+    table : what was calibrated.
+    """
+
+    def __init__(self, table: dict[str, Any]) -> None:
+        self.table = table
+
+    def value(self, sampler: Sampler, t: float, positions: Positions, finer: Chain) -> Tensor:
+        """Normalised half-widths ``(P,)``."""
+        value = sampler.value(t, positions, finer)
+        t = min(max(t, 0.0), sampler.frames.count - 1.0)
+        places = _places(t, sampler.frames.count, sampler.linear)
+        if places is None:
+            return widths(self.table, torch.zeros_like(value), value)
+        between = places.before, places.after
+        before, after = (sampler.smoothed(k, sampler.followed(t, k, positions)) for k in between)
+        width = widths(self.table, (before - after).abs(), value)
+        if places.before not in sampler.linear or not SAME <= t - places.before <= 1 - SAME:
+            return width
+        points = sampler.network.moved(positions, None)
+        before, after = (sampler.plain.sampled(k, points, finer) for k in between)
+        return torch.maximum(width, (before - after).abs())
+
+
+def raw_intensities(frames: Frames, value: Tensor, t: float, overshoots: bool = False) -> Tensor:
+    """Normalised intensities at time ``t`` (frames) as raw ones, within what the type can hold.
+
+    ``overshoots`` says that blur was undone; else they are kept within the frames around, since
+    splines overshoot at edges.
+    """
+    normalisation = frames.normalisation
+    low, high = _limits(np.dtype(frames.data.dtype))
+    if not overshoots:
+        lowest, highest = normalisation.limits(t)
+        low, high = max(low, lowest), min(high, highest)
+    scaled = value * (normalisation.scale * normalisation.gain(t)) + normalisation.offset
+    return scaled.clamp(low, high)
+
+
+def _limits(dtype: np.dtype[Any]) -> tuple[float, float]:
+    """The lowest and highest value of a type."""
+    if dtype.kind == "b":
+        return 0.0, 1.0
+    if dtype.kind in "iu":
+        return float(np.iinfo(dtype).min), float(np.iinfo(dtype).max)
+    return -math.inf, math.inf
 
 
 def _places(t: float, count: int, linear: Collection[int]) -> Around | None:
@@ -31,78 +136,3 @@ def _places(t: float, count: int, linear: Collection[int]) -> Around | None:
     if len(numbers) == 1:
         return None
     return around(min(max(t, numbers[0] + SAME), numbers[-1] - SAME), numbers, 0)
-
-
-class Disagreement(Renderer):
-    """How far the given frames before and after a time, followed along their trajectories, differ;
-    raw intensities.
-
-    At an acquired time it is the frames on both sides of that one that are compared, at the ends of
-    the recording and beside a jump that one and the other. A single frame agrees with itself.
-    """
-
-    def _raw(self, value: Tensor, t: float) -> Tensor:
-        normalisation = self.frames.normalisation
-        return value * (normalisation.scale * normalisation.gain(t))
-
-    def _value(self, t: float, positions: tuple[Tensor, Tensor, Tensor], finer: Finer) -> Tensor:
-        t = min(max(t, 0.0), self.frames.count - 1.0)
-        places = _places(t, self.frames.count, self.linear)
-        if places is None:
-            return torch.zeros(math.prod(len(p) for p in positions), device=self.frames.device)
-        before, after = (
-            self._one(k, self._displacement(t, k, positions), positions, finer)[0]
-            for k in (places.before, places.after)
-        )
-        return (before - after).abs()
-
-
-class Confidence(Renderer):
-    """Half-width of the interval that holds 90 % of the noisy voxels a recording would have had
-    there; raw intensities.
-
-    Calibrated on held-out frames, at twice the interval between frames: see
-    :func:`.training.confidence.calibrate`. In an interval left to linear interpolation it is at
-    least the difference of its two frames: the recording may be like either of them there, and what
-    is interpolated lies between.
-    """
-
-    def __init__(
-        self,
-        network: Network,
-        frames: Frames,
-        options: RenderOptions,
-        interpolation: str,
-        table: dict[str, Any],
-        linear: Collection[int] = (),
-    ) -> None:
-        super().__init__(network, frames, options, interpolation, linear)
-        self.table = table
-
-    def _raw(self, value: Tensor, t: float) -> Tensor:
-        normalisation = self.frames.normalisation
-        return value * (normalisation.scale * normalisation.gain(t))
-
-    def _value(self, t: float, positions: tuple[Tensor, Tensor, Tensor], finer: Finer) -> Tensor:
-        value = super()._value(t, positions, finer)
-        t = min(max(t, 0.0), self.frames.count - 1.0)
-        places = _places(t, self.frames.count, self.linear)
-        if places is None:
-            return widths(self.table, torch.zeros_like(value), value)
-        between = places.before, places.after
-        before, after = (
-            self._smooth(k, self._displacement(t, k, positions), positions) for k in between
-        )
-        width = widths(self.table, (before - after).abs(), value)
-        if places.before not in self.linear or not SAME <= t - places.before <= 1 - SAME:
-            return width
-        before, after = (self._plain._one(k, None, positions, finer)[0] for k in between)
-        return torch.maximum(width, (before - after).abs())
-
-    def _smooth(
-        self, k: int, displaced: Displaced | None, positions: tuple[Tensor, Tensor, Tensor]
-    ) -> Tensor:
-        def values(points: Tensor, box: Box) -> Tensor:
-            return linear_in(self._tiles.smooth(k, box), points, box)[0]
-
-        return in_boxes(self.network.moved(positions, displaced), self.frames.shape, values)

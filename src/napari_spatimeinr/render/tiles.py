@@ -1,200 +1,162 @@
-"""Frames as the encoder sees them, in tiles that are kept while there is room."""
+"""Frames as a network sees them, in tiles that are kept while there is room."""
 
 from __future__ import annotations
 
 import itertools
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from functools import partial
-from typing import Generic, NamedTuple, TypeVar
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from ..model.frames import Box, Frames, grown, inside
-from ..model.network import SMOOTH_REACH, Network
-from ..model.sampling import gaussian, prefilter
+from ..data.recent import Recent
+from ..model.finer import Chain
+from ..model.frames import Box, Frames, inside
+from ..model.latents import Latents
+from ..model.network import Encoded, Network
+from ..model.source import FrameSource, factors, taken
 
-
-class Finer(NamedTuple):
-    """Which finer voxels a request wants: on the planes of ``planes``, and within them those of
-    ``voxels``.
-    """
-
-    planes: bool = False
-    lateral: bool = False
-
-
-NO_FINER = Finer()
 TILE = (16, 128, 128)
 """Voxels (z, y, x) encoded at once; thin, because a plane is what is asked for most."""
 THIN = 8
 """Voxels along z of tiles of what is cheap to make of encoded ones, but reaches beyond them."""
 
-Key = TypeVar("Key", bound=Hashable)
 
+class Tile(NamedTuple):
+    """What is kept of a tile under one key.
 
-class Cache(Generic[Key]):
-    """Tensors, least recently used thrown away first; safe for threads."""
-
-    def __init__(self, most_bytes: int) -> None:
-        self.most_bytes = most_bytes
-        self.bytes = 0
-        self.items: OrderedDict[Key, tuple[Tensor, ...]] = OrderedDict()
-        self.lock = threading.Lock()
-
-    def get(self, key: Key, make: Callable[[], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
-        """The item, now the most recently used; made if it is not there, if need be instead of
-        older ones.
-        """
-        with self.lock:
-            if key in self.items:
-                self.items.move_to_end(key)
-                return self.items[key]
-        value = make()
-        with self.lock:
-            if key not in self.items:
-                self.items[key] = value
-                self.bytes += _bytes(value)
-            while self.bytes > self.most_bytes and len(self.items) > 1:
-                self.bytes -= _bytes(self.items.popitem(last=False)[1])
-        return value
-
-
-def _bytes(value: tuple[Tensor, ...]) -> int:
-    return sum(part.numel() * part.element_size() for part in value)
-
-
-Tensors = Cache[tuple[bool, str, int, Box, Finer]]
-"""What tiles are kept in; whether they come from an encoder tells apart the tiles of networks that
-share it."""
-
-
-class Tiles:
-    """Cleaned voxels of any box of a frame, and what is made of them; the frame itself where there
-    is no encoder.
-
-    Boxes may reach beyond the frame, which is mirrored there. They are put together from tiles that
-    lie where they lie whatever is asked for, so that a voxel has the same bits in every box.
+    latents : that denoised it, None where frames are taken as they are: networks may share what is
+        kept.
+    kind : "encoded" (denoised voxels and latents), "finer", "spline" or "smooth".
+    k : the frame.
+    box : of the tile, in finer voxels.
+    finer : the parts that make voxels finer.
     """
 
-    def __init__(self, network: Network, frames: Frames, cache: Tensors) -> None:
-        self.network = network
-        self.frames = frames
-        self.cache = cache
+    latents: Latents | None
+    kind: str
+    k: int
+    box: Box
+    finer: Chain = ()
+
+
+Kept = Recent[Tile, tuple[Tensor, ...]]
+"""What tiles are kept in."""
+
+
+def kept(most: int) -> Kept:
+    """Room for so many bytes of tiles."""
+    return Recent(most, lambda parts: sum(part.nbytes for part in parts))
+
+
+class TiledSource(FrameSource):
+    """What a network makes of frames, each tile of it once.
+
+    A box is put together from tiles that lie where they lie whatever is asked for, so that a voxel
+    has the same bits in every box. A tile of each kind is made of tiles of the kind before.
+
+    Parameters
+    ----------
+    network, frames : see :class:`.FrameSource`.
+    tiles : where they are kept; networks that share latents or finer parts may share it.
+    """
+
+    def __init__(self, network: Network, frames: Frames, tiles: Kept) -> None:
+        super().__init__(network, frames)
+        self.tiles = tiles
+
+    def of(self, network: Network) -> TiledSource:
+        """What another network makes of the frames, in the same memory."""
+        return TiledSource(network, self.frames, self.tiles)
 
     def denoised(self, k: int, box: Box) -> Tensor:
-        """``(1, 1, z, y, x)``."""
-        if self.network.encoder is None:
-            return self.frames.block(k, box)
-        return self._assembled("encoded", k, box)
+        """Denoised voxels of frame ``k``, ``(1, 1, z, y, x)``; raw ones are not kept."""
+        if self.network.latents is None:
+            return self.raw(k, box)
+        return self._assembled("encoded", k, box, partial(self._encoded_tile, k))
 
     def latents(self, k: int, box: Box) -> Tensor:
-        """``(1, F, z, y, x)``."""
-        return self._assembled("encoded", k, box, which=1)
+        """Latents of frame ``k``, ``(1, F, z, y, x)``, of half precision."""
+        return self._assembled("encoded", k, box, partial(self._encoded_tile, k), which=1)
 
-    def fine(self, k: int, box: Box, finer: Finer) -> Tensor:
-        """``(1, 1, z, y, x)`` of a box in finer voxels."""
-        return self._assembled("finer", k, box, finer) if any(finer) else self.denoised(k, box)
+    def encoded(self, k: int, box: Box) -> Encoded:
+        """Coefficients of splines and latents of a box; see :class:`.FrameSource`."""
+        latents = None if self.network.latents is None else self.latents(k, box)
+        return Encoded(self.coefficients(k, box), latents)
 
-    def coefficients(self, k: int, box: Box, finer: Finer) -> Tensor:
+    def fine(self, k: int, box: Box, finer: Chain) -> Tensor:
+        """Finer voxels of a box in finer voxels, ``(1, 1, z, y, x)``."""
+        if not finer:
+            return self.denoised(k, box)
+        made = super().fine
+        return self._assembled(
+            "finer", k, box, lambda tile: (made(k, tile, finer).contiguous(),), finer
+        )
+
+    def coefficients(self, k: int, box: Box, finer: Chain = ()) -> Tensor:
         """Of cubic B-splines through the finer voxels, ``(1, 1, z, y, x)``."""
-        return self._assembled("spline", k, box, finer)
+        made = super().coefficients
+        return self._assembled("spline", k, box, lambda tile: (made(k, tile, finer),), finer)
 
     def smooth(self, k: int, box: Box) -> Tensor:
-        """Cleaned voxels smoothed with sigma 1, ``(1, 1, z, y, x)``."""
-        return self._assembled("smooth", k, box)
+        """Denoised voxels smoothed with sigma 1, ``(1, 1, z, y, x)``."""
+        made = super().smooth
+        return self._assembled("smooth", k, box, lambda tile: (made(k, tile).contiguous(),))
 
-    def factors(self, finer: Finer) -> tuple[int, int, int]:
-        """Finer voxels per voxel (z, y, x)."""
-        planes, lateral = self.network.planes, self.network.voxels
-        across = lateral.factor if finer.lateral and lateral is not None else 1
-        return planes.factor if finer.planes and planes is not None else 1, across, across
-
-    def fine_shape(self, finer: Finer) -> tuple[int, int, int]:
-        """Finer voxels (z, y, x) of a frame."""
-        z, y, x = (
-            (n - 1) * f + 1 for n, f in zip(self.frames.shape, self.factors(finer), strict=True)
-        )
-        return z, y, x
+    def _encoded_tile(self, k: int, tile: Box) -> tuple[Tensor, ...]:
+        denoised, latents = self._encoded(k, tile)
+        return denoised.contiguous(), latents.half()
 
     def _assembled(
-        self, kind: str, k: int, box: Box, finer: Finer = NO_FINER, which: int = 0
+        self,
+        kind: str,
+        k: int,
+        box: Box,
+        make: Callable[[Box], tuple[Tensor, ...]],
+        finer: Chain = (),
+        which: int = 0,
     ) -> Tensor:
+        """A box of one of the parts that ``make`` gives of a tile, put together from tiles."""
         shape = self.fine_shape(finer)
         ranges, rows = inside(box, shape)
-        out: Tensor | None = None
-        size = self._tile(kind, finer)
-        for tile in itertools.product(
-            *(_tiles(a, b, n, t) for (a, b), n, t in zip(ranges, shape, size, strict=True))
-        ):
-            where = (tile[0], tile[1], tile[2])
-            key = self.network.encoder is not None, kind, k, where, finer
-            part = self.cache.get(key, partial(self._made, kind, k, where, finer))[which]
-            if out is None:
-                out = part.new_empty(
-                    1, part.shape[1], *(b - a for a, b in ranges), dtype=torch.float32
-                )
-            # The overlap of tile and range, counted from the start of each.
-            overlap = [(max(a, c), min(b, d)) for (a, b), (c, d) in zip(where, ranges, strict=True)]
-            to = [slice(a - c, b - c) for (a, b), (c, _) in zip(overlap, ranges, strict=True)]
-            of = [slice(a - c, b - c) for (a, b), (c, _) in zip(overlap, where, strict=True)]
-            out[:, :, to[0], to[1], to[2]] = part[:, :, of[0], of[1], of[2]]
-        assert out is not None
-        for axis, index in enumerate(rows):
-            if index is not None:
-                out = out.index_select(2 + axis, torch.from_numpy(index).to(out.device))
-        return out
-
-    def _tile(self, kind: str, finer: Finer) -> tuple[int, int, int]:
-        """Size of a tile in finer voxels."""
-        z, y, x = self.factors(finer)
-        thick = max(TILE[0], 4 * z) if kind in ("encoded", "finer") else max(THIN, 2 * z)
-        return thick, TILE[1] * y, TILE[2] * x
-
-    def _made(self, kind: str, k: int, where: Box, finer: Finer) -> tuple[Tensor, ...]:
-        if kind == "encoded":
-            denoised, latents = self.network.denoised(self.frames, k, where)
-            return denoised.contiguous(), latents.half()
-        if kind == "finer":
-            return self._refined(k, where, finer)
-        if kind == "spline":
-            reach = self.network.reach
-            return (prefilter(self.fine(k, grown(where, reach), finer), reach),)
-        inner = (slice(SMOOTH_REACH, -SMOOTH_REACH),) * 3
-        return (
-            gaussian(self.denoised(k, grown(where, SMOOTH_REACH)), (1.0, 1.0, 1.0))[
-                (..., *inner)
-            ].contiguous(),
+        size = _size(kind, finer)
+        axes = (
+            _touched(a, b, n, step) for (a, b), n, step in zip(ranges, shape, size, strict=True)
         )
-
-    @torch.no_grad()
-    def _refined(self, k: int, where: Box, finer: Finer) -> tuple[Tensor, ...]:
-        planes = self.network.planes if finer.planes else None
-        lateral = self.network.voxels if finer.lateral else None
-        # The voxels that the finer ones lie between, and those around them that the networks see.
-        coarse = [
-            (a // f, -(-(b - 1) // f) + 1)
-            for (a, b), f in zip(where, self.factors(finer), strict=True)
-        ]
-        reach = [
-            sum(part.reach[axis] for part in (planes, lateral) if part is not None)
-            for axis in range(3)
-        ]
-        z, y, x = ((a - r, b + r) for (a, b), r in zip(coarse, reach, strict=True))
-        voxels = self.denoised(k, (z, y, x))
-        if planes is not None:
-            voxels = planes(voxels, self.network.precision)
-        if lateral is not None:
-            voxels = lateral(voxels, self.network.precision)
-        starts = [
-            a - c * f for (a, _), (c, _), f in zip(where, coarse, self.factors(finer), strict=True)
-        ]
-        s, t, u = (slice(start, start + b - a) for start, (a, b) in zip(starts, where, strict=True))
-        return (voxels[:, :, s, t, u].contiguous(),)
+        out: Tensor | None = None
+        for z, y, x in itertools.product(*axes):
+            tile = (z, y, x)
+            key = Tile(self.network.latents, kind, k, tile, finer)
+            part = self.tiles.get(key, partial(make, tile))[which]
+            if out is None:
+                sizes = [b - a for a, b in ranges]
+                out = part.new_empty(1, part.shape[1], *sizes, dtype=torch.float32)
+            _copy_overlap(part, tile, out, ranges)
+        assert out is not None
+        return taken(out, rows)
 
 
-def _tiles(a: int, b: int, n: int, size: int) -> list[tuple[int, int]]:
+def _size(kind: str, finer: Chain) -> tuple[int, int, int]:
+    """Size of a tile in finer voxels."""
+    z, y, x = factors(finer)
+    thick = max(TILE[0], 4 * z) if kind in ("encoded", "finer") else max(THIN, 2 * z)
+    return thick, TILE[1] * y, TILE[2] * x
+
+
+def _touched(a: int, b: int, n: int, size: int) -> list[tuple[int, int]]:
     """Tiles of an axis of n voxels that touch ``[a, b)``."""
-    return [(t, min(t + size, n)) for t in range(a // size * size, b, size)]
+    return [(start, min(start + size, n)) for start in range(a // size * size, b, size)]
+
+
+def _copy_overlap(part: Tensor, tile: Box, out: Tensor, box: Box) -> None:
+    """Copy into a box what a tile has of it."""
+    overlap = [(max(a, c), min(b, d)) for (a, b), (c, d) in zip(tile, box, strict=True)]
+    z, y, x = _counted_from(box, overlap)
+    of_z, of_y, of_x = _counted_from(tile, overlap)
+    out[:, :, z, y, x] = part[:, :, of_z, of_y, of_x]
+
+
+def _counted_from(box: Box, part: list[tuple[int, int]]) -> tuple[slice, ...]:
+    """Where a part lies in a box, counted from its first voxel."""
+    return tuple(slice(a - start, b - start) for (a, b), (start, _) in zip(part, box, strict=True))

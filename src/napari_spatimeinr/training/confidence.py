@@ -14,6 +14,7 @@ from ..model.confidence import widths
 from ..model.displacements import Displacements
 from ..model.frames import Box, Frames
 from ..model.network import Around, Network, around, disagreement
+from ..model.source import FrameSource
 from .gate import HeldOut, blocks, predict
 
 LEVEL = 0.9
@@ -113,17 +114,10 @@ def _difference(
     moves = moves or Displacements(network)
     positions = [torch.arange(a, b, device=frames.device, dtype=torch.float32) for a, b in box]
 
-    def read(k: int, part: Box) -> Tensor:
-        return (
-            frames.block(k, part)
-            if network.encoder is None
-            else network.denoised(frames, k, part)[0]
-        )
-
     def moved(k: int) -> Tensor:
         return network.moved((positions[0], positions[1], positions[2]), moves(float(t), float(k)))
 
-    return disagreement(places, read, moved, frames.shape)
+    return disagreement(places, FrameSource(network, frames).denoised, moved, frames.shape)
 
 
 def _least(samples: Tensor, edges: list[list[float]]) -> Tensor:

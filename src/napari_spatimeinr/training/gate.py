@@ -13,8 +13,10 @@ from torch import Tensor
 from ..model.displacements import Displacements
 from ..model.frames import Box, Frames, random_box
 from ..model.interpolation import temporal_weights
+from ..model.motion import Displaced
 from ..model.network import Around, Network, around, needed_box, sample, sample_denoised
 from ..model.sampling import gaussian
+from ..model.source import FrameSource
 
 MARGIN_DB = 0.02
 """A component must win by this much; below it the simpler method is kept."""
@@ -111,6 +113,7 @@ def predict(
     network: Network, frames: Frames, displacements: Displacements, t: int, places: Around, box: Box
 ) -> Tensor:
     """Frame ``t`` on the voxels of a box from other frames: ``(z, y, x)``, normalised."""
+    source = FrameSource(network, frames)
     z, y, x = (torch.arange(a, b, device=frames.device, dtype=torch.float32) for a, b in box)
 
     def at(k: int) -> tuple[Tensor, Box]:
@@ -118,11 +121,11 @@ def predict(
 
     def inner(k: int) -> tuple[Tensor, Tensor | None]:
         points, needed = at(k)
-        return sample(network.encode(frames, k, needed), points, needed)
+        return sample(source.encoded(k, needed), points, needed)
 
     def outer(k: int) -> Tensor:
         points, needed = at(k)
-        return sample_denoised(network.denoised(frames, k, needed)[0], points, needed)
+        return sample_denoised(source.denoised(k, needed), points, needed)
 
     return network.between(places, inner, outer).reshape(len(z), len(y), len(x))
 
@@ -181,7 +184,7 @@ def left_out(
     others of ``numbers``.
     """
     given = [n for n in numbers if n != k]
-    still = network.velocity is None and network.encoder is None
+    still = network.motion is None and network.latents is None
     moves = {} if still else {"network": Displacements(network)}
     name = interpolation if still else "network"
     kinds = KINDS if name == "cubic" else KINDS[:1]
@@ -235,30 +238,36 @@ def masked_errors(network: Network, frames: Frames, mask: Tensor, seed: int) -> 
     blocks only.
     """
     errors = Errors()
-    raw = network.without_latents()
     moves = Displacements(network)
-    for k in range(frames.count):
-        for j in (k - 1, k + 1):
-            if not 0 <= j < frames.count:
+    sources = {
+        "linear": FrameSource(network.without_latents(), frames),
+        "latents": FrameSource(network, frames),
+    }
+    for k, j in _neighbours(frames.count):
+        for box in blocks(frames.shape, seed + k, most=6):
+            truth = frames.block(k, box)[0, 0]
+            hidden = mask[0, 0][tuple(slice(a, b) for a, b in box)].bool()
+            if not hidden.any():
                 continue
-            for box in blocks(frames.shape, seed + k, most=6):
-                truth = frames.block(k, box)[0, 0]
-                hidden = mask[0, 0][tuple(slice(a, b) for a, b in box)].bool()
-                if not hidden.any():
-                    continue
-                positions = tuple(
-                    torch.arange(a, b, device=frames.device, dtype=torch.float32) for a, b in box
-                )
-                for name, one in (("linear", raw), ("latents", network)):
-                    moved = one.moved(
-                        (positions[0], positions[1], positions[2]), moves(float(k), float(j))
-                    )
-                    points, needed = needed_box(moved, frames.shape)
-                    value = sample(one.encode(frames, j, needed), points, needed)[0].reshape(
-                        truth.shape
-                    )
-                    errors.add(name, (value - truth)[hidden])
+            displaced = moves(float(k), float(j))
+            for name, source in sources.items():
+                value = _from_one(source, j, displaced, box)
+                errors.add(name, (value.reshape(truth.shape) - truth)[hidden])
     return errors
+
+
+def _neighbours(count: int) -> list[tuple[int, int]]:
+    """Every frame with the one before and the one after it, by number."""
+    return [(k, j) for k in range(count) for j in (k - 1, k + 1) if 0 <= j < count]
+
+
+def _from_one(source: FrameSource, k: int, displaced: Displaced | None, box: Box) -> Tensor:
+    """The voxels of a box, displaced, as frame ``k`` has them, ``(P,)``."""
+    device = source.frames.device
+    z, y, x = (torch.arange(a, b, device=device, dtype=torch.float32) for a, b in box)
+    moved = source.network.moved((z, y, x), displaced)
+    points, needed = needed_box(moved, source.frames.shape)
+    return sample(source.encoded(k, needed), points, needed)[0]
 
 
 def choose(errors: Errors, names: list[str], plain: str = "linear") -> str:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from ..config.facts import Chosen, ConfidenceTable, Reasons
 from ..field import Field
+from ..model.network import ALONG_TIME
 from . import gate, guard
 from .confidence import at_native_gap
 from .holdout import HoldOut
@@ -24,8 +25,6 @@ from .stage import Stage, Verdict, chosen
 GAIN_VOXELS = 512
 """Frames are compared in brightness on the coarsest level with at least this many voxels; smaller
 recordings say too little."""
-ALONG_TIME = (Motion.name, Latents.name)
-"""What is decided together, on frames held out; all other parts are learned after it."""
 INHERITED = (
     "hold_out",
     "confidence",

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...data.arrays import watched
 from ...errors import OutOfMemoryError
 from ...field import Field
 from ...fitting import FitProgress
-from ...render.array import RenderedArray
 from ...volume import Volume
 from .engine import Stopped
 
@@ -71,23 +71,12 @@ def fit_work(steps: Steps, latest: Field | None) -> Callable[[Tick], FitResult]:
     return work
 
 
-def _watched(rendered: RenderedArray, tick: Tick) -> RenderedArray:
-    done = 0
-
-    def seen(voxels: int) -> None:
-        nonlocal done
-        done += voxels
-        tick(Share(min(done, rendered.size), rendered.size))
-
-    rendered.watch = seen
-    return rendered
-
-
 def render_work(field: Field, how: dict[str, Any]) -> Callable[[Tick], Volume]:
     """Render into memory, the options of :meth:`.Field.lazy`."""
 
     def work(tick: Tick) -> Volume:
-        rendered = _watched(field.lazy(**how), tick)
+        rendered = field.lazy(**how)
+        watched(rendered, lambda done, of: tick(Share(done, of)))
         try:
             out = np.empty(rendered.shape, rendered.dtype)
         except MemoryError as error:
@@ -106,7 +95,8 @@ def save_work(field: Field, how: dict[str, Any], path: Path, name: str) -> Calla
     """Render into a file as it is written; it appears only once it is complete."""
 
     def work(tick: Tick) -> Path:
-        rendered = _watched(field.lazy(**how), tick)
+        rendered = field.lazy(**how)
+        watched(rendered, lambda done, of: tick(Share(done, of)))
         volume = field.wrap(rendered, rendered)
         volume.metadata["name"] = name
         return volume.save(path)

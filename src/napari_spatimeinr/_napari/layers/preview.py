@@ -6,7 +6,6 @@ import itertools
 import math
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Protocol
@@ -16,6 +15,8 @@ from numpy.typing import NDArray
 
 from ...data.arrays import DuckArray
 from ...data.grid import Grid
+from ...data.indexing import resolve
+from ...data.recent import Recent
 from ...errors import FormatError, InputError
 from ...field import Field
 from ...io.lazy import LazyArray
@@ -76,7 +77,10 @@ class PreviewArray(DuckArray):
         self._array: RenderedArray | None = None
         self._generation = 0
         self._final = True
-        self._drawn: OrderedDict[Rows, tuple[int, NDArray[np.float32]]] = OrderedDict()
+        self._drawn: Recent[Rows, tuple[int, NDArray[np.float32]]] = Recent(
+            MOST_CACHED, lambda drawn: drawn[1].nbytes
+        )
+        self._last: dict[tuple[int, ...], Rows] = {}  # what was drawn last of a shape
         self._shown: Rows | None = None
         self._drawn_at, self._cost = -math.inf, 0.0
         # A volume being drawn: key, generation, voxels, planes of a slab, slabs still to do. The
@@ -124,7 +128,7 @@ class PreviewArray(DuckArray):
     def is_fresh(self) -> bool:
         """Whether what is looked at shows the newest Field."""
         with self._lock:
-            known = None if self._shown is None else self._drawn.get(self._shown)
+            known = None if self._shown is None else self._drawn.find(self._shown)
             return known is not None and known[0] == self._generation
 
     # -- what napari calls --------------------------------------------------------------
@@ -133,9 +137,7 @@ class PreviewArray(DuckArray):
         rows, dropped = self._rows(key)
         with self._lock:
             self._shown = rows
-            known = self._drawn.get(rows)
-            if known is not None:
-                self._drawn.move_to_end(rows)
+            known = self._drawn.find(rows)
             fresh = known is not None and known[0] == self._generation
             ready = self._array is not None
         if not fresh and ready:
@@ -145,24 +147,11 @@ class PreviewArray(DuckArray):
         return data[keep]
 
     def _rows(self, key: Any) -> tuple[Rows, set[int]]:
-        keys = list(key) if isinstance(key, tuple) else [key]
-        if Ellipsis in keys:
-            dots = keys.index(Ellipsis)
-            keys[dots : dots + 1] = [slice(None)] * (self.ndim - len(keys) + 1)
-        keys += [slice(None)] * (self.ndim - len(keys))
+        asked = resolve(key, self.shape)
         rows: list[tuple[int, int, int]] = [(0, 1, 1)] * 4
-        dropped: set[int] = set()
-        for axis, k in zip(self._kept, keys, strict=True):
-            n = self.grid.shape[axis]
-            if isinstance(k, slice):
-                rows[axis] = k.indices(n)
-            else:
-                i = int(k)
-                if not -n <= i < n:
-                    raise IndexError(f"Index {i} is out of range for an axis of size {n}.")
-                rows[axis] = (i % n, i % n + 1, 1)
-                dropped.add(axis)
-        return tuple(rows), dropped
+        for axis, r in zip(self._kept, asked.ranges, strict=True):
+            rows[axis] = (r.start, r.stop, r.step)
+        return tuple(rows), {self._kept[axis] for axis in asked.dropped}
 
     def _placeholder(self, rows: Rows) -> NDArray[np.float32]:
         """The recording itself at the nearest voxels, linear in time, where that is quickly done;
@@ -175,10 +164,9 @@ class PreviewArray(DuckArray):
             with suppress(FormatError):
                 return self._blended(at, shape)
         with self._lock:
-            last = next(
-                (data for _, data in reversed(self._drawn.values()) if data.shape == shape), None
-            )
-        return np.zeros(shape, np.float32) if last is None else last
+            last = self._last.get(shape)
+            drawn = None if last is None else self._drawn.find(last)
+        return np.zeros(shape, np.float32) if drawn is None else drawn[1]
 
     def _is_quick(self, at: list[NDArray[np.float64]]) -> bool:
         data = self.volume.data
@@ -230,7 +218,7 @@ class PreviewArray(DuckArray):
     def _draw(self, key: Rows, superseded: Callable[[], bool]) -> bool:
         with self._lock:
             array, generation, final = self._array, self._generation, self._final
-            known = self._drawn.get(key)
+            known = self._drawn.find(key)
         if array is None or (known is not None and known[0] == generation):
             return False
         shape = tuple(len(range(*r)) for r in key)
@@ -281,13 +269,8 @@ class PreviewArray(DuckArray):
 
     def _keep(self, key: Rows, generation: int, data: NDArray[np.float32]) -> None:
         with self._lock:
-            self._drawn[key] = (generation, data)
-            self._drawn.move_to_end(key)
-            while (
-                sum(a.nbytes for _, a in self._drawn.values()) > MOST_CACHED
-                and len(self._drawn) > 1
-            ):
-                self._drawn.popitem(last=False)
+            self._drawn.keep(key, (generation, data))
+            self._last[data.shape] = key
 
 
 def _thinned(array: Any, key: Rows, shape: tuple[int, ...]) -> NDArray[np.float32]:

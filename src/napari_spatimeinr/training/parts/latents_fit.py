@@ -21,6 +21,7 @@ from ...model.frames import Box, Frames, grown, random_box
 from ...model.motion import Displaced
 from ...model.network import Around, Network, around, needed_box, sample, sample_denoised
 from ...model.sampling import PREFILTER_REACH, cubic, prefilter
+from ...model.source import FrameSource
 
 POINTS = 4096
 """Voxels of a block that are compared in one step."""
@@ -96,6 +97,7 @@ class _Blocks:
         mask: Tensor | None,
     ) -> None:
         self.network, self.frames, self.config, self.mask = network, frames, config, mask
+        self.source = FrameSource(network, frames)
         self.tasks = tasks_for(given, network.outer)
         self.generator = torch.Generator().manual_seed(seed)
         self.displacements = Displacements(network)
@@ -129,7 +131,7 @@ class _Blocks:
     def _sampled(self, k: int, task: Task, drawn: _Drawn) -> tuple[Tensor, Tensor | None]:
         """Values and latents of frame ``k`` there."""
         points, part = self._points(k, task, drawn)
-        return sample(self.network.encode(self.frames, k, part), points, part)
+        return sample(self.source.encoded(k, part), points, part)
 
     @torch.no_grad()
     def _averaged(self, numbers: tuple[int, ...], task: Task, drawn: _Drawn) -> Tensor:
@@ -137,8 +139,7 @@ class _Blocks:
         values = []
         for k in numbers:
             points, part = self._points(k, task, drawn)
-            denoised = self.network.denoised(self.frames, k, part)[0]
-            values.append(sample_denoised(denoised, points, part))
+            values.append(sample_denoised(self.source.denoised(k, part), points, part))
         return torch.stack(values).mean(0)
 
     def _sides(

@@ -14,6 +14,7 @@ from ...config.parts import PlanesOptions
 from ...model.build import PlanesPart
 from ...model.finer import FinerPlanes
 from ...model.sampling import gaussian
+from ...model.source import FrameSource
 from ..gate import MARGIN_DB, Errors
 from ..job import FitProgress, Job
 from ..stage import Cost, Stage, Verdict
@@ -158,7 +159,8 @@ def _network(job: Job, factor: int, sharpen: bool) -> FinerPlanes:
 
 
 def _lateral(job: Job, every: int, denoised: bool) -> Lateral:
-    frames, network = job.frames, job.network
+    frames = job.frames
+    source = FrameSource(job.network, frames)
 
     @torch.no_grad()
     def read(k: int, z: int, y: int, x: int, size: int) -> Tensor:
@@ -169,11 +171,7 @@ def _lateral(job: Job, every: int, denoised: bool) -> Lateral:
                 (y, min(y + size, frames.shape[1])),
                 (x, min(x + size, frames.shape[2])),
             )
-            whole = (
-                network.denoised(frames, k, box)[0]
-                if denoised and network.latents is not None
-                else frames.block(k, box)
-            )
+            whole = source.denoised(k, box) if denoised else source.raw(k, box)
             planes.append(whole[0, 0, 0])
         return torch.stack(planes)
 

@@ -19,6 +19,7 @@ from ...config.options import Config
 from ...config.parts import VoxelsOptions
 from ...model.build import VoxelsPart
 from ...model.finer import FinerVoxels
+from ...model.source import FrameSource
 from ..gate import Errors
 from ..job import FitProgress, Job
 from ..stage import Cost, Stage, Verdict
@@ -174,18 +175,14 @@ def _planes(job: Job, rows: tuple[int, int]) -> Tensor:
     """Planes ``(N, Y, X)`` with most in them, of a range of lines, denoised where there
     are latents.
     """
-    frames, network = job.frames, job.network
+    frames = job.frames
+    source = FrameSource(job.network, frames)
     (a, b), width = rows, frames.shape[2]
 
     @torch.no_grad()
     def read(k: int, z: int, y: int, x: int) -> Tensor:
         box = ((z, z + 1), (a + y, min(a + y + LARGEST_CROP, b)), (x, min(x + LARGEST_CROP, width)))
-        whole = (
-            network.denoised(frames, k, box)[0]
-            if network.latents is not None
-            else frames.block(k, box)
-        )
-        return whole[0, 0]
+        return source.denoised(k, box)[0, 0]
 
     places = [(k, z) for k in range(frames.count) for z in range(frames.shape[0])]
     return lively_crops(read, places, (b - a, width), job.seed)[:, 0]

@@ -1,0 +1,148 @@
+"""Values of a network at points and times of a recording, normalised as its frames are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..data.recent import Recent
+from ..model.boxes import cubic_in, in_boxes, linear_in
+from ..model.finer import Chain
+from ..model.frames import SAME, Box
+from ..model.interpolation import segment, temporal_weights
+from ..model.motion import Displaced
+from ..model.network import around
+from ..model.source import factors
+from .tiles import TiledSource
+
+Positions = tuple[Tensor, Tensor, Tensor]
+"""Where the planes, lines and columns of a regular grid lie (z, y, x), in source voxels."""
+MOST_DISPLACEMENTS = 32 * 2**20
+"""Bytes of displacements kept."""
+
+
+class Sampler:
+    """What a network says of any point and time; several threads may ask.
+
+    Values are ``(P,)`` for the ``P`` points of a regular grid, or for points ``(1, P, 3)`` that
+    were followed to a frame.
+
+    Parameters
+    ----------
+    source : the frames as the network sees them.
+    interpolation : "linear" or "cubic" in time, used where the network has no parts.
+    linear : intervals between frames in which the frames are interpolated linearly whatever there
+        is.
+    """
+
+    def __init__(
+        self, source: TiledSource, interpolation: str = "linear", linear: Collection[int] = ()
+    ) -> None:
+        self.source = source
+        self.network, self.frames = source.network, source.frames
+        self.interpolation = interpolation
+        self.linear = frozenset(linear)
+        # What is interpolated there: the frames as they are, which a learned part may have spoiled.
+        self.plain = Sampler(source.of(self.network.plain())) if linear else self
+        self._displacements: Recent[tuple[float, int, float, float], Displaced] = Recent(
+            MOST_DISPLACEMENTS, lambda displaced: displaced.nodes.nbytes
+        )
+
+    def value(self, t: float, positions: Positions, finer: Chain) -> Tensor:
+        """Intensities at a time in frames."""
+        count = self.frames.count
+        t = min(max(t, 0.0), count - 1.0)
+        nearest = round(t)
+        at_frame = abs(t - nearest) < SAME
+        beside = [i for i in (nearest - 1, nearest) if 0 <= i < count - 1] if at_frame else [int(t)]
+        if self.linear and self.linear.issuperset(beside):
+            return self.plain.value(t, positions, finer)
+        if at_frame:
+            return self.sampled(nearest, self.network.moved(positions, None), finer)
+        network, numbers = self.network, segment(t, count, self.linear)
+        if network.motion is None and network.latents is None and self.interpolation == "cubic":
+            return self._cubic(t, numbers, positions, finer)
+
+        def inner(k: int) -> tuple[Tensor, Tensor | None]:
+            points = self.followed(t, k, positions)
+            return self.sampled(k, points, finer), self._latents(k, points)
+
+        def outer(k: int) -> Tensor:
+            return self._roughly_sampled(k, self.followed(t, k, positions), finer)
+
+        return network.between(around(t, numbers, network.outer), inner, outer)
+
+    # -- one frame -----------------------------------------------------------------------
+
+    def followed(self, t: float, k: int, positions: Positions) -> Tensor:
+        """Where what is at the positions at time ``t`` is in frame ``k``: ``(1, P, 3)``."""
+        return self.network.moved(positions, self._displacement(t, k, positions))
+
+    def sampled(self, k: int, points: Tensor, finer: Chain) -> Tensor:
+        """Frame ``k`` at points, by cubic splines through the finer voxels."""
+
+        def values(some: Tensor, box: Box) -> Tensor:
+            return cubic_in(self.source.coefficients(k, box, finer), some, box)
+
+        return self._in_finer(points, finer, values)
+
+    def smoothed(self, k: int, points: Tensor) -> Tensor:
+        """Frame ``k``, smoothed with sigma 1, at points."""
+
+        def values(some: Tensor, box: Box) -> Tensor:
+            return linear_in(self.source.smooth(k, box), some, box)[0]
+
+        return in_boxes(points, self.frames.shape, values)
+
+    def _latents(self, k: int, points: Tensor) -> Tensor | None:
+        if self.network.latents is None:
+            return None
+
+        def values(some: Tensor, box: Box) -> Tensor:
+            return linear_in(self.source.latents(k, box), some, box)
+
+        return in_boxes(points, self.frames.shape, values)
+
+    def _roughly_sampled(self, k: int, points: Tensor, finer: Chain) -> Tensor:
+        """Frame ``k`` at points, linear between the finer voxels."""
+
+        def values(some: Tensor, box: Box) -> Tensor:
+            return linear_in(self.source.fine(k, box, finer), some, box)[0]
+
+        return self._in_finer(points, finer, values)
+
+    def _in_finer(
+        self, points: Tensor, finer: Chain, values: Callable[[Tensor, Box], Tensor]
+    ) -> Tensor:
+        """Samples at points in source voxels of what has finer ones."""
+        scaled = points * points.new_tensor(factors(finer))
+        return in_boxes(scaled, self.source.fine_shape(finer), values)
+
+    # -- between frames ------------------------------------------------------------------
+
+    def _cubic(self, t: float, numbers: range, positions: Positions, finer: Chain) -> Tensor:
+        """The spline through frames ``numbers``, kept within what the two frames on
+        each side say.
+        """
+        weights = temporal_weights(t, np.asarray(numbers, dtype=np.float64), "cubic")
+        used = {k: float(w) for k, w in zip(numbers, weights, strict=True) if abs(w) > 1e-3}
+        points = self.network.moved(positions, None)
+        terms = {k: self.sampled(k, points, finer) for k in used}
+        parts = [w / sum(used.values()) * terms[k] for k, w in used.items()]
+        value = sum(parts[1:], parts[0])
+        near = torch.stack([term for k, term in terms.items() if abs(k - t) < 2])
+        return torch.minimum(torch.maximum(value, near.amin(0)), near.amax(0))
+
+    def _displacement(self, t: float, k: int, positions: Positions) -> Displaced | None:
+        velocity = self.network.motion
+        # Nothing is followed across an interval that is left to linear interpolation.
+        first, last = min(t, k), max(t, k)
+        if velocity is None or any(first < i + 1 and i < last for i in self.linear):
+            return None
+        z = float(positions[0].min()), float(positions[0].max())
+        return self._displacements.get(
+            (t, k, *z), lambda: velocity.displacement_nodes(t, float(k), z)
+        )
