@@ -27,14 +27,10 @@ import zarr  # noqa: F401, so that the forked processes have it
 
 from napari_spatimeinr import checkpoint
 from napari_spatimeinr.errors import SaveError
-from napari_spatimeinr.io import (
-    nifti_series,  # noqa: F401
-    read,
-    staging,
-    tiff_write,  # noqa: F401
-    write,
-    zarr_write,  # noqa: F401
-)
+from napari_spatimeinr.io import read, staging, write
+from napari_spatimeinr.io.nifti import series as nifti_series  # noqa: F401
+from napari_spatimeinr.io.tiff import write as tiff_write  # noqa: F401
+from napari_spatimeinr.io.zarr import write as zarr_write  # noqa: F401
 from napari_spatimeinr.volume import Volume
 
 NAMES = {

@@ -180,9 +180,9 @@ def work(
     connection: Connection, corpus: list[Sample], folder: Path, reader: str, seed: int
 ) -> None:
     """Make and read inputs until the connection is closed."""
-    import napari_spatimeinr.io.folder
-    import napari_spatimeinr.io.nifti
-    import napari_spatimeinr.io.zarr  # noqa: F401  (what is imported now is not counted as memory of an input)
+    import napari_spatimeinr.io.folder.read
+    import napari_spatimeinr.io.nifti.read
+    import napari_spatimeinr.io.zarr.read  # noqa: F401  (what is imported now is not counted as memory of an input)
 
     said = folder / "said.txt"
     descriptor = os.open(said, os.O_CREAT | os.O_RDWR | os.O_APPEND | os.O_TRUNC)

@@ -222,7 +222,7 @@ def _folders(folder: Path) -> Iterator[Sample]:
 
 def _zarr(folder: Path) -> Iterator[Sample]:
     from napari_spatimeinr import Volume
-    from napari_spatimeinr.io import zarr_write
+    from napari_spatimeinr.io.zarr import write as zarr_write
 
     def sample() -> Sample:
         names = sorted(file for file in (folder / "a.zarr").rglob("*") if file.is_file())

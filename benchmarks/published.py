@@ -15,7 +15,7 @@ from quality import RECORDINGS, between, cells, head
 from napari_spatimeinr import Field, Volume, evaluate, fit, fit_steps, phantom
 from napari_spatimeinr.analysis import scores
 from napari_spatimeinr.analysis.evaluate import ABLATIONS
-from napari_spatimeinr.model import implicit
+from napari_spatimeinr.published import model as implicit
 
 LONG_BUDGETS = (600.0, 900.0)
 """Seconds of the fits whose acquired frames are looked at."""

@@ -17,7 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_spatimeinr.errors import FormatError, InputError
-from napari_spatimeinr.io import describe, folder, read, readable, tiff, write
+from napari_spatimeinr.io import describe, read, readable, write
+from napari_spatimeinr.io.folder import array as folder
+from napari_spatimeinr.io.tiff import read as tiff
 from napari_spatimeinr.volume import Volume
 from refusal import refused
 

@@ -149,7 +149,7 @@ def test_files_of_a_series_that_are_links(
                 raise OSError(18, "Invalid cross-device link")
             replaced(source, target)
 
-        monkeypatch.setattr("napari_spatimeinr.io.nifti_series.replaced", other_disk)
+        monkeypatch.setattr("napari_spatimeinr.io.nifti.series.replaced", other_disk)
     write(Volume(SMALL + 1), links / "e_{t}.nii")
     assert (links / "e_2.nii").is_symlink() and names(real) == ["two.nii"]
     assert np.array_equal(read(links).data[:], SMALL + 1) and np.array_equal(

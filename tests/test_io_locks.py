@@ -23,9 +23,10 @@ from typer.testing import CliRunner
 from napari_spatimeinr import checkpoint
 from napari_spatimeinr.cli.app import app
 from napari_spatimeinr.errors import FormatError, SaveError
-from napari_spatimeinr.io import locks, nifti_series, read, staging, write
+from napari_spatimeinr.io import locks, read, staging, write
 from napari_spatimeinr.io.atomic import replacing
 from napari_spatimeinr.io.locks import alone
+from napari_spatimeinr.io.nifti import series as nifti_series
 from napari_spatimeinr.volume import Volume
 
 NAMES = ["a.nii", "a.nii.gz", "e_{t}.nii.gz", "a.tif", "a.ome.tif", "a.ome.zarr"]

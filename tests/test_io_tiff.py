@@ -15,9 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_spatimeinr.errors import InputError, SaveError
-from napari_spatimeinr.io import describe, read, tiff_write, write
+from napari_spatimeinr.io import describe, read, write
 from napari_spatimeinr.io.lazy import PagedArray
 from napari_spatimeinr.io.stored import StoredArray
+from napari_spatimeinr.io.tiff import write as tiff_write
 from napari_spatimeinr.volume import Volume
 
 shapes = st.tuples(*[st.integers(1, 5)] * 4)

@@ -20,7 +20,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_spatimeinr.errors import FormatError, GridError, InputError, SaveError, SpatimeINRError
-from napari_spatimeinr.io import describe, read, write, zarr_write
+from napari_spatimeinr.io import describe, read, write
+from napari_spatimeinr.io.zarr import write as zarr_write
 from napari_spatimeinr.volume import Volume
 from refusal import refused
 

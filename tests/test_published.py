@@ -22,10 +22,12 @@ from napari_spatimeinr.cli.app import app
 from napari_spatimeinr.config.options import make_config
 from napari_spatimeinr.config.published import READY, Mlp, PublishedOptions
 from napari_spatimeinr.errors import ConfigError, FormatError, InputError
-from napari_spatimeinr.model import implicit
-from napari_spatimeinr.model.hypercube import fixed, important, jittered, shells, weights
-from napari_spatimeinr.model.implicit import SPREAD, Published, degraded, encoded
-from napari_spatimeinr.training.published import cells, learning_rate
+from napari_spatimeinr.published import files
+from napari_spatimeinr.published import model as implicit
+from napari_spatimeinr.published.hypercube import fixed, important, jittered, shells, weights
+from napari_spatimeinr.published.method import PublishedMethod
+from napari_spatimeinr.published.model import SPREAD, Published, degraded, encoded
+from napari_spatimeinr.published.steps import cells, learning_rate
 
 SMALL: dict[str, Any] = {
     "max_iter": 12,
@@ -521,14 +523,12 @@ def test_config_prints_the_ready_file(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_errors_are_of_the_package(tmp_path: Path, recording: Volume) -> None:
-    from napari_spatimeinr import published_files
-
     with pytest.raises(FormatError, match=r"current\.pth"):
-        published_files.load(tmp_path, recording, "x", "cpu")
+        files.load(tmp_path, recording, "x", "cpu")
     field = fit(recording, "published", SMALL, device="cpu")
-    published_files.save(field, tmp_path)
+    files.save(field, tmp_path)
     with pytest.raises(InputError, match="another recording"):
-        published_files.load(tmp_path, recording, "x", "cpu")
+        files.load(tmp_path, recording, "x", "cpu")
 
 
 # -- latents as they are used, budgets, parts that fit the cache ----------------------------------
@@ -566,7 +566,7 @@ def test_cells_in_parts_are_the_cells_as_a_whole(
 ) -> None:
     whole = np.asarray(field.lazy(time_scale=2)[1])
     monkeypatch.setattr(implicit, "CACHED", 40)
-    assert field.network.published.at_once() == 40 // 6
+    assert field.method.model.at_once() == 40 // 6
     assert np.allclose(
         np.asarray(field.lazy(time_scale=2)[1]), whole, atol=1e-4 * float(np.ptp(whole))
     )
@@ -589,8 +589,8 @@ def test_hypercubes_open_late_and_a_fit_stopped_before_renders_as_it_was_trained
     steps = fit_steps(recording, "published", SMALL, device="cpu", seed=1)
     early = None
     for state in steps:
-        if state.field is not None and state.field.network.published is not None:
-            model = state.field.network.published
+        if state.field is not None and isinstance(state.field.method, PublishedMethod):
+            model = state.field.method.model
             done = state.field.provenance["mlp"]["steps"]
             assert bool(model.closed) == (done <= 6), "half of 12 steps"
             if done == 3:
@@ -600,23 +600,21 @@ def test_hypercubes_open_late_and_a_fit_stopped_before_renders_as_it_was_trained
     assert early is not None
     early.save(tmp_path / "early.spatimeinr")
     again = load(tmp_path / "early.spatimeinr")
-    assert (
-        again.network.published.is_point() and again.network.published.at_once() == implicit.CACHED
-    )
+    assert again.method.model.is_point() and again.method.model.at_once() == implicit.CACHED
     assert np.allclose(
         np.asarray(again.lazy()[0]), np.asarray(early.lazy()[0]), rtol=1e-3, atol=1e-3
     )
     late = fit(recording, "published", SMALL, device="cpu", seed=1, resume=again)
-    assert late.provenance["mlp"]["steps"] == 12 and not late.network.published.is_point()
+    assert late.provenance["mlp"]["steps"] == 12 and not late.method.model.is_point()
     always = fit(
         recording, "published", changed(SMALL, closed_share=0.0, max_iter=2), device="cpu"
-    ).network.published
+    ).method.model
     never = fit(
         recording,
         "published",
         changed(SMALL, max_iter=2, render={"hypercube": False}),
         device="cpu",
-    ).network.published
+    ).method.model
     assert not always.is_point() and never.is_point()
 
 

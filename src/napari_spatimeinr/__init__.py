@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from .config.options import Config, make_config
     from .data.grid import Grid
     from .errors import SpatimeINRError
-    from .field import Field, load
-    from .fitting import FitProgress, fit, fit_steps
+    from .field import Field
+    from .fitting import FitProgress, fit, fit_steps, load
     from .phantoms import phantom
     from .render.array import RenderedArray
     from .volume import Volume
@@ -80,7 +80,7 @@ _HOMES = {
     "evaluate": "analysis.evaluate",
     "fit": "fitting",
     "fit_steps": "fitting",
-    "load": "field",
+    "load": "fitting",
     "make_config": "config.options",
     "phantom": "phantoms",
     "propagate_labels": "analysis.propagate",

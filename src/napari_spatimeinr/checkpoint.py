@@ -9,12 +9,10 @@ versions wrote, are read as they are.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import struct
-import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +22,8 @@ from numpy.typing import NDArray
 from .config import former
 from .errors import FormatError
 from .io.atomic import WAIT, replacing
-from .io.lazy import Source
-from .io.stored import StoredArray, StoredFile
+from .io.stored import StoredFile
+from .io.summed import ModelFrames, digest_of, frame_sum
 
 FORMAT = 2
 """2: parts are called planes and voxels; files of format 1 are read."""
@@ -47,86 +45,6 @@ _NAMES = {np.dtype(code): name for name, code in _CODES.items()}
 MOST_HEADER = 100_000_000
 VERIFIED_AT_ONCE = 32 * 2**20
 """Bytes of frames up to which all are verified when a model is opened: some 30 ms."""
-
-
-class ModelFrames(StoredArray):
-    """Frames in a model file; each is compared with its sum before anything of it is given away.
-
-    Attributes
-    ----------
-    sums : of the frames, in hexadecimal; None in files without.
-    """
-
-    def __init__(
-        self, path: Path, dtype: Any, offset: int, shape: tuple[int, ...], sums: list[str] | None
-    ) -> None:
-        super().__init__(path, dtype, offset, shape, "TZYX")
-        self.source = Source.of(path, None)
-        self.sums = sums
-        self._verified: set[int] = set()
-        self._verifying = threading.Lock()
-
-    def verify(self, frames: Iterable[int]) -> None:
-        """Compare frames with their sums, once.
-
-        Raises
-        ------
-        FormatError
-            If one is damaged.
-        """
-        if self.sums is None:
-            return
-        for k in frames:
-            with self._verifying:
-                if k in self._verified:
-                    continue
-                if self._sum(k) != self.sums[k]:
-                    raise FormatError(
-                        f"Frame {k} in the model {self._file.path} is damaged; copy it again or fit"
-                        " it again."
-                    )
-                self._verified.add(k)
-
-    def is_quick(self, frames: Iterable[int], planes: bool) -> bool:
-        """Not before these frames were compared with their sums, which takes reading
-        all of them.
-        """
-        return self.sums is None or self._verified.issuperset(frames)
-
-    def _sum(self, k: int) -> str:
-        size = math.prod(self.shape[1:]) * self.dtype.itemsize
-        digest, buffer = _digest(), memoryview(bytearray(min(size, 2**22)))
-        for start in range(0, size, 2**22):
-            part = buffer[: min(2**22, size - start)]
-            self._file.fill(part, self._offset + k * size + start)
-            digest.update(part)
-        return digest.hexdigest()
-
-    def _block(self, ranges: tuple[range, ...]) -> NDArray[Any]:
-        self.verify(ranges[0])
-        return super()._block(ranges)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        if self.source is None or not self.source.is_unchanged():
-            return np.asarray, (self[...],)
-        return _frames_again, (self.source,)
-
-
-def _frames_again(source: Source) -> ModelFrames:
-    return read(source.checked())[2]
-
-
-def frame_sum(frame: NDArray[Any]) -> str:
-    """The sum of a frame as it lies in a file."""
-    return _digest(
-        np.ascontiguousarray(frame, np.dtype(frame.dtype).newbyteorder("<"))
-        .reshape(-1)
-        .view(np.uint8)
-    ).hexdigest()
-
-
-def _digest(content: Any = b"") -> Any:
-    return hashlib.blake2b(content, digest_size=16)
 
 
 def write(
@@ -170,7 +88,7 @@ def write(
     }
     with replacing(path, wait=wait) as temporary, open(temporary, "wb") as file:
         file.write(_head(entries, sums))
-        digest = _digest()
+        digest = digest_of()
         for name, array in weights.items():
             block = np.ascontiguousarray(array, dtype=listed[name][0]).tobytes()
             digest.update(block)
@@ -195,7 +113,7 @@ def _head(entries: Mapping[str, Any], sums: Mapping[str, Any]) -> bytes:
 def _header_sum(entries: Mapping[str, Any]) -> str:
     """Of what the header says: ours, and where the arrays are."""
     places = {name: entry for name, entry in entries.items() if name != "__metadata__"}
-    return _digest(
+    return digest_of(
         json.dumps([entries["__metadata__"][KEY], places], sort_keys=True).encode()
     ).hexdigest()
 
@@ -225,36 +143,47 @@ def read(path: str | Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]], Mod
     shape = tuple(entries.get("frames", {}).get("shape", ()))
     if len(shape) != 4 or 0 in shape:
         raise FormatError(f"{path} is a model without frames; fit it again.")
-    damaged = f"The model {path} is damaged or truncated; copy it again or fit it again."
     if sums is not None and len(sums["frames"]) != shape[0]:
-        raise FormatError(damaged)
-    weights, digest = {}, _digest()
+        raise FormatError(_damaged(path))
     try:
-        file = StoredFile(path)
-        for name, entry in entries.items():
-            if name != "frames":
-                begin, end = entry["data_offsets"]
-                block = bytearray(end - begin)
-                file.fill(memoryview(block), start + begin)
-                digest.update(block)
-                weights[name] = np.frombuffer(block, _CODES[entry["dtype"]]).reshape(entry["shape"])
-        place = start + entries["frames"]["data_offsets"][0]
-        frames = ModelFrames(
-            path,
-            _CODES[entries["frames"]["dtype"]],
-            place,
-            shape,
-            None if sums is None else sums["frames"],
-        )
+        weights, found = _weights(path, entries, start)
+        dtype, place = _CODES[entries["frames"]["dtype"]], entries["frames"]["data_offsets"][0]
+        known = None if sums is None else sums["frames"]
+        frames = ModelFrames(path, dtype, start + place, shape, known)
     except OSError as error:
         if isinstance(error, FormatError):
             raise
         raise FormatError(f"{path} cannot be read: {error.strerror or error}.") from error
-    if sums is not None and digest.hexdigest() != sums["weights"]:
-        raise FormatError(damaged)
+    if sums is not None and found != sums["weights"]:
+        raise FormatError(_damaged(path))
     if frames.nbytes <= VERIFIED_AT_ONCE:
         frames.verify(range(shape[0]))
     return header, former.arrays(weights), frames
+
+
+def _weights(
+    path: Path, entries: dict[str, Any], start: int
+) -> tuple[dict[str, NDArray[Any]], str]:
+    """All arrays but the frames, and their sum."""
+    weights, digest = {}, digest_of()
+    file = StoredFile(path)
+    for name, entry in entries.items():
+        if name == "frames":
+            continue
+        begin, end = entry["data_offsets"]
+        block = bytearray(end - begin)
+        file.fill(memoryview(block), start + begin)
+        digest.update(block)
+        weights[name] = np.frombuffer(block, _CODES[entry["dtype"]]).reshape(entry["shape"])
+    return weights, digest.hexdigest()
+
+
+def _damaged(path: Path) -> str:
+    return f"The model {path} is damaged or truncated; copy it again or fit it again."
+
+
+def _not_a_model(path: Path) -> str:
+    return f"{path} is not a SpatimeINR model; make one with 'spatimeinr fit'."
 
 
 def _open(path: str | Path) -> tuple[dict[str, Any], dict[str, Any], int, dict[str, Any] | None]:
@@ -262,8 +191,36 @@ def _open(path: str | Path) -> tuple[dict[str, Any], dict[str, Any], int, dict[s
     any.
     """
     path = Path(path)
-    not_a_model = f"{path} is not a SpatimeINR model; make one with 'spatimeinr fit'."
-    damaged = f"The model {path} is damaged or truncated; copy it again or fit it again."
+    text, length, size = _head_of(path)
+    if len(text) < length:
+        raise FormatError(_damaged(path) if KEY.encode() in text else _not_a_model(path))
+    try:
+        entries = json.loads(text)
+        metadata = entries["__metadata__"]
+        header = json.loads(metadata[KEY])
+        _check_format(path, header["format"])
+        sums = json.loads(metadata[SUMS]) if SUMS in metadata else None
+        if sums is not None and not (
+            isinstance(sums, dict)
+            and set(sums) == {"header", "weights", "frames"}
+            and isinstance(sums["frames"], list)
+            and _header_sum(entries) == sums["header"]
+        ):
+            raise FormatError(_damaged(path))
+        del entries["__metadata__"]
+        if not all(_is_sound(entry, size - 8 - length) for entry in entries.values()):
+            raise FormatError(_damaged(path))
+    except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        if isinstance(error, FormatError):
+            raise
+        raise FormatError(_not_a_model(path)) from error
+    return former.header(header), entries, 8 + length, sums
+
+
+def _head_of(path: Path) -> tuple[bytes, int, int]:
+    """The JSON text a model file begins with (as much of it as there is), how long it should be,
+    and the bytes of the file.
+    """
     if path.is_dir():
         raise FormatError(f"{path} is a folder, not a SpatimeINR model.")
     try:
@@ -272,7 +229,7 @@ def _open(path: str | Path) -> tuple[dict[str, Any], dict[str, Any], int, dict[s
             start = file.read(8)
             length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
             if not 2 <= length <= MOST_HEADER:
-                raise FormatError(not_a_model)
+                raise FormatError(_not_a_model(path))
             text = file.read(min(length, max(size, 0)))
     except FileNotFoundError as error:
         raise FormatError(f"There is no file {path}.") from error
@@ -281,40 +238,25 @@ def _open(path: str | Path) -> tuple[dict[str, Any], dict[str, Any], int, dict[s
     except OSError as error:
         raise FormatError(f"{path} cannot be read: {error.strerror or error}.") from error
     if not text.startswith(b"{"):
-        raise FormatError(not_a_model)
-    if len(text) < length:
-        raise FormatError(damaged if KEY.encode() in text else not_a_model)
-    try:
-        entries = json.loads(text)
-        metadata = entries["__metadata__"]
-        header = json.loads(metadata[KEY])
-        form = header["format"]
-        if not isinstance(form, int):
-            raise FormatError(not_a_model)
-        if form > FORMAT:
-            raise FormatError(
-                f"The model {path} was made by a newer version (format {form}, this one reads"
-                f" {FORMAT}); update napari-spatimeinr."
-            )
-        sums = json.loads(metadata[SUMS]) if SUMS in metadata else None
-        if sums is not None and not (
-            isinstance(sums, dict)
-            and set(sums) == {"header", "weights", "frames"}
-            and isinstance(sums["frames"], list)
-            and _header_sum(entries) == sums["header"]
-        ):
-            raise FormatError(damaged)
-        del entries["__metadata__"]
-        for entry in entries.values():
-            begin, end = entry["data_offsets"]
-            if any(not isinstance(n, int) or n < 0 for n in (begin, end, *entry["shape"])):
-                raise FormatError(damaged)
-            if end - begin != np.dtype(_CODES[entry["dtype"]]).itemsize * math.prod(entry["shape"]):
-                raise FormatError(damaged)
-            if 8 + length + end > size:
-                raise FormatError(damaged)
-    except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
-        if isinstance(error, FormatError):
-            raise
-        raise FormatError(not_a_model) from error
-    return former.header(header), entries, 8 + length, sums
+        raise FormatError(_not_a_model(path))
+    return text, length, size
+
+
+def _check_format(path: Path, form: Any) -> None:
+    """Refuse what is no format, or a newer one."""
+    if not isinstance(form, int):
+        raise FormatError(_not_a_model(path))
+    if form > FORMAT:
+        raise FormatError(
+            f"The model {path} was made by a newer version (format {form}, this one reads"
+            f" {FORMAT}); update napari-spatimeinr."
+        )
+
+
+def _is_sound(entry: dict[str, Any], room: int) -> bool:
+    """Whether an array has the bytes of its type and shape, within the ``room`` bytes there are."""
+    begin, end = entry["data_offsets"]
+    if any(not isinstance(n, int) or n < 0 for n in (begin, end, *entry["shape"])):
+        return False
+    size = np.dtype(_CODES[entry["dtype"]]).itemsize * math.prod(entry["shape"])
+    return bool(end - begin == size and end <= room)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +17,18 @@ from .compute.device import free_memory, resolve_precision
 from .config.facts import Provenance
 from .config.options import Config, make_config
 from .data.grid import ROI, Grid, check_roi
-from .described import header_of, normalisation_of, state_of, token, volume_of
 from .errors import FormatError, GridError, OutOfMemoryError
+from .header import header_of, normalisation_of, state_of, token, volume_of
 from .io.atomic import WAIT
 from .io.lazy import Source
-from .model.build import arrays, build_network, unknown_parts
+from .io.summed import frame_sums
+from .model.build import unknown_parts
 from .model.frames import Frames, Normalisation
 from .model.network import Network
-from .model.trusted import trusted_device, warned_device
+from .model.trusted import trusted_device
 from .render.array import RenderedArray
-from .render.blocks import Renders
-from .render.published import PublishedRenderer
+from .render.blocks import Blocks
+from .render.method import Aligned, Method
 from .render.quantities import Confidence, Disagreement
 from .render.renderer import Renderer
 from .volume import Volume
@@ -39,7 +40,7 @@ class Field:
     Parameters
     ----------
     volume : the recording (or the region of it that was fitted).
-    network : velocity field, encoder and decoder; what is missing was switched off or rejected.
+    method : the fitted method; a Network alone is that of ours.
     normalisation : normalisation of intensities.
     config : the options of the fit.
     interpolation : "linear" or "cubic" in time, used where the network has no parts.
@@ -50,7 +51,7 @@ class Field:
     def __init__(
         self,
         volume: Volume,
-        network: Network,
+        method: Method | Network,
         normalisation: Normalisation,
         config: Config,
         device: torch.device,
@@ -58,7 +59,7 @@ class Field:
         provenance: Mapping[str, Any] | None = None,
     ) -> None:
         self.volume = volume
-        self.network = network
+        self.method = Aligned(method) if isinstance(method, Network) else method
         self.normalisation = normalisation
         self.config = config
         self.device = device
@@ -68,15 +69,15 @@ class Field:
         self._in_file = ""  # the state that the file holds
         self._sums: list[str] | None = None
         frames = Frames(volume.data, normalisation, device)
-        self._sampled = Renderer(network, frames, config.render, interpolation, self._linear)
-        self._renderer: Renders = (
-            self._sampled
-            if network.published is None
-            else PublishedRenderer(network.published, frames)
-        )
+        self._renderer = self.method.renderer(frames, config.render, interpolation, self._linear)
 
     grid: Grid = property(lambda self: self.volume.grid)  # type: ignore[assignment]
     units: tuple[str, str] = property(lambda self: self.volume.units)  # type: ignore[assignment]
+
+    @property
+    def network(self) -> Network:
+        """The parts of our method; none of another's."""
+        return self.method.network if isinstance(self.method, Aligned) else Network()
 
     def __repr__(self) -> str:
         parts = (
@@ -146,22 +147,30 @@ class Field:
             self._quantity(what), self.grid, grid, dtype, self.volume.dtype, keep_acquired, remake
         )
 
-    def _quantity(self, what: str) -> Renders:
+    def _quantity(self, what: str) -> Blocks:
         if what == "intensity":
             return self._renderer
         if what not in ("disagreement", "confidence"):
             raise GridError(
                 f"A rendering shows 'intensity', 'disagreement' or 'confidence', got {what!r}."
             )
+        aligned = self._aligned()
         if what == "disagreement":
-            return self._sampled.showing(Disagreement())
+            return aligned.showing(Disagreement())
         table = self.provenance.confidence
         if table is None:
             raise GridError(
                 "Confidence is calibrated on held-out frames, and this model had none: that takes"
                 " four frames or more and the gate."
             )
-        return self._sampled.showing(Confidence(dict(table)))
+        return aligned.showing(Confidence(dict(table)))
+
+    def _aligned(self) -> Renderer:
+        """What compares frames along their motion; of a method without, frames as they are."""
+        if isinstance(self._renderer, Renderer):
+            return self._renderer
+        frames = Frames(self.volume.data, self.normalisation, self.device)
+        return Renderer(Network(), frames, self.config.render, self.interpolation, self._linear)
 
     @property
     def _linear(self) -> list[int]:
@@ -252,7 +261,7 @@ class Field:
         """Plain values that say what this model is."""
         return header_of(
             self.volume,
-            self.network,
+            self.method,
             self.normalisation,
             self.config,
             self.interpolation,
@@ -274,14 +283,13 @@ class Field:
             was.
         """
         state = self._state()
-        saved = checkpoint.write(
-            path, self.describe(), arrays(self.network), self.volume.data, wait
-        )
+        weights = self.method.weights()
+        saved = checkpoint.write(path, self.describe(), weights, self.volume.data, wait)
         self._file, self._in_file = Source.of(saved, None), state
         return saved
 
     def _state(self) -> str:
-        return state_of(self.describe(), arrays(self.network))
+        return state_of(self.describe(), self.method.weights())
 
     # -- other processes -----------------------------------------------------------------
 
@@ -290,7 +298,8 @@ class Field:
         else all of it.
         """
         if self._file is not None and self._file.is_unchanged() and self._state() == self._in_file:
-            return _loaded, (self._file, str(self.device), self.network.precision)
+            how = str(self.device), self.method.precision, type(self.method)
+            return _loaded, (self._file, *how)
         return Field, self._parts()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Field:
@@ -301,7 +310,7 @@ class Field:
     def _parts(self) -> tuple[Any, ...]:
         return (
             self.volume,
-            self.network,
+            self.method,
             self.normalisation,
             self.config,
             self.device,
@@ -314,50 +323,34 @@ class Field:
         not, in any process.
         """
         if self._sums is None:
-            data = self.volume.data
-            known = data.sums if isinstance(data, checkpoint.ModelFrames) else None
-            self._sums = known or [
-                checkpoint.frame_sum(np.asarray(data[k])) for k in range(data.shape[0])
-            ]
-        same = token(self.describe(), arrays(self.network), self._sums)
-        return "Field", same, self.device.type, str(self.network.precision)
+            self._sums = frame_sums(self.volume.data)
+        same = token(self.describe(), self.method.weights(), self._sums)
+        return "Field", same, self.device.type, str(self.method.precision)
 
 
-def load(path: str | Path, device: str = "auto") -> Field:
-    """Read a model written by :meth:`Field.save`; frames stay on disk until they are needed.
+MethodOf = Callable[[dict[str, Any], dict[str, NDArray[Any]]], type[Method]]
+"""Which method a model is of, by its header and arrays."""
+
+
+def opened(
+    path: str | Path, method_of: MethodOf, device: torch.device, precision: torch.dtype | None
+) -> Field:
+    """The Field of a model file; frames stay on disk until they are needed.
+
+    Parameters
+    ----------
+    path : the file.
+    method_of : tells the method.
+    device : where it computes.
+    precision : arithmetic of the networks; None for what the model's configuration says.
 
     Raises
     ------
     FormatError
         If the file is missing, damaged, not a model, or of a newer format.
-    DeviceError
-        If the device is not there.
     """
-    return _load(path, warned_device(device), None)
-
-
-def _loaded(source: Source, device: str, precision: torch.dtype) -> Field:
-    """The model of a file that another process referred to, each time a Field of its own.
-
-    One array is often sent many times, so weights, frames and what was rendered of them are kept
-    and shared.
-    """
-    source.checked()
-    kept = _kept(source, device, precision)
-    field = object.__new__(Field)
-    field.__dict__.update(kept.__dict__)
-    field.volume = kept.volume.like(kept.volume.data, kept.grid)
-    field.volume.metadata, field.provenance = copy.deepcopy((kept.volume.metadata, kept.provenance))
-    return field
-
-
-@functools.lru_cache(maxsize=1)
-def _kept(source: Source, device: str, precision: torch.dtype) -> Field:
-    return _load(source.path, trusted_device(device).device, precision)
-
-
-def _load(path: str | Path, where: torch.device, precision: torch.dtype | None) -> Field:
     header, weights, frames = checkpoint.read(path)
+    method = method_of(header, weights)
     if unknown := unknown_parts(header["parts"]):
         raise FormatError(
             f"The model {path} has a part {unknown[0]!r} that is not known here; import the package"
@@ -368,16 +361,13 @@ def _load(path: str | Path, where: torch.device, precision: torch.dtype | None) 
         volume, normalisation = volume_of(header, frames), normalisation_of(header, len(frames))
         if header["interpolation"] not in ("linear", "cubic"):
             raise ValueError("its interpolation in time is unknown")
-        precision = precision or resolve_precision(config.precision, where)
-        network = build_network(
-            weights, volume.grid.shape[1:], config, where, precision, header["parts"]
-        )
+        precision = precision or resolve_precision(config.precision, device)
         field = Field(
             volume,
-            network,
+            method.build(header, weights, volume.grid.shape[1:], config, device, precision),
             normalisation,
             config,
-            where,
+            device,
             header["interpolation"],
             header["provenance"],
         )
@@ -395,3 +385,24 @@ def _load(path: str | Path, where: torch.device, precision: torch.dtype | None) 
         raise FormatError(
             f"The model {path} is damaged ({reason}); copy it again or fit it again."
         ) from error
+
+
+def _loaded(source: Source, device: str, precision: torch.dtype, method: type[Method]) -> Field:
+    """The model of a file that another process referred to, each time a Field of its own.
+
+    One array is often sent many times, so weights, frames and what was rendered of them are kept
+    and shared.
+    """
+    source.checked()
+    kept = _kept(source, device, precision, method)
+    field = object.__new__(Field)
+    field.__dict__.update(kept.__dict__)
+    field.volume = kept.volume.like(kept.volume.data, kept.grid)
+    field.volume.metadata, field.provenance = copy.deepcopy((kept.volume.metadata, kept.provenance))
+    return field
+
+
+@functools.lru_cache(maxsize=1)
+def _kept(source: Source, device: str, precision: torch.dtype, method: type[Method]) -> Field:
+    where = trusted_device(device).device
+    return opened(source.path, lambda header, weights: method, where, precision)

@@ -6,26 +6,44 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
+from numpy.typing import NDArray
 
 from ._version import __version__
 from .compute.device import free_memory, peak_memory
 from .compute.threads import steps_on
-from .config.facts import Input, Provenance
+from .config.facts import Chosen, Input, Provenance
 from .config.options import Config, make_config
 from .data.grid import check_roi
-from .errors import FitError, InputError, OutOfMemoryError, SpatimeINRError
-from .field import Field, load
-from .model.trusted import trusted_device
+from .errors import FitError, FormatError, InputError, OutOfMemoryError, SpatimeINRError
+from .field import Field, opened
+from .model.trusted import trusted_device, warned_device
+from .published import training as published
+from .published.method import PREFIX, PublishedMethod
+from .render.method import Aligned, Method
+from .training import stages
 from .training.job import FitProgress, Job
 from .training.normalisation import estimate_normalisation, fingerprint
 from .training.schedule import Schedule
-from .training.stages import run
 from .volume import Volume, check_volume
 
-__all__ = ["FitProgress", "fit", "fit_steps"]
+__all__ = ["METHODS", "FitProgress", "fit", "fit_steps", "load"]
+
+
+class Fitted(NamedTuple):
+    """A method: what a Field holds of it, and what fits it."""
+
+    method: type[Method]
+    run: Callable[[Job], Generator[FitProgress, None, Field]]
+
+
+METHODS = {
+    kind.method.name: kind
+    for kind in (Fitted(Aligned, stages.run), Fitted(PublishedMethod, published.run))
+}
+"""All methods, by the names that headers of model files give them: ours first."""
 
 
 def fit(
@@ -111,6 +129,7 @@ def fit_steps(
     if why is not None:
         notes.append(why)
     name = str(volume.metadata.get("name") or volume.metadata.get("source") or "")
+    parts = [part for kind in METHODS.values() for part in kind.method.PARTS]
     provenance = Provenance(
         method="SpatimeINR, motion-aligned latents",
         version=__version__,
@@ -119,7 +138,11 @@ def fit_steps(
         input=Input(name=name, sha256=sha256),
         warnings=notes,
         steps=0,
+        chosen=Chosen(**dict.fromkeys(parts, False)),
     )
+    # Of what is constant there is nothing to learn, by any method.
+    as_published = options.published is not None and not constant
+    run = METHODS[PublishedMethod.name if as_published else Aligned.name].run
     schedule = Schedule(began, time_budget)
     job = Job(
         volume, options, where, seed, normalisation, constant, provenance, schedule, resume, motion
@@ -131,10 +154,37 @@ def fit_steps(
             )
         else:
             field = yield from run(job)
+    for part in parts:
+        field.provenance.chosen.setdefault(part, False)
     field.provenance.seconds = round(schedule.elapsed(), 2)
     field.provenance.peak_memory_bytes = peak_memory()
     field.provenance.complete = True
     return field
+
+
+def load(path: str | Path, device: str = "auto") -> Field:
+    """Read a model written by :meth:`.Field.save`; frames stay on disk until they are needed.
+
+    Raises
+    ------
+    FormatError
+        If the file is missing, damaged, not a model, of a newer format, or of an unknown method.
+    DeviceError
+        If the device is not there.
+    """
+
+    def method_of(header: dict[str, Any], weights: dict[str, NDArray[Any]]) -> type[Method]:
+        # Headers of earlier versions name no method.
+        of_published = any(name.startswith(PREFIX) for name in weights)
+        name = header.get("method", PublishedMethod.name if of_published else Aligned.name)
+        if not isinstance(name, str) or name not in METHODS:
+            raise FormatError(
+                f"The model {path} is of a method that this version does not know ({name}); update"
+                " napari-spatimeinr."
+            )
+        return METHODS[name].method
+
+    return opened(path, method_of, warned_device(device), None)
 
 
 def _check_shapes(volume: Volume, resume: Field | None, motion: Field | None) -> None:

@@ -1,20 +1,17 @@
-"""Volume: a 4D recording with its calibration."""
+"""Volume: a 4D recording with its calibration, which opens and saves files."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-import numpy as np
-
-from .data.grid import ROI, Grid, check_roi
+from . import io
+from .data.grid import Grid
+from .data.record import Record, as_recording
 from .errors import InputError
 
-TIME_UNITS = ("s", "ms", "us", "min", "h", "frame")
-SPACE_UNITS = ("um", "nm", "mm", "m", "voxel")
 
-
-class Volume:
+class Volume(Record):
     """A recording ``(T, Z, Y, X)`` on a physical grid.
 
     Parameters
@@ -25,6 +22,7 @@ class Volume:
     units : of time and of space, for example ``("s", "um")``; ``("frame", "voxel")`` when unknown.
     orientation : 3 x 3 direction matrix in (x, y, z), identity when None.
     metadata : what the source said: header, affine, channel name, ``calibrated_by``.
+    times : physical times of the frames, increasing, when they are not evenly spaced.
 
     Raises
     ------
@@ -44,89 +42,34 @@ class Volume:
         metadata: dict[str, Any] | None = None,
         times: tuple[float, ...] | None = None,
     ) -> None:
-        if not hasattr(data, "shape") or not hasattr(data, "dtype"):
-            data = np.asarray(data)
-        if len(data.shape) != 4:
-            raise InputError(
-                f"A recording has four axes (t, z, y, x), got shape {tuple(data.shape)}; "
-                "say which axes these are with axes='...' (--axes), for example 'ZYX' or 'TYX'."
-            )
-        dtype = np.dtype(data.dtype)
-        if dtype.kind not in "biuf":
-            raise InputError(
-                f"Intensities must be real numbers, got {dtype}; convert the recording first."
-            )
-        self.data = data
-        self.grid = Grid(tuple(data.shape), spacing, origin, times)
-        if (
-            isinstance(units, str)
-            or len(units) != 2
-            or not all(isinstance(u, str) and u and u.isprintable() for u in units)
-        ):
-            raise InputError(
-                f"Units are a pair, of time and of space, for example ('s', 'um'); got {units!r}."
-            )
-        self.units = (str(units[0]), str(units[1]))
-        self.orientation = (
-            None if orientation is None else np.asarray(orientation, dtype=np.float64).reshape(3, 3)
-        )
-        self.metadata: dict[str, Any] = dict(metadata or {})
+        data = as_recording(data)
+        grid = Grid(tuple(data.shape), spacing, origin, times)
+        super().__init__(data, grid, units, orientation, metadata or {})
 
-    shape = property(lambda self: self.grid.shape)
-    dtype = property(lambda self: np.dtype(self.data.dtype))
-    spacing = property(lambda self: self.grid.spacing)
-    origin = property(lambda self: self.grid.origin)
-
-    def __repr__(self) -> str:
-        t, z, y, x = self.shape
-        dt, dz, dy, dx = self.spacing
-        return (
-            f"<Volume {t} x {z} x {y} x {x} {self.dtype}, frame {dt:g} {self.units[0]}, voxel"
-            f" {dz:g} x {dy:g} x {dx:g} {self.units[1]}>"
-        )
-
-    def frame(self, k: int, dtype: Any = np.float32) -> Any:
-        """Frame ``k`` as an array ``(Z, Y, X)``."""
-        return np.asarray(self.data[k], dtype=dtype)
-
-    def crop(self, roi: Any) -> Volume:
-        """The part inside half-open index ranges ``((t0, t1), (z0, z1), (y0, y1), (x0, x1))``; a
-        view where possible.
-        """
-        ranges: ROI = check_roi(roi, self.shape)
-        # Arrays that are read when they are indexed have parts of which nothing is read yet.
-        part = getattr(self.data, "part", None)
-        data = self.data[tuple(slice(a, b) for a, b in ranges)] if part is None else part(ranges)
-        return self.like(data, self.grid.crop(ranges))
-
-    def like(self, data: Any, grid: Grid, metadata: dict[str, Any] | None = None) -> Volume:
-        """Other data on another grid, with the units, orientation and metadata of this
-        recording.
-        """
-        return Volume(
-            data,
+    @classmethod
+    def of(cls, record: Record) -> Self:
+        """A recording that was read, with the same data and metadata."""
+        grid = record.grid
+        return cls(
+            record.data,
             grid.spacing,
             grid.origin,
-            self.units,
-            self.orientation,
-            {**self.metadata, **(metadata or {})},
+            record.units,
+            record.orientation,
+            record.metadata,
             grid.times,
         )
 
     @classmethod
-    def open(cls, path: str | Path, **how: Any) -> Volume:
+    def open(cls, path: str | Path, **how: Any) -> Self:
         """Read a recording; see :func:`napari_spatimeinr.io.read` for the options."""
-        from .io import read
-
-        return read(path, **how)
+        return cls.of(io.read(path, **how))
 
     def save(self, path: str | Path, **how: Any) -> Path:
         """Write this recording; the ending decides the format, see
         :func:`napari_spatimeinr.io.write`.
         """
-        from .io import write
-
-        return write(self, path, **how)
+        return io.write(self, path, **how)
 
 
 def check_volume(volume: Any, who: str) -> None:

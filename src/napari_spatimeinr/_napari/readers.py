@@ -58,7 +58,7 @@ COLOURS = ("green", "magenta", "cyan", "yellow", "red", "blue")
 
 
 def _model(path: str | list[str]) -> list[LayerData]:
-    from ..field import load
+    from ..fitting import load
 
     name = path[0] if isinstance(path, list) else path
     try:

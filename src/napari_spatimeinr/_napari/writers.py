@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import io
 from ..errors import SaveError, SpatimeINRError
-from ..io.atomic import ending
+from ..io.names import ending
 from .layers.keys import RENDERED, SOURCE
 from .layers.placement import Placement, to_volume
 from .layers.preview import PreviewArray

@@ -20,7 +20,7 @@ from ..data.grid import Grid
 from ..errors import InputError, SaveError
 from ..field import Field
 from ..fitting import FitProgress, fit
-from ..io.provenance import sidecar
+from ..io.sidecar import sidecar
 from ..phantoms import Truth, phantom
 from ..volume import Volume
 

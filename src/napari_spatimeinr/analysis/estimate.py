@@ -14,9 +14,8 @@ import torch
 
 from ..compute.device import resolve_device
 from ..config.options import Config
-from ..config.published import PublishedOptions
+from ..published.cost import published_cost
 from ..training.parts import STAGES
-from ..training.published import CROP, CYCLE_SHARE
 
 REFERENCE_PROBE = 0.036
 """Seconds of the probe on the machine of docs/benchmarks.md, where the figures below were
@@ -25,13 +24,6 @@ PAUSE = 0.1
 """Seconds between two tries of the probe."""
 PER_MEGAVOXEL = 0.9
 """Seconds for reading, the start of motion and the gates."""
-RCAN_STEP = 0.078
-"""Seconds of a training step of the published latents, 8 x 24 x 24 degraded voxels, with the
-options of its ready file."""
-MLP_STEP = 0.78
-"""Seconds of a step of the published MLP with the options of its ready file, hypercubes open."""
-CLOSED_STEP = 0.078
-"""The same while they are closed."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +89,7 @@ def estimate(
     seconds, memory = (
         _ours(shape, config, spacing)
         if config.published is None
-        else _published(shape, config, config.published)
+        else published_cost(shape, config, config.published)
     )
     seconds = seconds / machine_speed() if where.type == "cpu" else math.nan
     known = [s for s in (seconds, time_budget) if s is not None and math.isfinite(s)]
@@ -113,36 +105,3 @@ def _ours(
     # Torch itself, and one frame with its smoothed copies.
     memory = 500_000_000 + 24 * math.prod(shape[1:])
     return seconds, memory + sum(cost.bytes for cost in costs)
-
-
-def _published(
-    shape: Sequence[int], config: Config, options: PublishedOptions
-) -> tuple[float, int]:
-    """The same for all steps of the published schedule; the latents may be good enough before."""
-    degraded = [-(-n // options.dataset.train.downsample) for n in shape[1:]]
-    rcan, mlp, ready = options.rcan, options.model, PublishedOptions()
-    size = rcan.n_feats**2 * rcan.n_resgroups * rcan.n_resblocks / (ready.rcan.n_feats**2 * 12)
-    latents = (
-        RCAN_STEP * size * math.prod(min(n, c) for n, c in zip(degraded, CROP, strict=True)) / 4608
-    )
-    cycles = (2 * (config.cycle.temporal > 0) + 8 * (config.cycle.spatial > 0)) / CYCLE_SHARE
-    cells = (
-        options.dataset.train.bsize
-        * options.dataloader.train.batch_size
-        * (1 + cycles)
-        / (2048 * 1.625)
-    )
-    width = mlp.netD * mlp.netW**2 / (ready.model.netD * ready.model.netW**2)
-    closed = options.closed_share if config.render.hypercube else 1.0
-    step = (
-        closed * CLOSED_STEP + (1 - closed) * MLP_STEP * (options.n_samples + options.n_imps) / 24
-    )
-    seconds = options.max_iter * step * cells * width + (
-        options.rcan_max_iter * latents if config.latents.enabled else 0.0
-    )
-    memory = (
-        600_000_000
-        + 24 * math.prod(shape[1:])
-        + 4 * math.prod(degraded) * (6 * rcan.n_feats + 2 * shape[0])
-    )
-    return seconds, memory

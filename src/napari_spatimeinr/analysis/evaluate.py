@@ -267,9 +267,9 @@ def _scored(
 
 def _given(volume: Volume, raw: NDArray[Any], axis: int, gap: int) -> Volume:
     data = raw[::gap] if axis == 0 else raw[:, ::gap]
-    spacing = list(volume.spacing)
-    spacing[axis] *= gap
-    return volume.like(np.ascontiguousarray(data), Grid(data.shape, tuple(spacing), volume.origin))
+    dt, dz, dy, dx = volume.spacing
+    spacing = (dt * gap, dz, dy, dx) if axis == 0 else (dt, dz * gap, dy, dx)
+    return volume.like(np.ascontiguousarray(data), Grid(data.shape, spacing, volume.origin))
 
 
 def _planes(

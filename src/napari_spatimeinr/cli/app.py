@@ -241,7 +241,7 @@ def render(
             raise InputError(
                 f"--confidence needs a file of its own, {confidence.name} {why} --output."
             )
-    from ..field import load
+    from ..fitting import load
 
     field = load(model, device=device)
     begun = time.monotonic()

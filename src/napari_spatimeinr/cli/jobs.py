@@ -25,10 +25,10 @@ def read(
     path: Path, how: dict[str, Any], output: Output, uncalibrated: str = "the fit goes on in"
 ) -> Volume:
     """Read a recording, and say what its file leaves open."""
-    from .. import io
+    from ..volume import Volume
 
     with blaming(how):
-        volume = io.read(path, **how)
+        volume = Volume.open(path, **how)
     for warning in volume.metadata.get("warnings", ()):
         output.note(f"warning: {warning}")
     unknown = [

@@ -155,7 +155,7 @@ def reading(
                 f"--spacing must be positive on every axis (DT,DZ,DY,DX), got {spacing!r}."
             )
     if units is not None:
-        from ..io.calibration import ReadOptions
+        from ..io.options import ReadOptions
 
         how["units"] = tuple(name.strip() for name in units.split(","))
         try:

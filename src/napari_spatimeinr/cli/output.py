@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
+from ..data.plain import plain
 from ..errors import ConfigError, GridError, one_line, sentence
 
 if TYPE_CHECKING:
@@ -144,19 +145,6 @@ def speak_plainly() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-
-
-def plain(value: Any) -> Any:
-    """A value as JSON can hold it: NumPy's numbers and arrays unpacked, what is not finite null."""
-    if isinstance(value, dict):
-        return {str(k): plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(v) for v in value]
-    if hasattr(value, "tolist"):
-        return plain(value.tolist())
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
 
 
 def explain(error: BaseException) -> tuple[int, str]:

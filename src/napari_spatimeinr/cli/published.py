@@ -92,13 +92,13 @@ def _train(
     time_budget: float | None,
 ) -> None:
     volume = read(recording, how, output)
-    from .. import published_files
     from ..fitting import fit_steps
+    from ..published import files
     from ..training.normalisation import fingerprint
 
     old = None
-    if published_files.there(folder):
-        old = published_files.load(folder, volume, fingerprint(volume.data), device)
+    if files.there(folder):
+        old = files.load(folder, volume, fingerprint(volume.data), device)
         if old.config.published != config.published:
             raise ConfigError(
                 f"{folder} was trained with other options; give that configuration, or another"
@@ -110,9 +110,9 @@ def _train(
     latest, stopped = _followed(
         generator, config, folder, output, 0 if old is None else _steps(old)
     )
-    if latest.network.published is None:
+    if not _learned(latest):
         raise InputError(f"{recording} is constant: there is nothing to learn from it.")
-    published_files.save(latest, folder)
+    files.save(latest, folder)
     facts = latest.provenance.to_dict()
     if rcan := facts.get("rcan"):
         output.note(
@@ -144,7 +144,7 @@ def _followed(
     """Run a fit to its end or until Ctrl-C, telling and saving it now and then; the Field, and
     whether it was stopped.
     """
-    from .. import published_files
+    from ..published import files
 
     assert config.published is not None
     log, save = config.published.log_iter, config.published.save_iter
@@ -156,7 +156,7 @@ def _followed(
                 state = next(generator)
             except StopIteration as end:
                 return end.value, interrupt.asked
-            if state.field is None or state.field.network.published is None:
+            if state.field is None or not _learned(state.field):
                 if state.step % log == 0:
                     psnr = (
                         f", PSNR {-10 * math.log10(max(state.loss, 1e-12)):.2f} dB"
@@ -177,7 +177,7 @@ def _followed(
                 output.note(f"step {step} of {config.published.max_iter}, loss {state.loss:.4g}")
             if step // save > saved // save:
                 saved = step
-                published_files.save(latest, folder)
+                files.save(latest, folder)
             if interrupt.asked:
                 generator.close()
                 return latest, True
@@ -225,10 +225,11 @@ def infer(
     lateral = options.positive(scale, "--scale") or part.scale
     along_z = options.positive(scale_z, "--scale_z") or lateral
     volume = read(recording, how, output)
-    from .. import io, published_files
+    from .. import io
+    from ..published import files
     from ..training.normalisation import fingerprint
 
-    field = published_files.load(folder, volume, fingerprint(volume.data), device)
+    field = files.load(folder, volume, fingerprint(volume.data), device)
     begun = time.monotonic()
     lazy = field.lazy(time_scale=in_time, scale_z=along_z, scale_yx=lateral, dtype=dtype)
     target = folder / OUTPUT
@@ -259,6 +260,13 @@ def _asked(
         missing = "--save_path DIR" if place is None else "--file DATA"
         raise ConfigError(f"Neither the command nor the configuration says where: give {missing}.")
     return config, place, data
+
+
+def _learned(field: Field) -> bool:
+    """Whether there is something of the published model in a Field."""
+    from ..published.method import PublishedMethod
+
+    return isinstance(field.method, PublishedMethod)
 
 
 def _steps(field: Field) -> int:

@@ -15,6 +15,8 @@ ARRAYS = PARTS | {
     "decoder": "latents.decoder",
 }
 """What the arrays of parts were called in model files."""
+HEADER = {**PARTS, "levels": "normalisation"}
+"""What headers of files call else than now."""
 SHARED = ("channels", "layers", "steps", "learning_rate")
 """Options that finer voxels once took from finer planes."""
 
@@ -61,7 +63,7 @@ def provenance(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 def header(said: Mapping[str, Any]) -> dict[str, Any]:
     """The header of a model file by the names of now."""
-    out = keys(said)
+    out = {HEADER.get(key, key): value for key, value in said.items()}
     if "parts" not in out:  # they stood beside all else, null where they were missing
         told = {name: out.pop(name, None) for name in PARTS.values()}
         out["parts"] = {name: values for name, values in told.items() if values is not None}

@@ -18,20 +18,6 @@ from . import names
 from .locks import alone
 from .names import ending
 
-__all__ = [
-    "COMPOUND",
-    "check_free",
-    "ending",
-    "followed",
-    "in_a_sentence",
-    "remove_stale",
-    "replaced",
-    "replacing",
-    "swapping",
-    "synced",
-]
-
-COMPOUND = names.COMPOUND
 WAIT = 60.0
 """Seconds for which a short writing, of a model, waits for another one of the same name."""
 TRIES = (0.1, 0.3, 0.6, 1.0)

@@ -7,124 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..data.grid import AXES, Floats
-from ..errors import GridError, InputError
-from ..volume import SPACE_UNITS, TIME_UNITS
+from ..data.grid import AXES, Floats, Grid
+from ..data.record import Record
+from ..data.units import UNKNOWN
+from ..errors import GridError
+from .options import ReadOptions
+from .provenance import KEY
 
 Four = tuple[float, float, float, float]
-Spellings = dict[str, tuple[str, float]]
-
-
-def _spellings(*rows: tuple[str, float, str]) -> Spellings:
-    return {word: (unit, factor) for unit, factor, words in rows for word in words.split()}
-
-
-TIME: Spellings = _spellings(
-    ("s", 1.0, "s sec secs second seconds"),
-    ("ms", 1.0, "ms msec millisecond milliseconds"),
-    ("us", 1.0, "us µs usec microsecond microseconds"),
-    ("us", 1e-3, "ns nanosecond nanoseconds"),
-    ("min", 1.0, "min mins minute minutes"),
-    ("h", 1.0, "h hr hrs hour hours"),
-    ("h", 24.0, "d day days"),
-    ("frame", 1.0, "frame frames"),
-)
-SPACE: Spellings = _spellings(
-    ("um", 1.0, "um µm micron microns micrometer micrometers micrometre micrometres"),
-    ("nm", 1.0, "nm nanometer nanometers nanometre nanometres"),
-    ("nm", 1e-3, "pm"),
-    ("nm", 0.1, "å angstrom"),
-    ("mm", 1.0, "mm millimeter millimeters millimetre millimetres"),
-    ("mm", 10.0, "cm centimeter centimeters centimetre centimetres"),
-    ("mm", 25.4, "in inch inches"),
-    ("m", 1.0, "m meter meters metre metres"),
-    ("voxel", 1.0, "voxel voxels pixel pixels px"),
-)
-
-
-def parse_unit(text: Any, table: Spellings) -> tuple[str, float] | None:
-    """A unit's name and the factor to it, ``("mm", 10.0)`` for ``"cm"``; None when unknown."""
-    word = (
-        str(text).strip().replace("\\u00B5", "µ").replace("\\u00b5", "µ").replace("μ", "µ").lower()
-    )
-    found = table.get(word)
-    return None if found is None or found[0] in ("frame", "voxel") else found
-
-
-METRES = {"m": 1.0, "mm": 1e-3, "um": 1e-6, "nm": 1e-9}
-
-
-def one_space_unit(units: Sequence[tuple[str, float] | None]) -> tuple[str | None, list[float]]:
-    """A common unit for axes that state their own, and the factor to it for each of them.
-
-    Parameters
-    ----------
-    units : of the axes, from :func:`parse_unit`.
-
-    Returns
-    -------
-    The last axis' unit; None, with factors of 1, when one is unknown: the numbers then stay as they
-    are.
-    """
-    known = [unit for unit in units if unit is not None]
-    if not known or len(known) < len(units):
-        return None, [1.0] * len(units)
-    name = known[-1][0]
-    return name, [factor * METRES[own] / METRES[name] for own, factor in known]
-
-
-@dataclass(frozen=True)
-class ReadOptions:
-    """How to read: what the user said about the file; see :func:`napari_spatimeinr.io.read`.
-
-    ``any_channel`` takes the first of several, ``load=False`` promises that no voxel is looked at,
-    and ``part`` says that the file is one time point of a recording.
-    """
-
-    axes: str | None = None
-    spacing: tuple[float | None, ...] | None = None
-    units: tuple[str | None, str | None] | None = None
-    channel: int | None = None
-    level: int = 0
-    any_channel: bool = False
-    load: bool = True
-    part: bool = False
-
-    def __post_init__(self) -> None:
-        if self.spacing is not None:
-            object.__setattr__(self, "spacing", _given_spacing(self.spacing))
-        if self.units is not None:
-            object.__setattr__(self, "units", _given_units(self.units))
-
-
-def _given_spacing(spacing: Any) -> tuple[float | None, ...]:
-    try:
-        values = tuple(None if v is None else float(v) for v in spacing)
-    except (TypeError, ValueError) as error:
-        raise GridError(
-            f"Spacing needs 4 numbers DT,DZ,DY,DX (None keeps the file's), got {spacing!r}."
-        ) from error
-    if len(values) != 4 or any(v is not None and not (math.isfinite(v) and v > 0) for v in values):
-        raise GridError(
-            "Spacing needs 4 positive numbers DT,DZ,DY,DX (None keeps the file's), got"
-            f" {spacing!r}."
-        )
-    return values
-
-
-def _given_units(units: Any) -> tuple[str | None, str | None]:
-    parts = (units,) if isinstance(units, str) else tuple(units)
-    if len(parts) != 2:
-        raise InputError(f"Units are two, of time and of space, for example s,um, got {units!r}.")
-    out: list[str | None] = []
-    for part, table, known, what in zip(
-        parts, (TIME, SPACE), (TIME_UNITS, SPACE_UNITS), ("time", "space"), strict=True
-    ):
-        word = None if part is None else str(part).strip().replace("μ", "µ").lower()
-        if word is not None and (word not in table or table[word][1] != 1.0):
-            raise InputError(f"The unit of {what} is one of {', '.join(known)}, got {part!r}.")
-        out.append(None if word is None else table[word][0])
-    return out[0], out[1]
 
 
 @dataclass
@@ -157,13 +47,34 @@ class Stated:
 
 @dataclass(frozen=True)
 class Settled:
-    """What a volume gets, and the part of its metadata that says why."""
+    """What a recording gets, and the part of its metadata that says why."""
 
     spacing: Four
     origin: Four
     units: tuple[str, str]
     orientation: Floats | None
     metadata: dict[str, Any]
+
+    def record(
+        self,
+        data: Any,
+        facts: dict[str, Any],
+        made: dict[str, Any] | None = None,
+        times: tuple[float, ...] | None = None,
+    ) -> Record:
+        """The recording, once everything about it is known.
+
+        Parameters
+        ----------
+        data : ``(T, Z, Y, X)``.
+        facts : metadata that the format states.
+        made : how it was made, None where nothing is known.
+        times : of the frames where they are not evenly spaced; the first of them is the origin.
+        """
+        origin = self.origin if times is None else (times[0], *self.origin[1:])
+        grid = Grid(tuple(data.shape), self.spacing, origin, times)
+        metadata = {**facts, **self.metadata, **({} if made is None else {KEY: made})}
+        return Record(data, grid, self.units, self.orientation, metadata)
 
 
 def settle(stated: Stated, how: ReadOptions, shape: tuple[int, ...]) -> Settled:
@@ -183,35 +94,17 @@ def settle(stated: Stated, how: ReadOptions, shape: tuple[int, ...]) -> Settled:
     GridError
         If the file states an impossible spacing and none was given instead.
     """
-    given = how.spacing or (None,) * 4
-    given_units = how.units or (None, None)
+    given = how.given_spacing
     warnings = list(stated.warnings)
     file = [_usable(v, axis, given[axis], warnings) for axis, v in enumerate(stated.spacing)]
     known = [g if g is not None else f for g, f in zip(given, file, strict=True)]
-    spacing = [1.0 if k is None else k for k in known]
-    for axis, other in ((2, 3), (3, 2)):
-        if known[axis] is None and known[other] is not None:
-            spacing[axis] = spacing[other]
-    sources = dict(stated.sources)
-    units: list[str] = []
-    for part, axes, default, unknown in (
-        ("dt", [0], "s", "frame"),
-        ("voxel", [1, 2, 3], "um", "voxel"),
-    ):
-        k = 0 if part == "dt" else 1
-        told = any(given[a] is not None for a in axes)
-        unit, own = (
-            given_units[k],
-            stated.units[k] if any(file[a] is not None for a in axes) else None,
-        )
-        units.append(unit or own or (stated.units[k] or default if told else unknown))
-        if told or unit is not None:
-            sources[part] = "given"
-        elif all(known[a] is None for a in axes):
-            sources[part] = None
+    spacing = _without_gaps(known)
+    time, dt_by = _settled_unit("dt", stated, how, file, known)
+    space, voxel_by = _settled_unit("voxel", stated, how, file, known)
+    units = (time, space)
     if known[1] is None and shape[1] > 1 and known[3] is not None:
         warnings.append(
-            f"The file does not state the z step; 1 {units[1]} was assumed: what is it (--spacing"
+            f"The file does not state the z step; 1 {space} was assumed: what is it (--spacing"
             " DT,DZ,DY,DX)?"
         )
     warnings += questions(known, units, shape)
@@ -219,19 +112,55 @@ def settle(stated: Stated, how: ReadOptions, shape: tuple[int, ...]) -> Settled:
         o * s / (f or 1.0) if g is not None else o
         for o, s, f, g in zip(stated.origin, spacing, file, given, strict=True)
     ]
+    of_axis = (how.given_units[0], *[how.given_units[1]] * 3)
     metadata = {
-        "calibrated_by": sources,
+        "calibrated_by": {"dt": dt_by, "voxel": voxel_by},
         "stated": {
             "spacing": [
-                s if k is not None or given_units[min(a, 1)] is not None else None
-                for a, (k, s) in enumerate(zip(known, spacing, strict=True))
+                s if k is not None or unit is not None else None
+                for s, k, unit in zip(spacing, known, of_axis, strict=True)
             ],
-            "units": [None if u in ("frame", "voxel") else u for u in units],
+            "units": [None if unit in UNKNOWN else unit for unit in units],
         },
         "warnings": warnings,
     }
-    whole = _four(spacing), _four(origin)
-    return Settled(*whole, (units[0], units[1]), stated.orientation, metadata)
+    return Settled(_four(spacing), _four(origin), units, stated.orientation, metadata)
+
+
+def _without_gaps(known: Sequence[float | None]) -> list[float]:
+    """Spacing with 1.0 for what nobody says; y and x stand for each other."""
+    spacing = [1.0 if k is None else k for k in known]
+    for axis, other in ((2, 3), (3, 2)):
+        if known[axis] is None and known[other] is not None:
+            spacing[axis] = spacing[other]
+    return spacing
+
+
+def _settled_unit(
+    part: str,
+    stated: Stated,
+    how: ReadOptions,
+    file: Sequence[float | None],
+    known: Sequence[float | None],
+) -> tuple[str, str | None]:
+    """The unit of time (``part`` "dt") or of space ("voxel"), and who says so."""
+    of_time = part == "dt"
+    k, axes = (0, [0]) if of_time else (1, [1, 2, 3])
+    default, unknown = ("s", "frame") if of_time else ("um", "voxel")
+    by_user = any(how.given_spacing[axis] is not None for axis in axes)
+    by_file = any(file[axis] is not None for axis in axes)
+    given, own = how.given_units[k], stated.units[k]
+    if by_user or given is not None:
+        source: str | None = "given"
+    elif all(known[axis] is None for axis in axes):
+        source = None
+    else:
+        source = stated.sources[part]
+    if given:
+        return given, source
+    if own and (by_file or by_user):
+        return own, source
+    return default if by_user else unknown, source
 
 
 def _four(values: Sequence[float]) -> Four:

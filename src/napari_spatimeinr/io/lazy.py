@@ -20,18 +20,21 @@ from numpy.typing import NDArray
 from ..data.arrays import IndexedArray
 from ..data.indexing import as_slice
 from ..errors import FormatError, SpatimeINRError
+from .options import ReadOptions
 
 
 @dataclass(frozen=True)
 class Source:
-    """The file (or folder) an array was read from, how, and what it looked like then."""
+    """The file (or folder) an array was read from, how (None for a model), and what it looked like
+    then.
+    """
 
     path: Path
-    how: Any
+    how: ReadOptions | None
     stamp: tuple[Any, ...]
 
     @classmethod
-    def of(cls, path: Path, how: Any) -> Source:
+    def of(cls, path: Path, how: ReadOptions | None) -> Source:
         """The source as it is now."""
         return cls(path.absolute(), how, stamp_of(path))
 
@@ -84,7 +87,7 @@ def stamp_of(path: Path) -> tuple[Any, ...]:
 
 def _opened(source: Source) -> Any:
     """The array of a source, in another process or later; raises as :meth:`Source.checked`."""
-    from . import reopened
+    from .reading import reopened
 
     source.checked()
     return reopened(source)

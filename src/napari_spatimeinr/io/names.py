@@ -30,6 +30,11 @@ def ending(path: str | os.PathLike[str]) -> str:
     return Path(name).suffix
 
 
+def is_template(path: Path) -> bool:
+    """Whether a name stands for several files: it has braces."""
+    return "{" in path.name or "}" in path.name
+
+
 def check(path: Path) -> Path:
     """The path itself, once its name is one that this system can give to a file.
 

@@ -10,7 +10,6 @@ from torch import nn
 
 from ..config.options import Config
 from .finer import FinerPlanes, FinerVoxels
-from .implicit import Published
 from .latents import Latents
 from .motion import VelocityField
 from .network import Network
@@ -86,10 +85,7 @@ def headers(network: Network) -> dict[str, Any]:
 def arrays(network: Network) -> dict[str, NDArray[Any]]:
     """The arrays of all parts, ``part.name``; :func:`build_network` is the inverse."""
     out: dict[str, NDArray[Any]] = {}
-    modules = {name: network.parts[name] for name in PARTS if name in network.parts}
-    if network.published is not None:
-        modules["published"] = network.published
-    for part, module in modules.items():
+    for part, module in network.parts.items():
         for name, tensor in module.state_dict().items():
             out[f"{part}.{name}"] = tensor.detach().cpu().numpy()
     return out
@@ -121,25 +117,10 @@ def build_network(
         owner, _, name = key.partition(".")
         by_part.setdefault(owner, {})[name] = torch.from_numpy(array)
     network = Network(precision=precision)
-    published = by_part.pop("published", None)
     for name, part in PARTS.items():
         if name in by_part or name in said:
             saved = Saved(
                 said.get(name) or {}, by_part.get(name, {}), shape, config, device, precision
             )
             network.put(name, part.build(saved))
-    if published is not None:
-        if config.published is None:
-            raise ValueError("it holds the published model without its options")
-        count = len(published["heads"])
-        model = Published(
-            config.published,
-            (count, *shape),
-            precision,
-            config.latents.enabled,
-            config.render.hypercube,
-        )
-        model.features = torch.empty_like(published["features"])
-        model.load_state_dict(published)
-        network.published = model.to(device).requires_grad_(False)
     return network

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from .finer import Chain, FinerPlanes, FinerVoxels
 from .frames import Box, grown
-from .implicit import Published
 from .latents import Latents
 from .motion import Displaced, VelocityField
 from .part import PARTS
@@ -105,12 +104,10 @@ class Network:
         motion: VelocityField | None = None,
         latents: Latents | None = None,
         precision: torch.dtype = torch.float32,
-        published: Published | None = None,
         **others: nn.Module | None,
     ) -> None:
         self.parts: dict[str, nn.Module] = {}
         self.precision = precision
-        self.published = published
         for name, part in {"motion": motion, "latents": latents, **others}.items():
             self.put(name, part)
 
@@ -142,7 +139,7 @@ class Network:
     def plain(self) -> Network:
         """The frames as they are, by splines or with finer voxels: no motion, no latents."""
         others = {name: part for name, part in self.parts.items() if name not in ALONG_TIME}
-        return Network(None, None, self.precision, self.published, **others)
+        return Network(None, None, self.precision, **others)
 
     def without_latents(self) -> Network:
         """The same motion, frames sampled as they are."""

@@ -17,6 +17,7 @@ from ..errors import FitError
 from ..field import Field
 from ..model.frames import Frames, Normalisation
 from ..model.network import Network
+from ..render.method import Aligned, Method
 from ..volume import Volume
 from .gate import HeldOut
 from .schedule import Plateau, Schedule
@@ -75,7 +76,7 @@ class Job:
     schedule: Schedule
     resume: Field | None
     shared_motion: Field | None
-    network: Network = field(default_factory=Network)
+    method: Method = field(default_factory=lambda: Aligned(Network()))
     moving: MotionData | None = None
     candidate: Candidate | None = None
     held_out: HeldOut | None = None
@@ -83,6 +84,16 @@ class Job:
     gain: float | None = None
     loss: float = math.nan
     shown: float = -math.inf
+
+    @property
+    def network(self) -> Network:
+        """The parts of our method, where that is what is fitted."""
+        assert isinstance(self.method, Aligned)
+        return self.method.network
+
+    @network.setter
+    def network(self, network: Network) -> None:
+        self.method = Aligned(network)
 
     @property
     def frames(self) -> Frames:
@@ -96,13 +107,13 @@ class Job:
 
     def snapshot(self) -> Field:
         """A Field of what there is by now, independent of further training."""
-        network = self.network.copy()
+        method = self.method.copy()
         provenance = copy.deepcopy(self.provenance)
         provenance.steps = self.schedule.trained
         provenance.seconds = round(self.schedule.elapsed(), 2)
         return Field(
             self.volume,
-            network,
+            method,
             self.normalisation,
             self.config,
             self.device,

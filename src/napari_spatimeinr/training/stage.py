@@ -12,7 +12,6 @@ from pydantic import BaseModel
 from ..config import groups
 from ..config.options import Config
 from ..field import Field
-from ..model.network import Network
 from ..model.part import PARTS, Part
 from .job import FitProgress, Job, Steps
 
@@ -121,8 +120,3 @@ def unregister(name: str) -> None:
     """Take a part away that was registered."""
     del STAGES[name], PARTS[name]
     groups.remove(name)
-
-
-def chosen(network: Network) -> dict[str, bool]:
-    """Which parts there are, by name."""
-    return {name: name in network.parts for name in STAGES}

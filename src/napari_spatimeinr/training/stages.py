@@ -18,9 +18,8 @@ from .parts import STAGES
 from .parts.latents import Latents
 from .parts.motion import Motion
 from .parts.motion_fit import motion_data, start, untried
-from .published import run_published
 from .schedule import CHECKS
-from .stage import Stage, Verdict, chosen
+from .stage import Stage, Verdict
 
 GAIN_VOXELS = 512
 """Frames are compared in brightness on the coarsest level with at least this many voxels; smaller
@@ -44,16 +43,11 @@ def run(job: Job) -> Generator[FitProgress, None, Field]:
     facts.reasons = Reasons()
     if job.constant:
         facts.constant = True
-    if job.config.published is not None and not job.constant:
-        yield job.progress("reading")
-        yield from run_published(job)
-        facts.chosen.update({**chosen(job.network), "published": bool(job.network.published)})
-        return job.snapshot()
     if job.constant:
         yield job.progress("reading")
     else:
         yield from _learn(job)
-    facts.chosen.update({**chosen(job.network), "published": False})
+    facts.chosen.update(job.method.parts())
     facts.chosen.interpolation = job.interpolation
     return job.snapshot()
 

@@ -11,8 +11,8 @@ from qtpy.QtCore import QObject, Qt, Signal
 from ...config.options import Config
 from ...data.grid import ROI
 from ...errors import SpatimeINRError
-from ...field import Field, load
-from ...fitting import fit_steps
+from ...field import Field
+from ...fitting import fit_steps, load
 from ..docks.sentences import result_sentence
 from ..layers.source import Source, understand
 from .engine import Engine, Job

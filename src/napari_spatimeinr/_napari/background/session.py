@@ -160,7 +160,7 @@ class Session:
             return field
         return Field(
             self.volume,
-            field.network,
+            field.method,
             field.normalisation,
             field.config,
             field.device,

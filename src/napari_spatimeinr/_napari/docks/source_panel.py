@@ -17,9 +17,10 @@ from qtpy.QtWidgets import (
 )
 
 from ...data.grid import ROI
+from ...data.units import SPACE_UNITS, TIME_UNITS
 from ...errors import InputError, SpatimeINRError
 from ...io.calibration import questions
-from ...volume import SPACE_UNITS, TIME_UNITS, Volume
+from ...volume import Volume
 from ..layers.keys import RENDERED, SOURCE
 from ..layers.placement import napari_unit
 from ..layers.source import (

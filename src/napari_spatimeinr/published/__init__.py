@@ -1,0 +1,1 @@
+"""The published method, whole: a second one beside ours, which knows nothing of it."""
