@@ -70,7 +70,7 @@ class OffsetPart(Stage):
         return Verdict(kept=True, report=report)
 
     def trained(self, offset: Offset, wanted: list[Tensor], steps: int) -> Iterator[Any]:
-        optimiser = torch.optim.Adam(offset.parameters(), lr=0.05)
+        optimiser = torch.optim.SGD(offset.parameters(), lr=0.25)
         for step in range(steps):
             loss = ((torch.stack(wanted) - offset.value) ** 2).mean()
             optimiser.zero_grad()
