@@ -6,7 +6,7 @@ import copy
 from collections.abc import Generator
 from dataclasses import replace
 
-from ..config.facts import Chosen, ConfidenceTable, Reasons
+from ..config.facts import ConfidenceTable, Reasons
 from ..field import Field
 from ..model.network import ALONG_TIME
 from . import gate, guard
@@ -39,7 +39,7 @@ INHERITED = (
 def run(job: Job) -> Generator[FitProgress, None, Field]:
     """All stages; returns the final Field."""
     facts = job.provenance
-    facts.chosen = Chosen(motion=False, latents=False, interpolation="linear")
+    facts.chosen.interpolation = "linear"
     facts.reasons = Reasons()
     if job.constant:
         facts.constant = True
