@@ -132,3 +132,9 @@ def test_a_fit_that_goes_on_keeps_it(field: Field) -> None:
 def test_a_name_is_taken_once() -> None:
     with pytest.raises(ValueError, match="'offset' already"):
         register(OffsetPart())
+
+    class Named(OffsetPart):
+        name = "gate"
+
+    with pytest.raises(ValueError, match="'gate' already"):
+        register(Named())

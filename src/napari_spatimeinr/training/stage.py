@@ -108,10 +108,10 @@ def register(stage: Stage) -> None:
     ValueError
         If the name is taken.
     """
-    declared = Config.kinds()
-    if stage.name in STAGES or declared.get(stage.name, stage.options) is not stage.options:
-        raise ValueError(f"There is a part or a group of options {stage.name!r} already.")
-    if stage.name not in declared:
+    ours = Config.kinds().get(stage.name) is stage.options
+    if stage.name in STAGES or (stage.name in Config.model_fields and not ours):
+        raise ValueError(f"There is a part or an option {stage.name!r} already.")
+    if not ours:
         groups.add(stage.name, stage.options)
     STAGES[stage.name] = PARTS[stage.name] = stage
 

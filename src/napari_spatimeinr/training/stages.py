@@ -43,7 +43,6 @@ def run(job: Job) -> Generator[FitProgress, None, Field]:
     facts.reasons = Reasons()
     if job.constant:
         facts.constant = True
-    if job.constant:
         yield job.progress("reading")
     else:
         yield from _learn(job)
