@@ -122,6 +122,8 @@ def record(folder: Path, only: str = "*") -> None:
         field = sp.fit(volume, named, config, device="cpu", seed=seed, resume=old)
         field.save(folder / f"{name}.spatimeinr")
         np.savez(folder / f"{name}.npz", **pictures(field))
+        again = sp.load(folder / f"{name}.spatimeinr", device="cpu")
+        np.savez(folder / f"{name}.loaded.npz", **pictures(again))
         facts = (
             field.provenance if isinstance(field.provenance, dict) else field.provenance.to_dict()
         )
@@ -172,6 +174,8 @@ def compare(before: Path, after: Path) -> list[str]:
     """Every difference between two records."""
     found = []
     for name, *_ in cases():
+        loaded = [dict(np.load(folder / f"{name}.loaded.npz")) for folder in (before, after)]
+        found += unequal(f"{name}, loaded", *loaded)
         found += unequal(
             name, dict(np.load(before / f"{name}.npz")), dict(np.load(after / f"{name}.npz"))
         )
@@ -193,7 +197,7 @@ def again(folder: Path) -> list[str]:
     found = []
     for name, *_ in cases():
         field = sp.load(folder / f"{name}.spatimeinr", device="cpu")
-        found += unequal(name, dict(np.load(folder / f"{name}.npz")), pictures(field))
+        found += unequal(name, dict(np.load(folder / f"{name}.loaded.npz")), pictures(field))
     return found
 
 

@@ -347,7 +347,7 @@ def test_extremes_do_not_wrap(dtype, low, high):
 def test_blocks_equal_the_whole(field, monkeypatch, block):
     options = {"time_scale": 2, "scale_z": 1.4, "scale_yx": 0.6}
     whole = field.render(**options).data
-    monkeypatch.setattr("napari_spatimeinr.render.blocks.BLOCK", block)
+    monkeypatch.setattr(rendering, "BLOCK", block)
     monkeypatch.setattr(rendering, "SPAN", 7)
     pieces = fresh(field).lazy(**options, roi=None)
     assert np.array_equal(pieces[3:5], whole[3:5])

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import copy
-import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +12,20 @@ import torch
 from numpy.typing import NDArray
 
 from . import checkpoint
-from .compute.device import free_memory, resolve_precision
 from .config.facts import Provenance
-from .config.options import Config, make_config
+from .config.options import Config
 from .data.grid import ROI, Grid, check_roi
-from .errors import FormatError, GridError, OutOfMemoryError
-from .header import header_of, normalisation_of, state_of, token, volume_of
+from .errors import GridError
+from .header import header_of, loaded, state_of, token
 from .io.atomic import WAIT
 from .io.lazy import Source
 from .io.summed import frame_sums
-from .model.build import unknown_parts
 from .model.frames import Frames, Normalisation
 from .model.network import Network
-from .model.trusted import trusted_device
 from .render.array import RenderedArray
-from .render.blocks import Blocks
+from .render.blocks import Renders
 from .render.method import Aligned, Method
 from .render.quantities import Confidence, Disagreement
-from .render.renderer import Renderer
 from .volume import Volume
 
 
@@ -147,30 +142,22 @@ class Field:
             self._quantity(what), self.grid, grid, dtype, self.volume.dtype, keep_acquired, remake
         )
 
-    def _quantity(self, what: str) -> Blocks:
+    def _quantity(self, what: str) -> Renders:
         if what == "intensity":
             return self._renderer
         if what not in ("disagreement", "confidence"):
             raise GridError(
                 f"A rendering shows 'intensity', 'disagreement' or 'confidence', got {what!r}."
             )
-        aligned = self._aligned()
         if what == "disagreement":
-            return aligned.showing(Disagreement())
+            return self._renderer.showing(Disagreement())
         table = self.provenance.confidence
         if table is None:
             raise GridError(
                 "Confidence is calibrated on held-out frames, and this model had none: that takes"
                 " four frames or more and the gate."
             )
-        return aligned.showing(Confidence(dict(table)))
-
-    def _aligned(self) -> Renderer:
-        """What compares frames along their motion; of a method without, frames as they are."""
-        if isinstance(self._renderer, Renderer):
-            return self._renderer
-        frames = Frames(self.volume.data, self.normalisation, self.device)
-        return Renderer(Network(), frames, self.config.render, self.interpolation, self._linear)
+        return self._renderer.showing(Confidence(dict(table)))
 
     @property
     def _linear(self) -> list[int]:
@@ -181,15 +168,8 @@ class Field:
         """The same recording by plain "linear" or "cubic" interpolation in time: the baseline to
         compare with.
         """
-        return Field(
-            self.volume,
-            Network(),
-            self.normalisation,
-            self.config,
-            self.device,
-            interpolation,
-            {"chosen": {}},
-        )
+        how = self.normalisation, self.config, self.device, interpolation
+        return Field(self.volume, Network(), *how, {"chosen": {}})
 
     def wrap(self, data: Any, rendered: RenderedArray) -> Volume:
         """A volume of rendered data (or of the lazy array itself) with calibration and
@@ -215,13 +195,7 @@ class Field:
             If the result is larger than the free memory; the message names what would fit.
         """
         rendered = self.lazy(*args, **how)
-        free = free_memory()
-        if rendered.nbytes > 0.9 * free:
-            raise OutOfMemoryError(
-                f"This rendering ({' x '.join(map(str, rendered.shape))}) takes"
-                f" {rendered.nbytes / 1e9:.3g} GB and {free / 1e9:.3g} GB are free; render a region"
-                " (roi) or a smaller scale, or stream it to a file with 'spatimeinr render'."
-            )
+        rendered.check_memory()
         return self.wrap(np.asarray(rendered), rendered)
 
     def motion(self, points: Any, start: float, end: float) -> NDArray[np.float64]:
@@ -239,34 +213,21 @@ class Field:
         points = np.asarray(points, dtype=np.float64)
         if points.shape[-1:] != (3,):
             raise GridError(f"Points are (..., 3) in (z, y, x), got shape {points.shape}.")
-        if self.network.motion is None:
+        velocity = self.network.motion
+        if velocity is None:
             return np.zeros(points.shape)
         spacing, origin = np.asarray(self.grid.spacing[1:]), np.asarray(self.grid.origin[1:])
-        index = torch.from_numpy(
-            ((points - origin) / spacing).reshape(1, -1, 3).astype(np.float32)
-        ).to(self.device)
-        last = self.grid.shape[0] - 1
-        t0, t1 = (
-            float(np.clip(self.grid.to_index(np.asarray(float(t)), 0), 0, last))
-            for t in (start, end)
+        times = np.clip(
+            self.grid.to_index(np.array([start, end], float), 0), 0, self.grid.shape[0] - 1
         )
-        times = [torch.tensor([t], dtype=torch.float32, device=self.device) for t in (t0, t1)]
-        with torch.no_grad():
-            moved = self.network.motion.trajectory(index, times[0], times[1]) - index
-        return moved[0].cpu().numpy().astype(np.float64).reshape(points.shape) * spacing
+        return velocity.displaced((points - origin) / spacing, *times.tolist()) * spacing
 
     # -- files --------------------------------------------------------------------------
 
     def describe(self) -> dict[str, Any]:
         """Plain values that say what this model is."""
-        return header_of(
-            self.volume,
-            self.method,
-            self.normalisation,
-            self.config,
-            self.interpolation,
-            self.provenance,
-        )
+        fitted = self.method, self.normalisation, self.config, self.interpolation
+        return header_of(self.volume, *fitted, self.provenance)
 
     def save(self, path: str | Path, wait: float = WAIT) -> Path:
         """Write the model (frames included) to one file, completely or not at all.
@@ -282,14 +243,19 @@ class Field:
             If the file cannot be written or another process writes it; an earlier file stays as it
             was.
         """
-        state = self._state()
+        state = self.state()
         weights = self.method.weights()
         saved = checkpoint.write(path, self.describe(), weights, self.volume.data, wait)
-        self._file, self._in_file = Source.of(saved, None), state
+        self.refer_to(Source.of(saved, None), state)
         return saved
 
-    def _state(self) -> str:
+    def state(self) -> str:
+        """Equal as long as nothing of the model changes."""
         return state_of(self.describe(), self.method.weights())
+
+    def refer_to(self, file: Source | None, state: str) -> None:
+        """As long as the model is in that state, it is what the file holds."""
+        self._file, self._in_file = file, state
 
     # -- other processes -----------------------------------------------------------------
 
@@ -297,9 +263,9 @@ class Field:
         """A reference to the file it was loaded from or saved to, as long as both are unchanged;
         else all of it.
         """
-        if self._file is not None and self._file.is_unchanged() and self._state() == self._in_file:
+        if self._file is not None and self._file.is_unchanged() and self.state() == self._in_file:
             how = str(self.device), self.method.precision, type(self.method)
-            return _loaded, (self._file, *how)
+            return loaded, (type(self), self._file, *how)
         return Field, self._parts()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Field:
@@ -326,83 +292,3 @@ class Field:
             self._sums = frame_sums(self.volume.data)
         same = token(self.describe(), self.method.weights(), self._sums)
         return "Field", same, self.device.type, str(self.method.precision)
-
-
-MethodOf = Callable[[dict[str, Any], dict[str, NDArray[Any]]], type[Method]]
-"""Which method a model is of, by its header and arrays."""
-
-
-def opened(
-    path: str | Path, method_of: MethodOf, device: torch.device, precision: torch.dtype | None
-) -> Field:
-    """The Field of a model file; frames stay on disk until they are needed.
-
-    Parameters
-    ----------
-    path : the file.
-    method_of : tells the method.
-    device : where it computes.
-    precision : arithmetic of the networks; None for what the model's configuration says.
-
-    Raises
-    ------
-    FormatError
-        If the file is missing, damaged, not a model, or of a newer format.
-    """
-    header, weights, frames = checkpoint.read(path)
-    method = method_of(header, weights)
-    if unknown := unknown_parts(header["parts"]):
-        raise FormatError(
-            f"The model {path} has a part {unknown[0]!r} that is not known here; import the package"
-            " that registers it, or fit it again."
-        )
-    try:
-        config = make_config(config=Config.model_validate(header["config"]))
-        volume, normalisation = volume_of(header, frames), normalisation_of(header, len(frames))
-        if header["interpolation"] not in ("linear", "cubic"):
-            raise ValueError("its interpolation in time is unknown")
-        precision = precision or resolve_precision(config.precision, device)
-        field = Field(
-            volume,
-            method.build(header, weights, volume.grid.shape[1:], config, device, precision),
-            normalisation,
-            config,
-            device,
-            header["interpolation"],
-            header["provenance"],
-        )
-        field._file, field._in_file = frames.source, field._state()
-        return field
-    except (
-        LookupError,
-        ValueError,
-        TypeError,
-        ArithmeticError,
-        AttributeError,
-        RuntimeError,
-    ) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".: ")
-        raise FormatError(
-            f"The model {path} is damaged ({reason}); copy it again or fit it again."
-        ) from error
-
-
-def _loaded(source: Source, device: str, precision: torch.dtype, method: type[Method]) -> Field:
-    """The model of a file that another process referred to, each time a Field of its own.
-
-    One array is often sent many times, so weights, frames and what was rendered of them are kept
-    and shared.
-    """
-    source.checked()
-    kept = _kept(source, device, precision, method)
-    field = object.__new__(Field)
-    field.__dict__.update(kept.__dict__)
-    field.volume = kept.volume.like(kept.volume.data, kept.grid)
-    field.volume.metadata, field.provenance = copy.deepcopy((kept.volume.metadata, kept.provenance))
-    return field
-
-
-@functools.lru_cache(maxsize=1)
-def _kept(source: Source, device: str, precision: torch.dtype, method: type[Method]) -> Field:
-    where = trusted_device(device).device
-    return opened(source.path, lambda header, weights: method, where, precision)

@@ -18,7 +18,8 @@ from .config.facts import Chosen, Input, Provenance
 from .config.options import Config, make_config
 from .data.grid import check_roi
 from .errors import FitError, FormatError, InputError, OutOfMemoryError, SpatimeINRError
-from .field import Field, opened
+from .field import Field
+from .header import opened
 from .model.trusted import trusted_device, warned_device
 from .published import training as published
 from .published.method import PREFIX, PublishedMethod
@@ -184,7 +185,7 @@ def load(path: str | Path, device: str = "auto") -> Field:
             )
         return METHODS[name].method
 
-    return opened(path, method_of, warned_device(device), None)
+    return opened(Field, path, method_of, warned_device(device), None)
 
 
 def _check_shapes(volume: Volume, resume: Field | None, motion: Field | None) -> None:

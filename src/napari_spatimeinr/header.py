@@ -1,25 +1,42 @@
-"""A model as plain values and arrays, and back: what its file holds, and what tells it from
-another.
+"""A model as plain values and arrays, and back: what its file holds, what tells it from another,
+and the Field of a file, in any process.
 """
 
 from __future__ import annotations
 
+import copy
+import functools
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from . import checkpoint
+from .compute.device import resolve_precision
 from .config.facts import Provenance
-from .config.options import Config
+from .config.options import Config, make_config
 from .data.plain import plain
+from .errors import FormatError
+from .io.lazy import Source
 from .io.provenance import without_varying
+from .model.build import unknown_parts
 from .model.frames import Normalisation
+from .model.trusted import trusted_device
 from .render.method import Method
 from .volume import Volume
+
+if TYPE_CHECKING:
+    from .field import Field
+
+MethodOf = Callable[[dict[str, Any], dict[str, NDArray[Any]]], type[Method]]
+"""Which method a model is of, by its header and arrays."""
 
 
 def header_of(
@@ -50,6 +67,28 @@ def header_of(
     }
 
 
+def token(header: dict[str, Any], weights: dict[str, NDArray[Any]], sums: Sequence[str]) -> str:
+    """Equal for equal models, whatever file they are in and how long they took; ``sums`` are those
+    of the frames.
+    """
+    return state_of({**header, "provenance": without_varying(header["provenance"])}, weights, sums)
+
+
+def state_of(
+    header: dict[str, Any], weights: dict[str, NDArray[Any]], sums: Sequence[str] = ()
+) -> str:
+    """Equal as long as nothing of a model changes."""
+    digest = hashlib.sha256(json.dumps([header, list(sums)], sort_keys=True).encode())
+    for name, array in weights.items():
+        digest.update(
+            f"{name} {array.dtype} {array.shape}".encode() + np.ascontiguousarray(array).tobytes()
+        )
+    return digest.hexdigest()
+
+
+# -- back -----------------------------------------------------------------------------------
+
+
 def volume_of(header: dict[str, Any], frames: Any) -> Volume:
     """The recording a header tells of; raises what comes of a header that is none."""
     grid = header["grid"]
@@ -77,20 +116,108 @@ def normalisation_of(header: dict[str, Any], count: int) -> Normalisation:
     return normalisation
 
 
-def token(header: dict[str, Any], weights: dict[str, NDArray[Any]], sums: Sequence[str]) -> str:
-    """Equal for equal models, whatever file they are in and how long they took; ``sums`` are those
-    of the frames.
+def config_of(header: dict[str, Any]) -> Config:
+    """The options of the fit a header tells of; raises what comes of a header that is none."""
+    return make_config(config=Config.model_validate(header["config"]))
+
+
+def interpolation_of(header: dict[str, Any]) -> str:
+    """The interpolation in time a header tells of; raises what comes of a header that is none."""
+    said = header["interpolation"]
+    if said not in ("linear", "cubic"):
+        raise ValueError("its interpolation in time is unknown")
+    return str(said)
+
+
+@contextmanager
+def damage_in_a_sentence(path: str | Path) -> Iterator[None]:
+    """Make what comes of a damaged header or of damaged weights a FormatError."""
+    try:
+        yield
+    except (
+        LookupError,
+        ValueError,
+        TypeError,
+        ArithmeticError,
+        AttributeError,
+        RuntimeError,
+    ) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".: ")
+        raise FormatError(
+            f"The model {path} is damaged ({reason}); copy it again or fit it again."
+        ) from error
+
+
+def opened(
+    cls: Callable[..., Field],
+    path: str | Path,
+    method_of: MethodOf,
+    device: torch.device,
+    precision: torch.dtype | None,
+) -> Field:
+    """The Field of a model file; frames stay on disk until they are needed.
+
+    Parameters
+    ----------
+    cls : Field itself, on which this module does not stand.
+    path : the file.
+    method_of : tells the method from header and arrays.
+    device : where it computes.
+    precision : arithmetic of the networks; None for what the model's configuration says.
+
+    Raises
+    ------
+    FormatError
+        If the file is missing, damaged, not a model, or of a newer format.
     """
-    return state_of({**header, "provenance": without_varying(header["provenance"])}, weights, sums)
-
-
-def state_of(
-    header: dict[str, Any], weights: dict[str, NDArray[Any]], sums: Sequence[str] = ()
-) -> str:
-    """Equal as long as nothing of a model changes."""
-    digest = hashlib.sha256(json.dumps([header, list(sums)], sort_keys=True).encode())
-    for name, array in weights.items():
-        digest.update(
-            f"{name} {array.dtype} {array.shape}".encode() + np.ascontiguousarray(array).tobytes()
+    header, weights, frames = checkpoint.read(path)
+    method = method_of(header, weights)
+    if unknown := unknown_parts(header["parts"]):
+        raise FormatError(
+            f"The model {path} has a part {unknown[0]!r} that is not known here; import the package"
+            " that registers it, or fit it again."
         )
-    return digest.hexdigest()
+    with damage_in_a_sentence(path):
+        config, volume = config_of(header), volume_of(header, frames)
+        precision = precision or resolve_precision(config.precision, device)
+        field = cls(
+            volume,
+            method.build(header, weights, volume.grid.shape[1:], config, device, precision),
+            normalisation_of(header, len(frames)),
+            config,
+            device,
+            interpolation_of(header),
+            header["provenance"],
+        )
+        field.refer_to(frames.source, field.state())
+    return field
+
+
+def loaded(
+    cls: type[Field], source: Source, device: str, precision: torch.dtype, method: type[Method]
+) -> Field:
+    """The model of a file that another process referred to, each time a Field of its own.
+
+    One array is often sent many times, so weights, frames and what was rendered of them are kept
+    and shared.
+    """
+    source.checked()
+    # mypy takes the __hash__ of Fields for that of their class.
+    kept = _kept(cls, source, device, precision, method)  # type: ignore[arg-type]
+    field = object.__new__(cls)
+    field.__dict__.update(kept.__dict__)
+    field.volume = kept.volume.like(kept.volume.data, kept.grid)
+    field.volume.metadata, field.provenance = copy.deepcopy((kept.volume.metadata, kept.provenance))
+    return field
+
+
+@functools.lru_cache(maxsize=1)
+def _kept(
+    cls: Callable[..., Field],
+    source: Source,
+    device: str,
+    precision: torch.dtype,
+    method: type[Method],
+) -> Field:
+    where = trusted_device(device).device
+    return opened(cls, source.path, lambda header, weights: method, where, precision)

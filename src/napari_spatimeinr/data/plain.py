@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -21,7 +22,7 @@ def plain(value: Any, finite: bool = True) -> Any:
     RecursionError
         If it is nested too deeply.
     """
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {str(key): plain(inner, finite) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(inner, finite) for inner in value]

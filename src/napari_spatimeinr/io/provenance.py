@@ -5,6 +5,7 @@ beside them.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -31,14 +32,14 @@ def lasting(record: Record) -> dict[str, Any] | None:
     return without_varying(provenance(record) or {}) or None
 
 
-def without_varying(made: dict[str, Any]) -> dict[str, Any]:
+def without_varying(made: Mapping[str, Any]) -> dict[str, Any]:
     """Provenance without what may differ between two equal runs."""
     return {key: value for key, value in made.items() if key not in VARYING}
 
 
 def plain(made: Any) -> dict[str, Any] | None:
-    """A dictionary in JSON values; None for all else and what is nested too deeply."""
-    if not isinstance(made, dict):
+    """A mapping as a dictionary of JSON values; None for all else and what is nested too deeply."""
+    if not isinstance(made, Mapping):
         return None
     with suppress(RecursionError):
         values: dict[str, Any] = plain_value(made)

@@ -32,7 +32,9 @@ def factors(shape: Sequence[int], spacing: Sequence[float]) -> list[tuple[int, i
         if max(y, x) <= SMALL:
             return out
         deep = z > 1 and fz * spacing[1] <= fx * spacing[3] * (1 + 1e-6)
-        out.append((fz * 2 if deep else fz, fy * 2 if y > 1 else fy, fx * 2 if x > 1 else fx))
+        halved = (deep, y > 1, x > 1)
+        fz, fy, fx = (f * 2 if half else f for f, half in zip(out[-1], halved, strict=True))
+        out.append((fz, fy, fx))
 
 
 def coarser(frame: NDArray[Any], steps: Sequence[int]) -> NDArray[Any]:

@@ -13,11 +13,14 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from .sampling import linear, resample
 
+Floats = NDArray[np.float64]
 MOST_NODES = 40_000
 """Control nodes per knot; more could not be told apart by the dense start nor by the points
 drawn."""
@@ -99,6 +102,17 @@ class VelocityField(nn.Module):
             half = points + (0.5 * h).view(-1, 1, 1) * self(t + 0.25 * h, points)
             points = points + h.view(-1, 1, 1) * self(t + 0.5 * h, half)
         return points
+
+    @torch.no_grad()
+    def displaced(self, points: Floats, start: float, end: float) -> Floats:
+        """How far points ``(..., 3)`` move from time ``start`` to ``end``: ``(..., 3)``, in
+        voxels.
+        """
+        device = self.nodes.device
+        flat = torch.from_numpy(points.reshape(1, -1, 3).astype(np.float32)).to(device)
+        first, last = (torch.tensor([t], dtype=torch.float32, device=device) for t in (start, end))
+        moved = (self.trajectory(flat, first, last) - flat)[0].cpu().numpy()
+        return np.asarray(moved, np.float64).reshape(points.shape)
 
     def displacement_nodes(
         self, start: float, end: float, z: tuple[float, float] | None = None

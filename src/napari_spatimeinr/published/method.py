@@ -48,7 +48,7 @@ class PublishedMethod(Method):
         """Hypercubes the size of the output's cells; its own options say how they are sampled, and
         it interpolates nothing.
         """
-        return PublishedRenderer(self.model, frames)
+        return PublishedRenderer(self.model, frames, options)
 
     def parts(self) -> dict[str, bool]:
         """It is one."""

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..compute.device import free_memory
 from ..data.arrays import IndexedArray
 from ..data.grid import Grid
 from ..data.recent import Recent
 from ..errors import OutOfMemoryError
 from ..io.cast import convert_dtype, resolve_dtype
 from ..model.frames import SAME
-from .blocks import Blocks
+from .blocks import Renders
 
 MOST_CACHED = 64 * 2**20
 
@@ -35,7 +36,7 @@ class RenderedArray(IndexedArray):
 
     def __init__(
         self,
-        renderer: Blocks,
+        renderer: Renders,
         source: Grid,
         grid: Grid,
         dtype: str = "float32",
@@ -93,6 +94,22 @@ class RenderedArray(IndexedArray):
                 f"This rendering takes {self.nbytes / 1e9:.3g} GB; render a region (roi), a smaller"
                 " scale, or save it to a file directly."
             ) from error
+
+    def check_memory(self) -> None:
+        """Refuse to be computed as a whole where that does not fit.
+
+        Raises
+        ------
+        OutOfMemoryError
+            If it is larger than the free memory; the message names what would fit.
+        """
+        free = free_memory()
+        if self.nbytes > 0.9 * free:
+            raise OutOfMemoryError(
+                f"This rendering ({' x '.join(map(str, self.shape))}) takes"
+                f" {self.nbytes / 1e9:.3g} GB and {free / 1e9:.3g} GB are free; render a region"
+                " (roi) or a smaller scale, or stream it to a file with 'spatimeinr render'."
+            )
 
     def _watched_block(self, ranges: tuple[range, ...]) -> NDArray[Any]:
         return self._block(ranges)  # which tells of each piece

@@ -1,17 +1,19 @@
-"""Any grid, block by block: what renderers of all methods share."""
+"""Rendering a time point block by block: what every method's renderer has in common."""
 
 from __future__ import annotations
 
 import itertools
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..compute.threads import chosen
 from ..model.frames import Frames
+
+if TYPE_CHECKING:
+    from .quantities import Quantity
 
 Floats = NDArray[np.float64]
 Cell = tuple[float, float, float, float]
@@ -20,24 +22,11 @@ BLOCK = (24, 128, 128)
 """Points (z, y, x) computed at once."""
 
 
-class Blocks(ABC):
-    """What renders a time point on any regular grid, if it can render a block of it; several
-    threads may call it.
-
-    Attributes
-    ----------
-    frames : the recording, ``(t, z, y, x)``.
-    """
+class Renders(Protocol):
+    """What a rendering is made by: a renderer of any method."""
 
     frames: Frames
 
-    @abstractmethod
-    def block(self, t: float, positions: Sequence[Floats], cell: Cell) -> NDArray[np.float32]:
-        """Raw values at time ``t`` (frames) on the regular grid of voxel ``positions``, ``(z, y,
-        x)``.
-        """
-
-    @chosen()
     def volume(
         self,
         t: float,
@@ -45,23 +34,46 @@ class Blocks(ABC):
         cell: Cell,
         watch: Callable[[int], None] | None = None,
     ) -> NDArray[np.float32]:
-        """One time point on any regular grid, block by block: ``(z, y, x)`` float32.
-
-        ``watch`` is told the voxels of each block after it; what it raises ends the rendering.
+        """One time point ``(z, y, x)`` on any regular grid of voxel ``positions``; see
+        :func:`in_blocks`.
         """
-        out = np.empty([len(p) for p in positions], np.float32)
-        # Fewer output voxels per block where a cell takes several samples.
-        size = [
-            max(1, int(points / max(1.0, min(extent, n))))
-            for points, extent, n in zip(BLOCK, cell[1:], self.frames.shape, strict=True)
-        ]
-        parts = (even(len(p), s) for p, s in zip(positions, size, strict=True))
-        for where in itertools.product(*parts):
-            values = self.block(t, [p[w] for p, w in zip(positions, where, strict=True)], cell)
-            out[where] = values
-            if watch is not None:
-                watch(values.size)
-        return out
+        ...
+
+    def showing(self, quantity: Quantity) -> Renders:
+        """What renders another quantity, of the same frames."""
+        ...
+
+
+def in_blocks(
+    block: Callable[[Sequence[Floats]], NDArray[np.float32]],
+    positions: Sequence[Floats],
+    cell: Cell,
+    shape: tuple[int, int, int],
+    most: tuple[int, int, int] = BLOCK,
+    watch: Callable[[int], None] | None = None,
+) -> NDArray[np.float32]:
+    """Values ``(z, y, x)`` on a regular grid of voxel ``positions``, block by block.
+
+    Parameters
+    ----------
+    block : gives the values at some of the positions.
+    cell : of the output.
+    shape : (z, y, x) of a frame in voxels.
+    most : points (z, y, x) of a block; fewer output voxels where a cell takes several of them.
+    watch : told the voxels of each block after it; what it raises ends the rendering.
+    """
+    out = np.empty([len(p) for p in positions], np.float32)
+    size = [
+        max(1, int(points / max(1.0, min(extent, n))))
+        for points, extent, n in zip(most, cell[1:], shape, strict=True)
+    ]
+    parts = (even(len(p), s) for p, s in zip(positions, size, strict=True))
+    for where in itertools.product(*parts):
+        values = block([p[w] for p, w in zip(positions, where, strict=True)])
+        out[where] = values
+        if watch is not None:
+            watch(values.size)
+    return out
 
 
 def even(n: int, most: int) -> list[slice]:

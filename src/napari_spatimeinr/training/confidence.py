@@ -68,8 +68,11 @@ def at_native_gap(
     whose motion is known: acquired ones, predicted from their neighbours.
     """
     pairs = sorted({round(i * (frames.count - 2) / 3) for i in range(4)})
-    measured = [_difference(network, frames, around(k + 0.5, range(frames.count), 0), k + 0.5, box)
-                for k in pairs for box in blocks(frames.shape, seed + k, most=6)]  # fmt: skip
+    measured = [
+        _difference(network, frames, around(k + 0.5, range(frames.count), 0), k + 0.5, box)
+        for k in pairs
+        for box in blocks(frames.shape, seed + k, most=6)
+    ]
     share = min(1.0, _mean_square(torch.cat(measured)) / max(table["disagreement"], 1e-12))
     wide = torch.tensor(table["widths"], dtype=torch.float64) ** 2
     known = sorted({1 + round(i * (frames.count - 3) / 3) for i in range(4)})

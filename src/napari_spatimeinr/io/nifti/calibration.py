@@ -101,16 +101,11 @@ def _place(
         out.origin[1:] = [number(o) for o in origin]
     else:
         out.origin[1:] = list(origin)
+    out_of_matrix = [number(s) if orientation is None else s for s in spacing]
     # Rounding in a rotated 32-bit matrix is undone where pixdim says the same.
     return [
-        (
-            p
-            if p is not None and math.isfinite(p) and abs(p - s) <= 2e-6 * s
-            else number(s)
-            if orientation is None
-            else s
-        )
-        for p, s in zip(pixdim, spacing, strict=True)
+        p if p is not None and math.isfinite(p) and abs(p - s) <= 2e-6 * s else exact
+        for p, s, exact in zip(pixdim, spacing, out_of_matrix, strict=True)
     ]
 
 
