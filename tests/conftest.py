@@ -1,4 +1,6 @@
-"""Fixtures that several test files share: one small recording, in memory and as a file."""
+"""Fixtures that several test files share: one small recording, in memory and as a file, and one
+small model of it.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from napari_spatimeinr import Volume, phantom
+from fits import LEAST
+from napari_spatimeinr import Field, Volume, fit, phantom
+
+WINDOWS = Path(__file__).parent / "napari"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of the plugin need not say one by one that they need windows."""
+    for item in items:
+        if WINDOWS in item.path.parents:
+            item.add_marker("window")
 
 
 @pytest.fixture(scope="session")
@@ -18,6 +31,12 @@ def recording() -> Volume:
 @pytest.fixture(scope="session")
 def recording_file(recording: Volume, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return recording.save(tmp_path_factory.mktemp("recording") / "recording.nii.gz")
+
+
+@pytest.fixture(scope="session")
+def every_part(recording: Volume) -> Field:
+    """A model of the recording with every part that a preset switches on; not to be changed."""
+    return fit(recording, config=LEAST, device="cpu")
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
+from fits import PLANES_ALONE
 from napari_spatimeinr import Volume, fit, fit_steps, load, phantom
 from napari_spatimeinr.analysis.scores import psnr
 from napari_spatimeinr.model.finer import FinerPlanes
@@ -27,8 +28,7 @@ from napari_spatimeinr.training.parts.lines import (
     train_planes,
 )
 
-ALONE = {"motion": {"enabled": False}, "latents": {"enabled": False}}
-SMALL = {**ALONE, "planes": {"steps": 120, "channels": 16, "layers": 4}}
+SMALL = {**PLANES_ALONE, "planes": {"steps": 120, "channels": 16, "layers": 4}}
 
 
 def random_network(factor: int, sharpen: bool) -> FinerPlanes:
@@ -101,10 +101,10 @@ def test_the_blur_along_z_is_found(blur: float) -> None:
 
 
 def test_the_blurs_learned_are_at_most_the_estimate() -> None:
-    assert blurs_to_learn(0.0) == [0.0] and blurs_to_learn(0.4) == [0.4]
-    assert blurs_to_learn(1.0) == pytest.approx([0.7, 0.85, 1.0]) and blurs_to_learn(
-        4.0
-    ) == pytest.approx([2, 3, 4])
+    assert blurs_to_learn(0.0) == [0.0]
+    assert blurs_to_learn(0.4) == [0.4]
+    assert blurs_to_learn(1.0) == pytest.approx([0.7, 0.85, 1.0])
+    assert blurs_to_learn(4.0) == pytest.approx([2, 3, 4])
 
 
 def test_noise_is_measured_and_blur_is_one_dimensional() -> None:
@@ -114,19 +114,18 @@ def test_noise_is_measured_and_blur_is_one_dimensional() -> None:
     line = torch.zeros(1, 21, 9)
     line[:, 10] = 1
     soft = blurred(line, 2.0)
-    assert torch.allclose(soft, soft[:, :, :1].expand_as(soft)) and float(
-        soft[0, :, 0].sum()
-    ) == pytest.approx(1, abs=1e-5)
+    assert torch.allclose(soft, soft[:, :, :1].expand_as(soft))
+    assert float(soft[0, :, 0].sum()) == pytest.approx(1, abs=1e-5)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("blur", [0.0, 1.5])
-def test_planes_between_are_predicted_better_than_by_interpolation(blur: float) -> None:
+@pytest.mark.parametrize(("blur", "steps"), [(0.0, 120), (1.5, 300)])
+def test_planes_between_are_predicted_better_than_by_interpolation(blur: float, steps: int) -> None:
     """The lateral planes of every fourth plane teach what lies between them; the others are scored."""
     truth = stack(5, (61, 72, 72), blur).astype(np.float32)
     given_planes = np.ascontiguousarray(truth[::4])
     volume = Volume(given_planes[None], (1.0, 4.0, 1.0, 1.0))
-    field = fit(volume, config={**SMALL, "planes": {"steps": 300}}, device="cpu")
+    field = fit(volume, config={**SMALL, "planes": {"steps": steps}}, device="cpu")
     assert field.provenance["chosen"]["planes"]
     held = [z for z in range(61) if z % 4]
     fine = np.asarray(field.on_grid(Volume(truth[None], (1.0,) * 4).grid))[0]
@@ -145,7 +144,8 @@ def test_a_given_psf_is_undone() -> None:
     volume, truth = phantom(shape, seed=2)
     sharp = phantom(shape, seed=2, psf=(0.2, 0.2, 0.2))[1]
     field = fit(volume, config={**SMALL, "psf": (0.5, 0.2, 0.2)}, device="cpu")
-    assert field.provenance["planes"]["sharpened"] and field.network.planes is not None
+    assert field.provenance["planes"]["sharpened"]
+    assert field.network.planes is not None
     out = field.lazy(scale_z=3)
     plain = field.interpolated().lazy(scale_z=3)
     wanted = sharp.frame(0.0, out.grid)
@@ -161,11 +161,10 @@ def test_planes_that_have_nothing_in_common_switch_it_off() -> None:
     rng = np.random.default_rng(0)
     planes = np.stack([ndimage.gaussian_filter(rng.standard_normal((40, 40)), 2) for _ in range(9)])
     field = fit(Volume(planes[None].astype("f4"), (1.0, 2.0, 1.0, 1.0)), config=SMALL, device="cpu")
-    assert (
-        field.provenance["planes"]["hold_out"]["method"] == "cubic"
-        and "planes" in field.provenance["reasons"]
-    )
-    assert field.network.planes is None and not field.provenance["chosen"]["planes"]
+    assert field.provenance["planes"]["hold_out"]["method"] == "cubic"
+    assert "planes" in field.provenance["reasons"]
+    assert field.network.planes is None
+    assert not field.provenance["chosen"]["planes"]
 
 
 @pytest.mark.parametrize(
@@ -183,36 +182,31 @@ def test_planes_that_have_nothing_in_common_switch_it_off() -> None:
 )
 def test_where_there_is_something_to_learn(shape: Any, spacing: Any, on: bool) -> None:
     data = np.random.default_rng(0).random(shape).astype("f4")
-    config = {**ALONE, "gate": False, "planes": {"steps": 2, "channels": 4, "layers": 2}}
+    config = {**PLANES_ALONE, "gate": False, "planes": {"steps": 2, "channels": 4, "layers": 2}}
     field = fit(Volume(data, spacing), config=config, device="cpu")
     assert (field.network.planes is not None) is on
     out = field.render(scale_z=2.5).data
-    assert (
-        out.shape == (shape[0], round(2.5 * shape[1] + 0.01), *shape[2:]) and np.isfinite(out).all()
-    )
+    assert out.shape == (shape[0], round(2.5 * shape[1] + 0.01), *shape[2:])
+    assert np.isfinite(out).all()
 
 
 def test_too_few_planes_to_judge_by_are_interpolated() -> None:
     data = np.random.default_rng(0).random((1, 4, 20, 20)).astype("f4")
     field = fit(Volume(data, (1, 2, 1, 1)), config=SMALL, device="cpu")
-    assert field.network.planes is None and not field.provenance["chosen"]["planes"]
+    assert field.network.planes is None
+    assert not field.provenance["chosen"]["planes"]
 
 
 def test_a_blur_that_cannot_be_undone_is_told() -> None:
     data = np.random.default_rng(0).random((1, 1, 20, 20)).astype("f4")
     field = fit(Volume(data, (1, 2, 1, 1)), config={**SMALL, "psf": (0.5, 0.2, 0.2)}, device="cpu")
-    assert field.network.planes is None and "not undone" in field.provenance["warnings"][0]
+    assert field.network.planes is None
+    assert "not undone" in field.provenance["warnings"][0]
 
 
-@pytest.fixture(scope="module")
-def field(recording: Volume) -> Any:
-    config = {
-        "motion": {"steps": 3, "points": 300, "warps": 1, "levels": 2},
-        "latents": {"steps": 2, "channels": 4, "layers": 2, "width": 8, "crop": [4, 8, 8]},
-        "planes": {"steps": 4, "channels": 4, "layers": 2},
-        "gate": False,
-    }
-    return fit(recording, "fast", config, device="cpu")
+@pytest.fixture
+def field(every_part: Any) -> Any:
+    return every_part
 
 
 def test_a_model_keeps_it(field: Any, tmp_path: Path) -> None:
@@ -222,6 +216,7 @@ def test_a_model_keeps_it(field: Any, tmp_path: Path) -> None:
         np.testing.assert_array_equal(again.render(**how).data, field.render(**how).data)
 
 
+@pytest.mark.slow
 def test_planes_and_blocks_equal_the_whole(field: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from napari_spatimeinr.render import renderer as render
     from napari_spatimeinr.render import tiles
@@ -260,15 +255,17 @@ def test_a_fit_stopped_while_it_learns_planes_learns_them_when_resumed(
     recording: Volume, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("napari_spatimeinr.training.job.SNAPSHOT_EVERY", 0.0)
-    config = {**ALONE, "gate": False, "planes": {"steps": 6, "channels": 4, "layers": 2}}
+    config = {**PLANES_ALONE, "gate": False, "planes": {"steps": 6, "channels": 4, "layers": 2}}
     stopped = None
     for state in fit_steps(recording, config=config, device="cpu"):
         stopped = state.field
         if state.stage == "planes" and state.step >= 2:
             break
-    assert stopped is not None and stopped.network.planes is None
+    assert stopped is not None
+    assert stopped.network.planes is None
     again = fit(recording, resume=stopped, config=config, device="cpu")
-    assert again.network.planes is not None and again.provenance["chosen"]["planes"]
+    assert again.network.planes is not None
+    assert again.provenance["chosen"]["planes"]
 
 
 def test_training_is_repeatable(recording: Volume) -> None:
@@ -281,4 +278,5 @@ def test_training_is_repeatable(recording: Volume) -> None:
             loss for _, loss in train_planes(network, Lateral(planes, planes), 2, [0.7], 5, 1e-3, 7)
         ]
         runs.append(losses)
-    assert runs[0] == runs[1] and all(np.isfinite(runs[0]))
+    assert runs[0] == runs[1]
+    assert all(np.isfinite(runs[0]))

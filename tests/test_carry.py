@@ -49,10 +49,12 @@ def test_labels_slide_with_the_scene(sliding: Field) -> None:
     labels = np.zeros(sliding.grid.shape, np.uint16)
     labels[1, 2:6, 8:16, 12:20] = 7
     carried = propagate_labels(sliding, labels, [10.0, 15.0, 20.0])
-    assert carried.dtype == labels.dtype and np.array_equal(carried[0], labels[1])
+    assert carried.dtype == labels.dtype
+    assert np.array_equal(carried[0], labels[1])
     for n, shift in ((1, 1.5), (2, 3.0)):
         there = np.nonzero(carried[n])
-        assert abs(there[2].mean() - (15.5 + shift)) < 0.6 and abs(there[1].mean() - 11.5) < 0.6
+        assert abs(there[2].mean() - (15.5 + shift)) < 0.6
+        assert abs(there[1].mean() - 11.5) < 0.6
         assert 0.8 < len(there[0]) / np.count_nonzero(labels) < 1.25
     assert set(np.unique(carried)) == {0, 7}
 
@@ -68,9 +70,8 @@ def test_the_nearest_annotated_frame_is_taken(sliding: Field) -> None:
 def test_points_move_as_the_scene_and_back(sliding: Field) -> None:
     points = np.array([[10, 4, 10, 14], [10, 3, 11, 15], [20, 4, 11, 15.5]], float)
     carried = propagate_points(sliding, points, 20.0)
-    assert np.allclose(carried[:, 0], 20) and np.allclose(
-        carried[:2, 1:] - points[:2, 1:], (0, 0, 1.5), atol=0.25
-    )
+    assert np.allclose(carried[:, 0], 20)
+    assert np.allclose(carried[:2, 1:] - points[:2, 1:], (0, 0, 1.5), atol=0.25)
     assert np.allclose(carried[2], points[2])
     back = propagate_points(sliding, carried[:2], 10.0)
     assert np.allclose(back, points[:2], atol=0.05)
@@ -84,7 +85,8 @@ def test_points_appear_at_every_time_from_the_nearest_frame(sliding: Field) -> N
     assert np.allclose(carried[:2], points[[0, 2]])
     assert np.allclose(carried[4] - points[0], (5, 0, 0, 0.75), atol=0.25)
     none, rows = propagate_nearest_points(sliding, np.empty((0, 4)), [10, 14])
-    assert none.shape == (0, 4) and rows.shape == (0,)
+    assert none.shape == (0, 4)
+    assert rows.shape == (0,)
 
 
 def test_tracks_get_vertices_between_their_own(sliding: Field) -> None:
@@ -106,7 +108,8 @@ def test_tracks_get_vertices_between_their_own(sliding: Field) -> None:
         *([7, t] for t in (0, 5, 10, 15, 20)),
         [9, 10],
     ]
-    assert np.allclose(out[5:10:2], tracks[[2, 1, 0]]) and np.allclose(out[10], tracks[5])
+    assert np.allclose(out[5:10:2], tracks[[2, 1, 0]])
+    assert np.allclose(out[10], tracks[5])
     assert np.allclose(out[5:10, 4], [14, 14.75, 15.5, 16.25, 17], atol=0.25)
     assert np.allclose(out[:5, 4], [13, 13.8, 14.6, 15.4, 16.2], atol=0.25)
     assert propagate_tracks(sliding, tracks[:0], [5]).shape == (0, 5)
@@ -124,6 +127,7 @@ def test_where_nothing_moves_labels_and_points_stay() -> None:
     assert propagate_points(still, np.empty((0, 4)), 1).shape == (0, 4)
 
 
+@pytest.mark.slow
 def test_cells_of_the_phantom_are_carried_better_than_by_standing_still() -> None:
     volume, truth = phantom((5, 16, 48, 48), motion=4.5, seed=1)
     field = fit(volume, "fast", MOTION)

@@ -17,18 +17,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
 
+from fits import LEAST
 from napari_spatimeinr import Field, Volume, checkpoint, fit, load, phantom
 from napari_spatimeinr.errors import FormatError, SaveError, SpatimeINRError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-CONFIG = {
-    "motion": {"steps": 3, "points": 300, "warps": 1, "levels": 2},
-    "latents": {"steps": 2, "channels": 4, "layers": 2, "width": 8, "crop": [4, 8, 8]},
-    "planes": {"steps": 4, "channels": 4, "layers": 2},
-    "precision": "float32",
-    "gate": False,
-}
 
 
 def recording(dtype="u2") -> Volume:
@@ -47,7 +40,7 @@ def recording(dtype="u2") -> Volume:
 
 @pytest.fixture(scope="module")
 def field() -> Field:
-    return fit(recording(), config=CONFIG, device="cpu")
+    return fit(recording(), config=LEAST, device="cpu")
 
 
 @pytest.fixture(scope="module")
@@ -81,12 +74,15 @@ def rewritten(saved: bytes, change) -> bytes:
 
 def test_saving_and_loading_changes_nothing(field, tmp_path):
     again = load(field.save(tmp_path / "a.spatimeinr"), device="cpu")
-    assert again.grid == field.grid and again.units == field.units == ("min", "nm")
-    assert again.config == field.config and again.normalisation == field.normalisation
+    assert again.grid == field.grid
+    assert again.units == field.units == ("min", "nm")
+    assert again.config == field.config
+    assert again.normalisation == field.normalisation
     assert again.interpolation == field.interpolation
     assert again.provenance["input"] == field.provenance["input"]
     assert np.array_equal(again.volume.orientation, field.volume.orientation)
-    assert again.volume.dtype == np.uint16 and np.array_equal(again.volume.data, field.volume.data)
+    assert again.volume.dtype == np.uint16
+    assert np.array_equal(again.volume.data, field.volume.data)
     assert again.volume.metadata["name"] == "näme"
     for how in (
         {},
@@ -126,7 +122,7 @@ def test_frames_keep_their_number_type(dtype, tmp_path):
 
 @pytest.mark.parametrize("off", [(), ("motion",), ("latents",), ("motion", "latents")])
 def test_parts_that_are_not_there_stay_away(off, tmp_path):
-    config = {**CONFIG, **{name: {"enabled": False} for name in off}}
+    config = {**LEAST, **{name: {"enabled": False} for name in off}}
     field = fit(recording(), config=config, device="cpu")
     again = load(field.save(tmp_path / "a.spatimeinr"), device="cpu")
     assert (again.network.motion is None) == ("motion" in off)
@@ -151,7 +147,8 @@ def test_the_safetensors_library_reads_it(field, tmp_path):
 
 def test_the_header_alone(field, tmp_path):
     header = checkpoint.read_header(field.save(tmp_path / "a.spatimeinr"))
-    assert header["grid"]["shape"] == [3, 4, 9, 10] and header["units"] == ["min", "nm"]
+    assert header["grid"]["shape"] == [3, 4, 9, 10]
+    assert header["units"] == ["min", "nm"]
     assert header["provenance"]["seed"] == 0
     assert json.loads(json.dumps({**field.describe(), "format": checkpoint.FORMAT})) == header
 
@@ -163,7 +160,8 @@ def refused(path, said: str = "") -> str:
     with pytest.raises(FormatError) as caught:
         load(path)
     text = str(caught.value)
-    assert "\n" not in text and said in text
+    assert "\n" not in text
+    assert said in text
     return text
 
 
@@ -317,7 +315,8 @@ def test_a_flipped_byte_in_the_header_never_ends_in_another_error(model, tmp_pat
     try:
         again = load(path, device="cpu")
     except SpatimeINRError as error:
-        assert isinstance(error, FormatError) and "\n" not in str(error)
+        assert isinstance(error, FormatError)
+        assert "\n" not in str(error)
     else:
         assert again.grid.shape[0] == again.volume.data.shape[0]
 
@@ -333,6 +332,7 @@ def same(one, other) -> bool:
     return header == header2 and list(weights) == list(weights2) and all(equal)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at_once", [True, False])
 def test_a_flipped_bit_anywhere_is_told_or_changes_nothing(saved, tmp_path, monkeypatch, at_once):
     monkeypatch.setattr(checkpoint, "VERIFIED_AT_ONCE", 10**9 if at_once else 0)
@@ -350,7 +350,8 @@ def test_a_flipped_bit_anywhere_is_told_or_changes_nothing(saved, tmp_path, monk
                 f"byte {n} of {len(saved)} changed the model unseen"
             )
         except FormatError as error:
-            assert "\n" not in str(error) and str(path) in str(error)
+            assert "\n" not in str(error)
+            assert str(path) in str(error)
             told += 1
     assert told > 0.95 * len(places)  # blanks after the header, and the like, may change
 
@@ -370,7 +371,8 @@ def test_a_damaged_frame_is_told_when_it_is_first_read(saved, tmp_path, monkeypa
 def test_edited_units_are_told(saved, tmp_path):
     path = tmp_path / "x.spatimeinr"
     edited = saved.replace(b'\\"min\\", \\"nm\\"', b'\\"min\\", \\"um\\"')
-    assert edited != saved and len(edited) == len(saved)
+    assert edited != saved
+    assert len(edited) == len(saved)
     path.write_bytes(edited)
     refused(path, "damaged")
 
@@ -398,6 +400,7 @@ except FormatError as error:
 """
 
 
+@pytest.mark.slow
 def test_a_model_truncated_while_it_is_rendered_is_one_sentence(saved, tmp_path):
     path = tmp_path / "x.spatimeinr"
     path.write_bytes(saved)
@@ -405,7 +408,8 @@ def test_a_model_truncated_while_it_is_rendered_is_one_sentence(saved, tmp_path)
         [sys.executable, "-c", TRUNCATED, str(path)], capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, (done.returncode, done.stderr)
-    assert "said:" in done.stdout and "open it again" in done.stdout
+    assert "said:" in done.stdout
+    assert "open it again" in done.stdout
 
 
 # -- saving that fails -------------------------------------------------------------------------

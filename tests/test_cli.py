@@ -19,7 +19,9 @@ import tifffile
 import typer
 from typer.testing import CliRunner
 
+from fits import QUICK
 from napari_spatimeinr import Volume, load, make_config, phantom
+from napari_spatimeinr.checkpoint import FORMAT
 from napari_spatimeinr.cli.app import app
 from napari_spatimeinr.cli.output import explain, guarded, plain
 from napari_spatimeinr.config.options import load_yaml
@@ -31,20 +33,6 @@ from napari_spatimeinr.errors import (
     GridError,
     InputError,
 )
-
-QUICK = (
-    "--preset",
-    "fast",
-    "--set",
-    "motion.steps=5",
-    "--set",
-    "latents.steps=5",
-    "--set",
-    "axial.steps=4",
-    "--device",
-    "cpu",
-)
-"""Options of a fit that takes seconds."""
 
 
 @dataclass(frozen=True)
@@ -257,9 +245,9 @@ def test_bad_models_are_1(fitted: Fitted, recording_file: Path, tmp_path: Path) 
     whole = fitted[0].read_bytes()
     (tmp_path / "cut.spatimeinr").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "empty.spatimeinr").write_bytes(b"")
-    (tmp_path / "newer.spatimeinr").write_bytes(
-        whole.replace(b'\\"format\\": 1,', b'\\"format\\": 9,')
-    )
+    this, newer = (b'\\"format\\": %d,' % number for number in (FORMAT, 9))
+    assert whole.count(this) == 1
+    (tmp_path / "newer.spatimeinr").write_bytes(whole.replace(this, newer))
     (tmp_path / "other.spatimeinr").write_bytes(recording_file.read_bytes())
     for name, word in (
         ("cut", "damaged"),
@@ -343,12 +331,15 @@ def test_info_says_null_for_what_a_file_does_not_state(plain_tiff: Path) -> None
 def test_info_takes_what_the_user_knows_better(plain_tiff: Path, fitted: Fitted) -> None:
     options = ("--axes", "TZYX", "--spacing", "2,0.3,0.1,0.1", "--units", "min,um")
     facts = here("info", plain_tiff, *options, "--json").json
-    assert facts["spacing"] == [2, 0.3, 0.1, 0.1] and facts["units"] == ["min", "um"]
+    assert facts["spacing"] == [2, 0.3, 0.1, 0.1]
+    assert facts["units"] == ["min", "um"]
     assert facts["calibrated_by"] == {"dt": "given", "voxel": "given"}
     odd = here("info", plain_tiff, "--axes", "TZYX", "--spacing", "2,0.05,0.1,0.1")
     assert "smaller than the pixel" in odd.out
     refused = here("info", fitted[0], "--spacing", "1,1,1,1")
-    assert refused.code == 2 and "--spacing" in refused.err and "model" in refused.err
+    assert refused.code == 2
+    assert "--spacing" in refused.err
+    assert "model" in refused.err
 
 
 def test_info_blames_the_file_for_its_spacing(tmp_path: Path) -> None:
@@ -358,7 +349,9 @@ def test_info_blames_the_file_for_its_spacing(tmp_path: Path) -> None:
     image.header["pixdim"][1] = np.nan
     nibabel.save(image, tmp_path / "a.nii")
     told = here("info", tmp_path / "a.nii")
-    assert told.code == 1 and "impossible spacing" in told.err and "--spacing" in told.err
+    assert told.code == 1
+    assert "impossible spacing" in told.err
+    assert "--spacing" in told.err
 
 
 def test_info_of_a_model_whatever_its_name(fitted: Fitted, tmp_path: Path) -> None:
@@ -432,6 +425,7 @@ def test_a_choice_of_channel_is_asked_for(recording: Volume, tmp_path: Path) -> 
     )
 
 
+@pytest.mark.beside
 def test_info_convert_and_config_do_without_torch(
     fitted: Fitted, recording_file: Path, tmp_path: Path
 ) -> None:
@@ -443,6 +437,7 @@ def test_info_convert_and_config_do_without_torch(
     ]
     code = f"""
 import sys
+from napari_spatimeinr.checkpoint import FORMAT
 from napari_spatimeinr.cli.app import app
 for row in {[[str(a) for a in row] for row in rows]}:
     assert not app(row, standalone_mode=False)
@@ -500,6 +495,7 @@ def test_fit_is_silent_when_quiet_and_goes_on_from_a_model(
     assert load(model).config.psf == (0.5, 0.2, 0.2)
 
 
+@pytest.mark.slow
 def test_equal_seeds_give_equal_files(recording_file: Path, tmp_path: Path) -> None:
     """How long it took, and with how much memory, is in the JSON file beside."""
     found = []
@@ -538,6 +534,7 @@ def test_fit_of_a_part(recording_file: Path, tmp_path: Path) -> None:
     assert field.grid.origin == (60.0, 0.0, 0.5, 0.0)
 
 
+@pytest.mark.slow
 def test_fit_says_what_the_file_leaves_open(recording: Volume, tmp_path: Path) -> None:
     data = np.array(recording.data)
     data[1, 2, 3, 4] = np.nan
@@ -578,6 +575,7 @@ def interrupted(*arguments: object, until: str, wait: float = 120) -> tuple[Done
     return Done(process.returncode, out, said + err), time.monotonic() - pressed
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_a_usable_model(recording_file: Path, tmp_path: Path) -> None:
     model = tmp_path / "stopped.spatimeinr"
     long = (
@@ -600,6 +598,7 @@ def test_ctrl_c_leaves_a_usable_model(recording_file: Path, tmp_path: Path) -> N
     assert np.isfinite(rendered.data).all()
 
 
+@pytest.mark.slow
 def test_ctrl_c_elsewhere_writes_nothing(recording_file: Path, tmp_path: Path) -> None:
     long = ("--set", "motion.steps=100000", "--set", "latents.steps=1000000", "--device", "cpu")
     done, _ = interrupted("evaluate", recording_file, *long, "--json", until="loss")
@@ -659,7 +658,9 @@ def test_render_writes_confidence_beside_it(fitted: Fitted, tmp_path: Path) -> N
     )
     before = target.read_bytes()
     done = here("render", fitted[0], "-o", target, "--confidence", target)
-    assert done.code == 1 and "a file of its own" in done.err and target.read_bytes() == before
+    assert done.code == 1
+    assert "a file of its own" in done.err
+    assert target.read_bytes() == before
 
 
 def test_render_to_tiff_equals_the_python_api(fitted: Fitted, tmp_path: Path) -> None:
@@ -725,6 +726,7 @@ def test_evaluate_tells_the_warnings_of_the_fit(tmp_path: Path) -> None:
     assert f"warning: In the fit of the given frames: {said}" in " ".join(done.err.split())
 
 
+@pytest.mark.slow
 def test_evaluate_along_z_with_one_baseline(recording_file: Path) -> None:
     done = here(
         "evaluate", recording_file, *QUICK, "--hold-out", "z", "--baselines", "linear", "--quiet"
@@ -739,6 +741,8 @@ def test_evaluate_of_too_few_frames_is_1(tmp_path: Path) -> None:
     refused(here("evaluate", path, "--gap", 3), 1, "frames")
 
 
+@pytest.mark.beside
+@pytest.mark.slow
 def test_demo_writes_a_nifti_a_picture_and_a_table(tmp_path: Path) -> None:
     folder = tmp_path / "deep" / "demo"
     done = run("demo", "-o", folder, "--shape", "4,6,16,16", *QUICK, "--json")

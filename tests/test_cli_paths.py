@@ -16,6 +16,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from fits import PUBLISHED, QUICK
 from napari_spatimeinr import phantom
 from napari_spatimeinr.cli.app import app
 from napari_spatimeinr.io import read
@@ -24,24 +25,6 @@ from napari_spatimeinr.io.locks import alone
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 ODD = "Meine Daten ü 細胞 'a' [1] {2} %d #5 (é)"
-QUICK = (
-    "--preset",
-    "fast",
-    "--set",
-    "motion.steps=3",
-    "--set",
-    "latents.steps=2",
-    "--set",
-    "axial.enabled=false",
-    "--device",
-    "cpu",
-)
-PUBLISHED: dict[str, Any] = {
-    "max_iter": 2, "save_iter": 1, "n_samples": 2, "n_imps": 1, "len_lz": 28, "rcan_max_iter": 1,
-    "dataset": {"train": {"bsize": 64}, "eval": {"bsize": 4096, "scaleT": 1}},
-    "rcan": {"n_resgroups": 1, "n_resblocks": 1, "n_feats": 8, "reduction": 4},
-    "model": {"netD": 3, "netW": 8, "skips": [1], "max_freq": 3}, "precision": "float32",
-}  # fmt: skip
 
 
 def run(*arguments: object, code: int = 0) -> str:
@@ -66,13 +49,15 @@ def recording(place: Path) -> Path:
     return place / "Zelle ä 1.nii.gz"
 
 
+@pytest.mark.slow
 def test_every_command_takes_every_path(place: Path, recording: Path) -> None:
     model, config = place / "Modell ö.spatimeinr", place / "Einstellung µ.yaml"
     config.write_text(yaml.safe_dump({"motion": {"steps": 3}}), encoding="utf-8")
     said = json.loads(
         run("fit", recording, "-o", model, *QUICK, "--config", config, "--json", "--quiet")
     )
-    assert said["model"] == str(model) and model.is_file()
+    assert said["model"] == str(model)
+    assert model.is_file()
     for path in (recording, model):
         assert json.loads(run("info", path, "--json"))["path"] == str(path)
     (place / "Bilder ß").mkdir()
@@ -119,7 +104,9 @@ def test_links_on_the_command_line(place: Path, recording: Path) -> None:
         link.symlink_to(target)
     run("fit", given, "-o", model, *QUICK, "--quiet")
     run("render", model, "-o", out, "--quiet")
-    assert given.is_symlink() and model.is_symlink() and out.is_symlink()
+    assert given.is_symlink()
+    assert model.is_symlink()
+    assert out.is_symlink()
     assert read(place / "real.nii").shape == (4, 4, 12, 12)
     before = recording.read_bytes()
     assert "is read from" in run("convert", recording, given, code=2)
@@ -169,6 +156,7 @@ def test_two_trainings_in_one_folder_do_not_mix(place: Path, recording: Path) ->
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
 def test_names_that_an_output_cannot_spell(place: Path, recording: Path, encoding: str) -> None:
     """A pipe on Windows takes cp1252, and a name of other letters must not end the command."""
@@ -181,14 +169,13 @@ def test_names_that_an_output_cannot_spell(place: Path, recording: Path, encodin
     ):
         command = [sys.executable, "-m", "napari_spatimeinr.cli", *arguments]
         done = subprocess.run(command, capture_output=True, timeout=100, env=environment)
-        assert b"nexpected" not in done.stderr and b"codec" not in done.stderr, done.stderr
+        assert b"nexpected" not in done.stderr, done.stderr
+        assert b"codec" not in done.stderr, done.stderr
         assert done.returncode == (1 if b"does not exist" in done.stderr else 0), done.stderr
         if "--json" in arguments:
             assert json.loads(done.stdout)["path"] == str(odd)
-    assert (
-        b"does not exist" in done.stderr
-        and "日本".encode("ascii", "backslashreplace") in done.stderr
-    )
+    assert b"does not exist" in done.stderr
+    assert "日本".encode("ascii", "backslashreplace") in done.stderr
 
 
 def _zarr() -> bool:

@@ -12,6 +12,7 @@ import pytest
 import torch
 from scipy import ndimage
 
+from fits import LEAST
 from napari_spatimeinr import SpatimeINRError, Volume, fit, load, phantom
 from napari_spatimeinr.errors import GridError
 from napari_spatimeinr.model.confidence import widths
@@ -21,8 +22,8 @@ from napari_spatimeinr.training import confidence
 from napari_spatimeinr.training.gate import HeldOut
 
 QUICK = {
-    "motion": {"steps": 40, "points": 3000, "smoothness": [0.01]},
-    "latents": {"steps": 120, "channels": 8, "features": 2, "width": 16},
+    "motion": {"steps": 30, "points": 2000, "warps": 3, "smoothness": [0.01]},
+    "latents": {"steps": 90, "channels": 8, "features": 2, "width": 16, "crop": [6, 20, 20]},
     "planes": {"enabled": False},
 }
 
@@ -54,12 +55,8 @@ def test_the_interval_holds_its_share_of_frames_that_were_used_for_nothing(
 
 @pytest.fixture(scope="module")
 def field() -> Any:
-    small = {
-        "motion": {"steps": 3, "points": 300, "warps": 1, "levels": 2, "smoothness": [0.01]},
-        "latents": {"steps": 3, "channels": 4, "layers": 2, "width": 8, "crop": [4, 8, 8]},
-        "planes": {"steps": 2, "channels": 4, "layers": 2},
-    }
-    return fit(phantom((6, 6, 20, 24), motion=2, seed=1)[0], "fast", small, device="cpu")
+    small = {**LEAST, "gate": True, "latents": {**LEAST["latents"], "steps": 3}}
+    return fit(phantom((6, 6, 20, 24), motion=2, seed=1)[0], config=small, device="cpu")
 
 
 def test_it_is_positive_in_the_units_of_the_source_and_kept_by_a_model(
@@ -67,11 +64,9 @@ def test_it_is_positive_in_the_units_of_the_source_and_kept_by_a_model(
 ) -> None:
     half = field.lazy(time_scale=2, what="confidence")
     array = np.asarray(half)
-    assert (
-        array.shape == (11, 6, 20, 24)
-        and array.min() > 0
-        and array.max() < np.ptp(field.volume.data)
-    )
+    assert array.shape == (11, 6, 20, 24)
+    assert array.min() > 0
+    assert array.max() < np.ptp(field.volume.data)
     again = load(field.save(tmp_path / "m.spatimeinr"), "cpu").lazy(time_scale=2, what="confidence")
     np.testing.assert_array_equal(np.asarray(again), array)
     np.testing.assert_allclose(half[3, 2, 4:9], array[3, 2, 4:9], rtol=1e-5)
@@ -91,6 +86,7 @@ def test_it_is_positive_in_the_units_of_the_source_and_kept_by_a_model(
     )
 
 
+@pytest.mark.slow
 def test_blocks_equal_the_whole(field: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from napari_spatimeinr.render import renderer as render
 
@@ -127,9 +123,8 @@ def test_widths_of_pure_noise_are_its_quantile() -> None:
     assert np.median(table["widths"]) == pytest.approx(1.645 * 0.1 * np.sqrt(1.5), rel=0.15)
     assert all(0.87 < share < 0.93 for share in table["coverage"])
     native = confidence.at_native_gap(table, Network(), frames, 0)
-    assert 0.5 < native["share_of_disagreement"] <= 1 and np.all(
-        np.array(native["widths"]) <= np.array(table["widths"]) + 1e-6
-    )
+    assert 0.5 < native["share_of_disagreement"] <= 1
+    assert np.all(np.array(native["widths"]) <= np.array(table["widths"]) + 1e-6)
 
 
 def test_noise_is_known_where_held_out_frames_were_aligned_nowhere() -> None:

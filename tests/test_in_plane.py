@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
+from fits import LEAST, PLANES_ALONE
 from napari_spatimeinr import Volume, fit, load
 from napari_spatimeinr.analysis.estimate import estimate
 from napari_spatimeinr.analysis.scores import psnr
@@ -21,11 +22,10 @@ from napari_spatimeinr.config.options import make_config
 from napari_spatimeinr.model.finer import FinerVoxels, mirrored_around
 from napari_spatimeinr.training.parts.voxels import blur_of_scale
 
-ALONE: dict[str, Any] = {"motion": {"enabled": False}, "latents": {"enabled": False}}
 ASKED: dict[str, Any] = {
-    **ALONE,
-    "voxels": {"enabled": True},
-    "planes": {"steps": 200, "channels": 16, "layers": 4},
+    **PLANES_ALONE,
+    "planes": {"enabled": False},
+    "voxels": {"enabled": True, "steps": 150, "channels": 16, "layers": 4},
 }
 
 
@@ -87,22 +87,19 @@ def test_the_blur_between_scales_is_none_where_there_is_no_structure_left_and_gr
     )
     two, three = (blur_of_scale(fine.float(), factor) for factor in (2, 3))
     # A Gaussian of 1.2 voxels becomes one of 1.2 voxels that are twice, thrice as large.
-    assert two == pytest.approx(1.2 * np.sqrt(3), rel=0.25) and three == pytest.approx(
-        1.2 * np.sqrt(8), rel=0.25
-    )
+    assert two == pytest.approx(1.2 * np.sqrt(3), rel=0.25)
+    assert three == pytest.approx(1.2 * np.sqrt(8), rel=0.25)
     assert blur_of_scale(fine[:, :4, :4].float(), 2) == 0
 
 
 @pytest.mark.slow
 def test_finer_voxels_than_splines_make() -> None:
-    truth = sheets((8, 257, 257), 0.12)
+    truth = sheets((6, 193, 193), 0.12)
     truth = ndimage.gaussian_filter(truth, (0, 0.8, 0.8))
     volume = Volume(np.ascontiguousarray(truth[None, :, ::2, ::2]), (1.0, 1.0, 1.0, 1.0))
     field = fit(volume, config=ASKED, device="cpu")
-    assert (
-        field.provenance["chosen"]["voxels"]
-        and field.provenance["voxels"]["hold_out"]["gain_over_cubic_db"] > 0
-    )
+    assert field.provenance["chosen"]["voxels"]
+    assert field.provenance["voxels"]["hold_out"]["gain_over_cubic_db"] > 0
     grid = Volume(truth[None], (1.0, 1.0, 0.5, 0.5)).grid
     ours, plain = (np.asarray(f.on_grid(grid))[0] for f in (field, field.interpolated()))
     assert np.allclose(ours[:, ::2, ::2], volume.data[0], atol=0.05)
@@ -117,38 +114,38 @@ def test_what_does_not_hold_for_the_part_kept_back_is_refused() -> None:
     y, x = np.mgrid[:120, :60]
     lines[:, 88:] = np.sin(y / 4.0 + x / 5.0)[88:]
     field = fit(Volume(lines[None], (1.0,) * 4), config=ASKED, device="cpu")
-    assert field.network.voxels is None and not field.provenance["chosen"]["voxels"]
+    assert field.network.voxels is None
+    assert not field.provenance["chosen"]["voxels"]
     assert "voxels" in field.provenance["reasons"]
     assert field.provenance["voxels"]["hold_out"]["gain_over_cubic_db"] < 0
 
 
 def test_it_is_off_by_default_and_small_planes_are_told() -> None:
     data = np.random.default_rng(0).random((1, 3, 20, 20)).astype("f4")
-    plain = fit(Volume(data, (1.0,) * 4), config=ALONE, device="cpu")
-    assert plain.network.voxels is None and "voxels" not in plain.provenance["reasons"]
+    plain = fit(Volume(data, (1.0,) * 4), config=PLANES_ALONE, device="cpu")
+    assert plain.network.voxels is None
+    assert "voxels" not in plain.provenance["reasons"]
     asked = fit(Volume(data, (1.0,) * 4), config=ASKED, device="cpu")
-    assert asked.network.voxels is None and "too small" in asked.provenance["reasons"]["voxels"]
+    assert asked.network.voxels is None
+    assert "too small" in asked.provenance["reasons"]["voxels"]
 
 
 def test_it_is_counted_in_the_estimate() -> None:
     shape, asked = (1, 4, 70, 70), make_config("balanced", ASKED)
     plain = make_config("balanced", {**ASKED, "voxels": {"enabled": False}})
     a, b = (estimate(shape, config, "cpu").seconds for config in (asked, plain))
-    assert a is not None and b is not None and a > b
+    assert a is not None
+    assert b is not None
+    assert a > b
 
 
 @pytest.fixture(scope="module")
 def field(recording: Volume) -> Any:
-    config = {
-        "motion": {"steps": 3, "points": 300, "warps": 1, "levels": 2},
-        "latents": {"steps": 2, "channels": 4, "layers": 2, "width": 8, "crop": [4, 8, 8]},
-        "planes": {"steps": 4, "channels": 4, "layers": 2},
-        "voxels": {"enabled": True, "factor": 2},
-        "gate": False,
-    }
-    return fit(recording, "fast", config, device="cpu")
+    config = {**LEAST, "voxels": {"enabled": True, **LEAST["planes"]}}
+    return fit(recording, config=config, device="cpu")
 
 
+@pytest.mark.slow
 def test_a_model_keeps_it_and_resuming_too(field: Any, recording: Volume, tmp_path: Path) -> None:
     assert field.network.voxels is not None
     again = load(field.save(tmp_path / "m.spatimeinr"), "cpu")
@@ -162,6 +159,7 @@ def test_a_model_keeps_it_and_resuming_too(field: Any, recording: Volume, tmp_pa
         assert torch.equal(a, b)
 
 
+@pytest.mark.slow
 def test_planes_and_blocks_equal_the_whole(field: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from napari_spatimeinr.render import renderer as render
     from napari_spatimeinr.render import tiles

@@ -404,6 +404,7 @@ def test_data_that_are_not_as_large_as_they_say(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.beside
 def test_importing_io_is_light() -> None:
     """No torch, no napari, and no file library before a file is opened."""
     code = (

@@ -115,7 +115,7 @@ def test_killed_while_writing(tmp_path: Path, name: str) -> None:
         )
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
-        time.sleep(rng.uniform(0, 1.2))
+        time.sleep(rng.uniform(0, 0.6))  # a recording takes 0.3 s
         process.kill()
         said, complaint = process.communicate()
         assert complaint == ""
@@ -175,6 +175,7 @@ while True:
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_killed_at_every_step(tmp_path: Path, name: str) -> None:
     """Killed before each change of the folder, twice: the old or the new one is there; saved again,
@@ -188,7 +189,8 @@ def test_killed_at_every_step(tmp_path: Path, name: str) -> None:
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
-        assert process.stdin is not None and process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
         last = 1
         for line in process.stdout:
             steps, number = map(int, line.split())

@@ -97,18 +97,18 @@ def stored(tmp_path_factory) -> dict[tuple[str, int], tuple[np.ndarray, StoredAr
 def test_any_key_of_stored_voxels_is_numpys(stored, key):
     for (axes, channel), (plain, lazy) in stored.items():
         expected, got = plain[key], lazy[key]
-        assert np.array_equal(got, expected) and got.shape == expected.shape, (axes, channel)
+        assert got.shape == expected.shape, (axes, channel)
+        assert np.array_equal(got, expected), (axes, channel)
 
 
 def test_stored_voxels_are_calculated_with_as_arrays_are(stored):
     plain, lazy = stored["TZYX", 0]
-    assert np.array_equal(lazy * 2 + lazy, plain * 2 + plain) and lazy.mean() == plain.mean()
-    assert lazy.ravel().tolist() == plain.ravel().tolist() and np.array_equal(
-        lazy.astype("f4"), plain
-    )
-    assert np.array_equal(lazy == plain, np.ones(SHAPE, bool)) and np.percentile(
-        lazy, 5
-    ) == np.percentile(plain, 5)
+    assert np.array_equal(lazy * 2 + lazy, plain * 2 + plain)
+    assert lazy.mean() == plain.mean()
+    assert lazy.ravel().tolist() == plain.ravel().tolist()
+    assert np.array_equal(lazy.astype("f4"), plain)
+    assert np.array_equal(lazy == plain, np.ones(SHAPE, bool))
+    assert np.percentile(lazy, 5) == np.percentile(plain, 5)
     assert not hasattr(lazy, "chunks")
 
 
@@ -198,7 +198,8 @@ def test_lazy_recordings_are_pickled_as_a_reference_to_their_file(tmp_path, kind
     text = pickle.dumps(data)
     assert len(text) < 3000
     again = pickle.loads(text)
-    assert type(again) is type(data) and np.array_equal(again, data)
+    assert type(again) is type(data)
+    assert np.array_equal(again, data)
     part = data.part(((0, 2), (1, 3), (0, 5), (2, 7)))
     assert np.array_equal(pickle.loads(pickle.dumps(part)), data[:2, 1:3, :, 2:])
     assert np.array_equal(copy.deepcopy(data)[1], data[1])
@@ -221,6 +222,7 @@ def test_a_spawned_process_reads_the_file(tmp_path):
         assert pool.apply(np.sum, (data,)) == DATA.sum()
 
 
+@pytest.mark.beside
 @pytest.mark.parametrize("kind", KINDS)
 def test_dask_tells_recordings_apart_by_their_file(tmp_path, kind):
     dask = pytest.importorskip("dask.base")

@@ -40,22 +40,21 @@ def test_what_a_link_leads_to_is_replaced(
     write(Volume(SMALL, metadata=MADE), real / name)
     link.symlink_to(Path("..", "real", name) if relative else real / name)
     whole = names(real)
-    assert (
-        np.array_equal(read(link).data[:], SMALL)
-        and read(link).metadata["spatimeinr"] == MADE["spatimeinr"]
-    )
+    assert np.array_equal(read(link).data[:], SMALL)
+    assert read(link).metadata["spatimeinr"] == MADE["spatimeinr"]
     new = {"spatimeinr": {"seed": 4, "seconds": 2.5}}
     write(Volume(SMALL + 1, metadata=new), link)
-    assert link.is_symlink() and not (real / name).is_symlink()
+    assert link.is_symlink()
+    assert not (real / name).is_symlink()
     for path in (link, real / name):
         found = read(path)
-        assert (
-            np.array_equal(found.data[:], SMALL + 1) and found.metadata["spatimeinr"]["seed"] == 4
-        )
+        assert np.array_equal(found.data[:], SMALL + 1)
+        assert found.metadata["spatimeinr"]["seed"] == 4
         assert "zarr" in name or found.metadata["spatimeinr"]["seconds"] == 2.5, (
             "the file beside is found from both"
         )
-    assert names(links) == [link.name] and names(real) == whole
+    assert names(links) == [link.name]
+    assert names(real) == whole
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -65,7 +64,8 @@ def test_a_link_that_leads_to_nothing_yet(places: tuple[Path, Path], name: str) 
     with pytest.raises(FormatError, match="does not exist"):
         read(links / name)
     write(Volume(SMALL), links / name)
-    assert (links / name).is_symlink() and names(real) == [name]
+    assert (links / name).is_symlink()
+    assert names(real) == [name]
     assert np.array_equal(read(links / name).data[:], SMALL)
 
 
@@ -85,7 +85,8 @@ def test_links_that_lead_nowhere(places: tuple[Path, Path], name: str) -> None:
         write(Volume(SMALL), links / name)
     with pytest.raises(FormatError):
         read(links / name)
-    assert names(links) == sorted([name, f"b{name}"]) and names(real) == []
+    assert names(links) == sorted([name, f"b{name}"])
+    assert names(real) == []
 
 
 def test_frame_times_are_found_from_the_file_and_from_a_link_to_it(
@@ -95,7 +96,8 @@ def test_frame_times_are_found_from_the_file_and_from_a_link_to_it(
     (links / "b.nii").symlink_to(real / "a.nii")
     write(Volume(SMALL, (1, 1, 2, 2), times=(0.0, 1.0, 5.0)), links / "b.nii")
     assert read(real / "a.nii").grid.times == (0.0, 1.0, 5.0) == read(links / "b.nii").grid.times
-    assert names(real) == ["a.json", "a.nii"] and names(links) == ["b.nii"]
+    assert names(real) == ["a.json", "a.nii"]
+    assert names(links) == ["b.nii"]
 
 
 def test_a_file_beside_a_link_goes_before_the_one_beside_the_file(
@@ -108,7 +110,8 @@ def test_a_file_beside_a_link_goes_before_the_one_beside_the_file(
     (links / "b.json").write_text('{"times": [0, 2, 3]}')
     assert read(links / "b.nii").grid.times == (0.0, 2.0, 3.0)
     write(Volume(SMALL, (1, 1, 2, 2), times=(0.0, 1.0, 5.0)), links / "b.nii")
-    assert read(links / "b.nii").grid.times == (0.0, 1.0, 5.0) and names(real) == ["0f3a.nii"]
+    assert read(links / "b.nii").grid.times == (0.0, 1.0, 5.0)
+    assert names(real) == ["0f3a.nii"]
 
 
 def test_a_link_to_a_folder_is_no_file(places: tuple[Path, Path]) -> None:
@@ -127,10 +130,8 @@ def test_a_series_in_a_folder_that_is_a_link(places: tuple[Path, Path]) -> None:
     real, links = places
     (links / "frames").symlink_to(real)
     write(Volume(SMALL), links / "frames" / "e_{t}.nii")
-    assert (
-        names(real) == ["e.json", "e_1.nii", "e_2.nii", "e_3.nii"]
-        and (links / "frames").is_symlink()
-    )
+    assert names(real) == ["e.json", "e_1.nii", "e_2.nii", "e_3.nii"]
+    assert (links / "frames").is_symlink()
     assert np.array_equal(read(links / "frames").data[:], SMALL)
 
 
@@ -151,10 +152,10 @@ def test_files_of_a_series_that_are_links(
 
         monkeypatch.setattr("napari_spatimeinr.io.nifti.series.replaced", other_disk)
     write(Volume(SMALL + 1), links / "e_{t}.nii")
-    assert (links / "e_2.nii").is_symlink() and names(real) == ["two.nii"]
-    assert np.array_equal(read(links).data[:], SMALL + 1) and np.array_equal(
-        read(real / "two.nii").data[0], SMALL[1] + 1
-    )
+    assert (links / "e_2.nii").is_symlink()
+    assert names(real) == ["two.nii"]
+    assert np.array_equal(read(links).data[:], SMALL + 1)
+    assert np.array_equal(read(real / "two.nii").data[0], SMALL[1] + 1)
     assert names(links) == ["e.json", "e_1.nii", "e_2.nii", "e_3.nii"]
 
 
@@ -165,11 +166,9 @@ def test_models_through_links(places: tuple[Path, Path]) -> None:
         checkpoint.write(links / "m.spatimeinr", {"seed": seed}, {}, SMALL)
         assert checkpoint.read_header(real / "model.spatimeinr")["seed"] == seed
         assert checkpoint.read_header(links / "m.spatimeinr")["seed"] == seed
-    assert (
-        (links / "m.spatimeinr").is_symlink()
-        and names(links) == ["m.spatimeinr"]
-        and names(real) == ["model.spatimeinr"]
-    )
+    assert (links / "m.spatimeinr").is_symlink()
+    assert names(links) == ["m.spatimeinr"]
+    assert names(real) == ["model.spatimeinr"]
 
 
 def test_a_folder_of_links_is_read(places: tuple[Path, Path]) -> None:
@@ -177,4 +176,5 @@ def test_a_folder_of_links_is_read(places: tuple[Path, Path]) -> None:
     write(Volume(SMALL), real / "e_{t}.nii")
     for k in (1, 2, 3):
         (links / f"t{k}.nii").symlink_to(real / f"e_{k}.nii")
-    assert np.array_equal(read(links).data[:], SMALL) and describe(links)["shape"] == [3, 2, 5, 6]
+    assert np.array_equal(read(links).data[:], SMALL)
+    assert describe(links)["shape"] == [3, 2, 5, 6]

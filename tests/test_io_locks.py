@@ -63,7 +63,8 @@ class Writers:
             [sys.executable, "-c", HOLDER, str(path)], stdout=subprocess.PIPE, text=True
         )
         self.all.append(process)
-        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
         return process
 
     def end(self) -> None:
@@ -97,11 +98,11 @@ def test_the_second_writer_is_told_who_writes_and_nothing_is_lost(
     first = writers.start(tmp_path / name)
     source = write(Volume(SMALL), tmp_path.parent / f"{tmp_path.name}.nii")
     done = CliRunner().invoke(app, ["convert", str(source), str(tmp_path / name), "--quiet"])
-    assert done.exit_code == 1 and done.stdout == "" and len(done.stderr.splitlines()) == 1
-    assert (
-        f"{name} is being written by process {first.pid} since 20" in done.stderr
-        and "choose another name" in done.stderr
-    )
+    assert done.exit_code == 1
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1
+    assert f"{name} is being written by process {first.pid} since 20" in done.stderr
+    assert "choose another name" in done.stderr
     assert np.array_equal(read(path).data[:], SMALL)
     first.kill()
     first.wait()
@@ -164,7 +165,8 @@ def test_a_model_waits_for_another_one_of_its_name(tmp_path: Path) -> None:
     assert begun.wait(20)
     checkpoint.write(path, {"n": 2}, {}, Slow())
     thread.join()
-    assert checkpoint.read_header(path)["n"] == 2 and names(tmp_path) == ["m.spatimeinr"]
+    assert checkpoint.read_header(path)["n"] == 2
+    assert names(tmp_path) == ["m.spatimeinr"]
 
     with alone(path), pytest.raises(SaveError, match="is being written already"):
         checkpoint.write(path, {"n": 3}, {}, Slow(), wait=0)
@@ -382,6 +384,7 @@ def test_a_hidden_folder_that_is_not_ours_is_not_removed(tmp_path: Path) -> None
     assert (tmp_path / nifti_series.PARTIAL / "thesis.txt").exists()
 
 
+@pytest.mark.slow
 def test_the_attack_finds_nothing() -> None:
     """A few rounds of benchmarks/attack_writers.py."""
     script = Path(__file__).parent.parent / "benchmarks" / "attack_writers.py"
@@ -412,4 +415,5 @@ def test_replacing_a_file_twice_from_within_is_refused_at_once(tmp_path: Path) -
             replacing(tmp_path / "a.txt", wait=0),
         ):
             pass
-    assert (tmp_path / "a.txt").read_text() == "x" and names(tmp_path) == ["a.txt"]
+    assert (tmp_path / "a.txt").read_text() == "x"
+    assert names(tmp_path) == ["a.txt"]

@@ -75,11 +75,12 @@ def test_a_series_comes_back(
             assert np.array_equal(np.asarray(seen.dataobj).T, data[k])
             assert np.allclose(seen.header.get_zooms(), spacing[:0:-1], rtol=1e-5)
         again = read(folder)
-        assert np.array_equal(again.data[:], data) and again.dtype == volume.dtype
-        assert again.spacing == pytest.approx(spacing, rel=1e-5) and again.units == (unit, "um")
-        assert again.spacing[0] == spacing[0] and again.origin[0] == origin, (
-            "the interval is not rounded"
-        )
+        assert np.array_equal(again.data[:], data)
+        assert again.dtype == volume.dtype
+        assert again.spacing == pytest.approx(spacing, rel=1e-5)
+        assert again.units == (unit, "um")
+        assert again.spacing[0] == spacing[0], "the interval is not rounded"
+        assert again.origin[0] == origin
         assert again.grid.times == times
         assert again.metadata[KEY] == MADE
         assert describe(folder)["calibrated_by"]["voxel"] == "NIfTI header"
@@ -90,11 +91,9 @@ def test_what_the_user_says_goes_before_the_file_beside(tmp_path: Path) -> None:
     assert describe(tmp_path)["calibrated_by"]["dt"] == "e.json"
     assert read(tmp_path).grid.times == (60.0, 70.0, 120.0)
     again = read(tmp_path, spacing=(10.0, None, None, None), units=("min", None))
-    assert (
-        again.spacing == (10.0, 2.0, 0.5, 0.5)
-        and again.units == ("min", "um")
-        and again.grid.times is None
-    )
+    assert again.spacing == (10.0, 2.0, 0.5, 0.5)
+    assert again.units == ("min", "um")
+    assert again.grid.times is None
     assert again.metadata["calibrated_by"] == {"dt": "given", "voxel": "NIfTI header"}
     assert again.metadata["stated"]["spacing"][0] == 10.0
     assert read(tmp_path, units=("h", None)).units[0] == "h"
@@ -110,7 +109,8 @@ def test_a_file_beside_that_is_about_something_else_is_left_out(
     write(recording(), tmp_path / "e_{t:03}.nii")
     (tmp_path / "e.json").write_text(damage)
     again = read(tmp_path)
-    assert np.array_equal(again.data[:], DATA) and again.units == ("frame", "um")
+    assert np.array_equal(again.data[:], DATA)
+    assert again.units == ("frame", "um")
     assert again.metadata["calibrated_by"]["dt"] is None
 
 
@@ -128,16 +128,16 @@ def test_a_template_that_is_none(tmp_path: Path, name: str) -> None:
 
 def test_what_is_there_under_a_name(tmp_path: Path) -> None:
     for name in ("e_{t}.nii", "[e]_{t:03}.nii"):
-        assert present(tmp_path / name) == [] and destination(tmp_path / name) == tmp_path
+        assert present(tmp_path / name) == []
+        assert destination(tmp_path / name) == tmp_path
         write(recording(), tmp_path / name)
         assert (
             len(present(tmp_path / name)) == 3 == len(present(tmp_path / name.replace(":03", "")))
         )
         for file in tmp_path.iterdir():
             file.unlink()
-    assert (
-        present(tmp_path / "a.nii") == [] and destination(tmp_path / "a.nii") == tmp_path / "a.nii"
-    )
+    assert present(tmp_path / "a.nii") == []
+    assert destination(tmp_path / "a.nii") == tmp_path / "a.nii"
     write(recording(), tmp_path / "a.nii")
     assert present(tmp_path / "a.nii") == [tmp_path / "a.nii"]
 
@@ -195,9 +195,11 @@ def test_the_command_line_writes_a_series(tmp_path: Path) -> None:
         "Emb1.json",
         *(f"Emb1_{k:03}.nii.gz" for k in (1, 2, 3)),
     ]
-    assert read(target).spacing == (30.0, 2.0, 0.5, 0.5) and read(target).origin[0] == 60.0
+    assert read(target).spacing == (30.0, 2.0, 0.5, 0.5)
+    assert read(target).origin[0] == 60.0
     done = CliRunner().invoke(app, ["convert", str(target), str(target / "Emb1_{t:03}.nii.gz")])
-    assert done.exit_code == 2 and "is read from" in done.stderr
+    assert done.exit_code == 2
+    assert "is read from" in done.stderr
 
 
 # -- how it was made ------------------------------------------------------------------------
@@ -215,7 +217,8 @@ def test_how_it_was_made_is_in_the_file_and_beside_it(tmp_path: Path, name: str)
     beside.unlink(missing_ok=True)
     assert read(path).metadata[KEY] == MADE, "the file holds it too"
     write(recording(), path)
-    assert KEY not in read(path).metadata and not beside.exists()
+    assert KEY not in read(path).metadata
+    assert not beside.exists()
 
 
 @pytest.mark.parametrize(
@@ -241,7 +244,8 @@ def test_what_differs_between_equal_runs_is_not_in_the_file(tmp_path: Path, name
         )
         if not name.endswith("zarr"):  # which has no file beside it
             assert read(path).metadata[KEY] == made
-    assert found[0] and found[0] == found[1]
+    assert found[0]
+    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize("name", ["a.nii", "c.ome.tif", "d.tif", "e.ome.zarr", "f_{t}.nii"])
@@ -251,7 +255,8 @@ def test_numbers_that_json_has_not_are_null(tmp_path: Path, name: str) -> None:
     assert read(path).metadata[KEY] == {"gain": None, "losses": [1.5, None]}
     for note in [*tmp_path.rglob("*.json"), *tmp_path.rglob(".zattrs")]:
         text = note.read_text()
-        assert "NaN" not in text and "Infinity" not in text, note
+        assert "NaN" not in text, note
+        assert "Infinity" not in text, note
         note.write_text(text.replace("1.5", "-1e999"))
     if name[0] in "ef":  # of the others, what is inside counts
         assert read(path).metadata[KEY] == {"gain": None, "losses": [None, None]}
@@ -260,7 +265,8 @@ def test_numbers_that_json_has_not_are_null(tmp_path: Path, name: str) -> None:
 def test_other_libraries_see_how_it_was_made(tmp_path: Path) -> None:
     header = nib.load(write(recording(MADE), tmp_path / "a.nii.gz")).header
     (comment,) = header.extensions
-    assert comment.get_code() == 6 and json.loads(comment.get_content().rstrip(b"\0"))[KEY] == MADE
+    assert comment.get_code() == 6
+    assert json.loads(comment.get_content().rstrip(b"\0"))[KEY] == MADE
     with tifffile.TiffFile(write(recording(MADE), tmp_path / "c.ome.tif")) as file:
         texts = [
             element.text
@@ -271,7 +277,8 @@ def test_other_libraries_see_how_it_was_made(tmp_path: Path) -> None:
         assert file.pages.first.compression.name == "ADOBE_DEFLATE"
     wide = np.random.default_rng(1).integers(0, 99, (2, 1, 9, 600)).astype(np.uint16)
     with tifffile.TiffFile(write(Volume(wide), tmp_path / "wide.ome.tif")) as file:
-        assert file.pages.first.is_tiled and np.array_equal(file.asarray(), wide[:, 0])
+        assert file.pages.first.is_tiled
+        assert np.array_equal(file.asarray(), wide[:, 0])
     with tifffile.TiffFile(write(recording(MADE), tmp_path / "d.tif")) as file:
         assert json.loads(file.imagej_metadata["Info"])[KEY] == MADE
 
@@ -331,16 +338,15 @@ def test_what_stands_beside_goes_back_when_the_file_cannot_follow(
     with pytest.raises(SaveError, match="holds it open"):
         write(recording({"seed": 2}), tmp_path / name)
     after = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
-    assert {file: after[file] for file in before} == before and len(after) == len(before) + 1
+    assert {file: after[file] for file in before} == before
+    assert len(after) == len(before) + 1
 
 
 def test_a_json_file_of_someone_else_beside_a_series_keeps_its_keys(tmp_path: Path) -> None:
     (tmp_path / "e.json").write_text(json.dumps({"Manufacturer": "x"}))
     write(recording(MADE), tmp_path / "e_{t}.nii")
-    assert (
-        json.loads((tmp_path / "e.json").read_text())["Manufacturer"] == "x"
-        and read(tmp_path).spacing[0] == 30
-    )
+    assert json.loads((tmp_path / "e.json").read_text())["Manufacturer"] == "x"
+    assert read(tmp_path).spacing[0] == 30
     (tmp_path / "e.json").write_text("[1, 2]")
     with pytest.raises(SaveError, match="not a JSON object; move it away first"):
         write(recording(), tmp_path / "e_{t}.nii")
@@ -351,6 +357,7 @@ def test_a_file_beside_that_is_no_object_is_not_overwritten(tmp_path: Path) -> N
     (tmp_path / "a.json").write_text("[1, 2]")
     with pytest.raises(SaveError, match="not a JSON object; move it away first"):
         write(recording(MADE), tmp_path / "a.nii")
-    assert (tmp_path / "a.json").read_text() == "[1, 2]" and not (tmp_path / "a.nii").exists()
+    assert (tmp_path / "a.json").read_text() == "[1, 2]"
+    assert not (tmp_path / "a.nii").exists()
     write(recording(), tmp_path / "a.nii")
     assert np.array_equal(read(tmp_path / "a.nii").data[:], DATA)

@@ -65,9 +65,8 @@ def test_a_coarser_frame_holds_means_of_blocks(shape: Any, steps: Any, dtype: st
         return
     frame = (np.random.default_rng(0).random(shape) * 200).astype(dtype)
     out = coarser(frame, steps)
-    assert out.dtype == frame.dtype and out.shape == tuple(
-        n // s for n, s in zip(shape, steps, strict=True)
-    )
+    assert out.dtype == frame.dtype
+    assert out.shape == tuple(n // s for n, s in zip(shape, steps, strict=True))
     for at in np.ndindex(*out.shape):
         block = frame[tuple(slice(i * s, (i + 1) * s) for i, s in zip(at, steps, strict=True))]
         assert out[at] == pytest.approx(
@@ -93,7 +92,8 @@ def test_every_level_lies_where_the_recording_is(
     for level, shape in enumerate(shapes):
         found = read(path, level=level)
         f = 2**level
-        assert list(found.shape) == shape and found.units == ("s", "um")
+        assert list(found.shape) == shape
+        assert found.units == ("s", "um")
         assert found.spacing == pytest.approx((10, 0.2 * f, 0.2 * f, 0.2 * f))
         # The first voxel covers the first f voxels: its centre is the mean of theirs.
         assert found.origin == pytest.approx(
@@ -102,10 +102,12 @@ def test_every_level_lies_where_the_recording_is(
         block = np.asarray(large.data)[:, :f, :f, :f].mean((1, 2, 3))
         assert np.asarray(found.data)[:, 0, 0, 0] == pytest.approx(block, abs=level)
     told = refused(InputError, path, level=3)
-    assert "has 3" in told and "0 to 2" in told
+    assert "has 3" in told
+    assert "0 to 2" in told
     assert read(path).metadata["spatimeinr"] == MADE["spatimeinr"]
 
 
+@pytest.mark.beside
 @pytest.mark.parametrize("version", VERSIONS)
 def test_ome_zarr_reads_every_level(tmp_path: Path, large: Volume, version: str) -> None:
     pytest.importorskip("ome_zarr")
@@ -126,7 +128,8 @@ def test_ome_zarr_reads_every_level(tmp_path: Path, large: Volume, version: str)
 
 def test_other_formats_have_one_level(tmp_path: Path) -> None:
     path = write(Volume(SMALL), tmp_path / "a.nii")
-    assert read(path, level=0).shape == SMALL.shape and describe(path)["levels"] is None
+    assert read(path, level=0).shape == SMALL.shape
+    assert describe(path)["levels"] is None
     assert "--level" in refused(InputError, path, level=1)
 
 
@@ -145,7 +148,8 @@ def test_levels_and_versions_on_the_command_line(
     capsys.readouterr()
     app(["info", str(path), "--level", "2", "--json"], standalone_mode=False)
     facts = json.loads(capsys.readouterr().out)
-    assert facts["shape"] == [2, 1, 75, 130] and facts["levels"][0] == [2, 6, 300, 520]
+    assert facts["shape"] == [2, 1, 75, 130]
+    assert facts["levels"][0] == [2, 6, 300, 520]
 
 
 # -- going on ---------------------------------------------------------------------------------
@@ -246,7 +250,9 @@ def test_recovery_on_open(tmp_path: Path, marked: None) -> None:
     (partial / staging.MARKER).write_text(
         json.dumps({"identity": None, "frames": 6, "complete": True})
     )
-    assert np.array_equal(read(target).data[:], SMALL) and target.is_dir() and not partial.exists()
+    assert np.array_equal(read(target).data[:], SMALL)
+    assert target.is_dir()
+    assert not partial.exists()
     # What is left of the swap does not hinder the next one.
     write(Volume(SMALL + 1), target)
     assert [p.name for p in tmp_path.iterdir()] == ["a.zarr"]
@@ -257,7 +263,9 @@ def test_recovery_on_open(tmp_path: Path, marked: None) -> None:
     (partial / staging.MARKER).write_text(
         json.dumps({"identity": None, "frames": 2, "complete": False})
     )
-    assert np.array_equal(read(target).data[:], SMALL + 1) and not old.exists() and partial.exists()
+    assert np.array_equal(read(target).data[:], SMALL + 1)
+    assert not old.exists()
+    assert partial.exists()
     shutil.rmtree(target)
     assert "does not exist" in refused(Exception, target)
 
@@ -399,7 +407,8 @@ def test_killed_at_any_time(tmp_path: Path) -> None:
         )
         return n
 
-    assert start(0).wait() == 0 and held() == 0
+    assert start(0).wait() == 0
+    assert held() == 0
     now, killed = 0, 0
     for n in range(1, 6):
         for _ in range(3):
@@ -413,5 +422,6 @@ def test_killed_at_any_time(tmp_path: Path) -> None:
         process = start(n)
         assert process.wait() == 0
         now = held()
-        assert now == n and [p.name for p in tmp_path.iterdir()] == ["a.zarr"]
+        assert now == n
+        assert [p.name for p in tmp_path.iterdir()] == ["a.zarr"]
     assert killed >= 5

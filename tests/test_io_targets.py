@@ -25,7 +25,8 @@ def test_read_only_target(ending: str) -> None:
     """The sentence says so, whoever asks."""
     with pytest.raises(SaveError, match=r"read-only|cannot be written") as caught:
         write(Volume(DATA), f"/sys/kernel/a{ending}")
-    assert str(caught.value).endswith(".") and "\n" not in str(caught.value)
+    assert str(caught.value).endswith(".")
+    assert "\n" not in str(caught.value)
 
 
 FULL = """
@@ -78,7 +79,8 @@ def test_full_disk(tmp_path: Path, name: str) -> None:
     for, and nothing is left there.
     """
     sentence, left = on_a_small_disk(tmp_path, name, 4, 0)
-    assert "disk is full" in sentence and sentence.startswith(str(tmp_path / name))
+    assert "disk is full" in sentence
+    assert sentence.startswith(str(tmp_path / name))
     assert left == "[]"
 
 
@@ -86,9 +88,7 @@ def test_full_disk(tmp_path: Path, name: str) -> None:
 def test_a_disk_that_is_full_when_the_file_beside_is_written(tmp_path: Path, name: str) -> None:
     """66 KB fit, and 15 KB within them; 35 KB beside them do not. The user asked for the file."""
     sentence, left = on_a_small_disk(tmp_path, name, 2, 5000)
-    assert (
-        "disk is full" in sentence
-        and sentence.startswith(str(tmp_path / name))
-        and ".json" not in sentence
-    )
+    assert "disk is full" in sentence
+    assert sentence.startswith(str(tmp_path / name))
+    assert ".json" not in sentence
     assert left == "[]"

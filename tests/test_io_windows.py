@@ -112,7 +112,8 @@ def test_a_target_held_open_is_told_apart_from_a_read_only_folder(
         SaveError, match=r"another program, .*holds it open; close that and save again"
     ) as told:
         write(Volume(SMALL + 1), tmp_path / name)
-    assert "read-only" not in str(told.value) and "\n" not in str(told.value)
+    assert "read-only" not in str(told.value)
+    assert "\n" not in str(told.value)
     assert {file: content(tmp_path)[file] for file in before} == before
     (kept,) = {entry.name for entry in tmp_path.iterdir()} - {name}
     assert str(told.value).endswith(f"What was written is in {kept}.")
@@ -174,10 +175,8 @@ def test_a_model_held_open_stays_and_the_new_one_too(
     for seed, name in ((2, "m.new.spatimeinr"), (3, "m.new2.spatimeinr")):
         with pytest.raises(SaveError, match=f"holds it open.* What was written is in {name}"):
             checkpoint.write(path, {"seed": seed}, {}, SMALL)
-        assert (
-            checkpoint.read_header(tmp_path / name)["seed"] == seed
-            and checkpoint.read_header(path)["seed"] == 1
-        )
+        assert checkpoint.read_header(tmp_path / name)["seed"] == seed
+        assert checkpoint.read_header(path)["seed"] == 1
 
 
 # -- names ------------------------------------------------------------------------------------
@@ -236,9 +235,8 @@ def test_names_that_differ_in_case_are_one_where_the_file_system_says_so(
     assert not names.same(tmp_path / "A.nii", tmp_path / "a.nii")
     assert names.same(tmp_path / "x" / ".." / "a.nii", tmp_path / "a.nii")
     monkeypatch.setattr(names, "_ignores_case", lambda folder: True)
-    assert names.same(tmp_path / "A.nii", tmp_path / "a.nii") and not names.same(
-        tmp_path / "A.nii", tmp_path / "b.nii"
-    )
+    assert names.same(tmp_path / "A.nii", tmp_path / "a.nii")
+    assert not names.same(tmp_path / "A.nii", tmp_path / "b.nii")
     (tmp_path / "a.nii").touch()
     (tmp_path / "link.nii").symlink_to(tmp_path / "a.nii")
     assert names.same(tmp_path / "link.nii", tmp_path / "a.nii")
@@ -267,9 +265,8 @@ def test_confidence_and_output_may_not_meet(
                 str(tmp_path / other),
             ],
         )
-        assert done.exit_code == 1 and "--confidence needs a file of its own" in done.stderr, (
-            done.stderr
-        )
+        assert done.exit_code == 1, done.stderr
+        assert "--confidence needs a file of its own" in done.stderr
         assert present(tmp_path / one) == []
 
 

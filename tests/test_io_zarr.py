@@ -157,6 +157,7 @@ def test_number_types(tmp_path: Path) -> None:
         write(volume, tmp_path / "a.zarr", dtype="uint7")
 
 
+@pytest.mark.beside
 @pytest.mark.parametrize("version", VERSIONS)
 def test_ome_zarr_reads_ours(tmp_path: Path, version: str) -> None:
     """The reference implementation finds the axes, the scale and the pixels."""
@@ -181,6 +182,7 @@ def test_ome_zarr_reads_ours(tmp_path: Path, version: str) -> None:
     assert (path / ("0/2/0/0/0" if version == "0.4" else "0/c/2/0/0/0")).is_file()
 
 
+@pytest.mark.beside
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("axes", ["tzyx", "tczyx", "zyx", "tyx", "yx"])
 def test_we_read_what_ome_zarr_writes(tmp_path: Path, version: str, axes: str) -> None:

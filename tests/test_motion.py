@@ -89,12 +89,14 @@ def test_a_blob_moving_uniformly_is_found(steady):
     found(steady, uniform)
 
 
+@pytest.mark.slow
 def test_an_accelerating_blob_is_found_with_latents_too():
     field = fit(moving(accelerating, 6, noise=1.0), config=SMALL, device="cpu")
     assert field.provenance["chosen"]["motion"] is True
     found(field, accelerating)
 
 
+@pytest.mark.slow
 def test_motion_is_told_in_physical_units():
     field = fit(moving(uniform, 5, spacing=(10.0, 2.0, 0.5, 0.25)), config=NO_LATENTS, device="cpu")
     spacing, origin = np.array([2.0, 0.5, 0.25]), np.array([1.0, 2.0, 3.0])
@@ -116,6 +118,7 @@ def test_motion_is_zero_where_it_was_switched_off():
     assert not field.motion(np.zeros((4, 3)), 5.0, 25.0).any()
 
 
+@pytest.mark.slow
 def test_integrated_intensity_does_not_drift():
     volume, truth = phantom(
         (5, 16, 40, 40), kind="nuclei", motion=3.0, seed=1, photons=0, read=0.0, background=0
@@ -127,6 +130,7 @@ def test_integrated_intensity_does_not_drift():
         assert frame.sum() == pytest.approx(truth.frame(t, volume.grid).sum(), rel=0.01)
 
 
+@pytest.mark.slow
 def test_bleaching_is_found():
     volume, _ = phantom((5, 12, 40, 40), motion=2.0, bleach=0.1, seed=2)
     gains = np.array(
@@ -146,6 +150,7 @@ def test_bleaching_is_found():
     np.testing.assert_allclose(gains / gains[0], 0.9 ** np.arange(5), rtol=0.08)
 
 
+@pytest.mark.slow
 def test_brightness_without_bleaching_is_left_alone():
     volume, _ = phantom((4, 8, 32, 32), motion=2.0, seed=3)
     off = {"motion": {"steps": 2}, "latents": {"enabled": False}, "planes": {"enabled": False}}
@@ -159,6 +164,7 @@ def test_brightness_without_bleaching_is_left_alone():
     )
 
 
+@pytest.mark.slow
 def test_rendered_brightness_follows_the_bleaching():
     volume, truth = phantom(
         (5, 12, 40, 40), motion=1.0, bleach=0.15, seed=2, photons=0, read=0.0, background=0
@@ -169,6 +175,7 @@ def test_rendered_brightness_follows_the_bleaching():
     assert between.sum() == pytest.approx(expected, rel=0.02)
 
 
+@pytest.mark.slow
 def test_on_independent_noise_nothing_is_worse_than_linear():
     # A still scene so faint that the frames are noise; a fresh frame is the judge.
     rng = np.random.default_rng(7)
@@ -181,6 +188,7 @@ def test_on_independent_noise_nothing_is_worse_than_linear():
         assert np.mean((predicted[t] - data[t]) ** 2) <= 1.02 * np.mean((linear - data[t]) ** 2)
 
 
+@pytest.mark.slow
 def test_smooth_changes_of_a_still_scene_are_better_than_linear():
     rng = np.random.default_rng(3)
     still = rng.random((8, 20, 20)).astype(np.float32) * 50
@@ -210,8 +218,10 @@ def test_gate_parts():
     assert gate.split(3) is None
     for count in range(4, 30):
         parts = gate.split(count)
-        assert parts.held and sorted(parts.held + parts.given) == list(range(count))
-        assert 0 in parts.given and count - 1 in parts.given
+        assert parts.held
+        assert sorted(parts.held + parts.given) == list(range(count))
+        assert 0 in parts.given
+        assert count - 1 in parts.given
         assert all(k - 1 in parts.given and k + 1 in parts.given for k in parts.held)
 
 
@@ -240,14 +250,16 @@ def test_the_gate_keeps_the_simpler_of_equals():
 
 def test_the_gate_refuses_what_harms_the_moving_foreground():
     errors = errors_of(linear=(1.0, 2.0), cubic=(1.5, 3.0), motion=(1.2, 1.0))
-    assert errors.gain("motion") > 3 and errors.gain("motion", where="moving") < 0
+    assert errors.gain("motion") > 3
+    assert errors.gain("motion", where="moving") < 0
     assert gate.choose(errors, ["motion"]) == "linear"
 
 
 def test_the_gate_refuses_what_harms_structure_under_the_noise():
     noise = torch.tensor([1.0, -1.0]).repeat(4).reshape(2, 2, 2)
     errors = errors_of(linear=(1.0, noise), cubic=(2.0, 2 * noise), latents=(0.5, 0.5))
-    assert errors.gain("latents") > 3 and errors.gain("latents", where="smoothed") < 0
+    assert errors.gain("latents") > 3
+    assert errors.gain("latents", where="smoothed") < 0
     assert gate.choose(errors, ["latents"]) == "linear"
 
 
@@ -340,6 +352,7 @@ def swinging(t: float) -> np.ndarray:
     return np.array([8.0, 16.0, 16.0]) + 8 * np.array([0.0, np.sin(0.8 * t), np.cos(0.8 * t)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("path", "kind"), [(jittering, "straight"), (swinging, "curved")])
 def test_the_hold_out_decides_whether_paths_curve(path, kind):
     field = fit(moving(path, 11), config=NO_LATENTS, device="cpu")

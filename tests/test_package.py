@@ -17,6 +17,7 @@ from npe2 import PluginManifest
 import napari_spatimeinr
 from napari_spatimeinr._napari.samples import moving_membranes
 
+pytestmark = pytest.mark.beside
 ROOT = Path(__file__).parents[1]
 WINDOWS = (
     "napari",
@@ -102,6 +103,7 @@ def test_every_public_name_is_there_and_no_other_is() -> None:
         _ = napari_spatimeinr.fitt  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_public_functions_keep_their_names_whatever_modules_are_imported() -> None:
     """No module is named as a public function is, or importing it would put it in its place."""
     code = f"""
@@ -138,6 +140,7 @@ def test_the_manifest_at_the_top_is_the_one_in_the_package() -> None:
     assert (ROOT / "napari.yaml").read_text(encoding="utf-8") == inside.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_the_sample_is_a_calibrated_image_layer() -> None:
     ((data, options, kind),) = moving_membranes()
     assert kind == "image"

@@ -15,13 +15,16 @@ CLEAN = {"photons": 0, "read": 0.0, "background": 0}
 @pytest.mark.parametrize("kind", ["membranes", "nuclei"])
 def test_the_clean_recording_is_the_truth(kind):
     volume, truth = phantom((3, 8, 20, 24), kind=kind, **CLEAN)
-    assert volume.shape == (3, 8, 20, 24) and volume.dtype == np.float32
-    assert volume.spacing == SPACING and volume.units == ("s", "um")
+    assert volume.shape == (3, 8, 20, 24)
+    assert volume.dtype == np.float32
+    assert volume.spacing == SPACING
+    assert volume.units == ("s", "um")
     t, z, y, x = (volume.grid.coordinates(axis) for axis in range(4))
     whole = truth(t[:, None, None, None], z[:, None, None], y[:, None], x)
     np.testing.assert_allclose(volume.data, whole, atol=1e-5)
     np.testing.assert_allclose(truth.frame(t[1], volume.grid), whole[1], atol=1e-6)
-    assert 0.5 < whole.max() < 2.5 and whole.min() >= 0
+    assert 0.5 < whole.max() < 2.5
+    assert whole.min() >= 0
 
 
 def test_the_truth_broadcasts_and_lies_between_voxels():
@@ -91,7 +94,8 @@ def test_dividing_cells_add_cells():
 
 def test_the_seed_decides():
     one, two, other = (phantom((2, 6, 12, 12), seed=s)[0].data for s in (3, 3, 4))
-    assert np.array_equal(one, two) and not np.array_equal(one, other)
+    assert np.array_equal(one, two)
+    assert not np.array_equal(one, other)
 
 
 def test_noise_is_that_of_the_photons():
@@ -113,7 +117,8 @@ def test_bleaching_dims_each_frame():
 @pytest.mark.parametrize("kind", ["membranes", "nuclei"])
 def test_any_size_is_legal(shape, kind):
     volume, truth = phantom(shape, kind=kind)
-    assert volume.shape == shape and np.isfinite(volume.data).all()
+    assert volume.shape == shape
+    assert np.isfinite(volume.data).all()
     assert np.isfinite(truth.frame(0.0, volume.grid)).all()
 
 

@@ -72,25 +72,24 @@ def field(recording: Volume) -> Any:
 @given(st.integers(1, 24), st.integers(0, 1000))
 def test_jitter_is_stratified_covers_the_box_and_has_mean_zero(samples: int, seed: int) -> None:
     points = jittered(400, samples, torch.Generator().manual_seed(seed))
-    assert points.shape == (400, samples, 4) and float(points.abs().max()) <= 1
+    assert points.shape == (400, samples, 4)
+    assert float(points.abs().max()) <= 1
     inside = ((points + 1) / 2 * samples).sort(1).values - torch.arange(samples)[None, :, None]
-    assert float(inside.min()) > -1e-4 and float(inside.max()) < 1 + 1e-4
+    assert float(inside.min()) > -1e-4
+    assert float(inside.max()) < 1 + 1e-4
     assert (
         float(points.mean((0, 1)).abs().max()) < 5 / (samples * np.sqrt(3 * 400 * samples)) + 1e-6
     )
-    assert (
-        float(points.amax((0, 1)).min()) > 1 - 0.1 and float(points.amin((0, 1)).max()) < -1 + 0.1
-    )
+    assert float(points.amax((0, 1)).min()) > 1 - 0.1
+    assert float(points.amin((0, 1)).max()) < -1 + 0.1
 
 
 @pytest.mark.parametrize("samples", [1, 3, 5, 16, 33])
 def test_outputs_are_sampled_at_distinct_radii_around_the_centre(samples: int) -> None:
     points = fixed(samples)
-    assert (
-        points.shape == (samples, 4)
-        and torch.equal(points, fixed(samples))
-        and float(points.abs().max()) <= 1
-    )
+    assert points.shape == (samples, 4)
+    assert torch.equal(points, fixed(samples))
+    assert float(points.abs().max()) <= 1
     assert torch.allclose(points.mean(0), torch.zeros(4), atol=1e-6)
     radii = points.norm(dim=1).sort().values
     assert samples == 1 or float(radii.diff().min()) > 0
@@ -102,7 +101,8 @@ def test_weights_sum_to_one_whatever_the_density(samples: int, density: float, s
     generator = torch.Generator().manual_seed(seed)
     points = jittered(7, samples, generator)
     order, weight = weights(points, density * torch.rand(7, samples, generator=generator))
-    assert torch.allclose(weight.sum(1), torch.ones(7), atol=1e-5) and float(weight.min()) >= 0
+    assert torch.allclose(weight.sum(1), torch.ones(7), atol=1e-5)
+    assert float(weight.min()) >= 0
     assert bool((points.norm(dim=-1).gather(1, order).diff(dim=1) >= 0).all())
 
 
@@ -111,11 +111,9 @@ def test_added_samples_lie_where_the_weights_are() -> None:
     density = torch.where(points.norm(dim=-1) < 0.9, 80.0, 0.0)
     order, weight = weights(points, density)
     added = important(points, order, weight, torch.linspace(0.05, 0.9, 5).expand(50, -1))
-    assert (
-        added.shape == (50, 5, 4)
-        and float(added.abs().max()) <= 1
-        and bool(torch.isfinite(added).all())
-    )
+    assert added.shape == (50, 5, 4)
+    assert float(added.abs().max()) <= 1
+    assert bool(torch.isfinite(added).all())
     inner = points.norm(dim=-1).sort(1).values[:, 0]
     assert float((added.norm(dim=-1) <= inner[:, None] + 0.7).float().mean()) > 0.9
 
@@ -124,10 +122,10 @@ def test_the_encoding_is_that_of_the_paper() -> None:
     options = Mlp()
     x = torch.rand(3, 4)
     out = encoded(x, options)
-    assert out.shape == (3, 92) and torch.equal(out[:, :4], x)
-    assert torch.allclose(out[:, 4:8], torch.sin(np.pi * x)) and torch.allclose(
-        out[:, 48:52], torch.cos(np.pi * x), atol=1e-6
-    )
+    assert out.shape == (3, 92)
+    assert torch.equal(out[:, :4], x)
+    assert torch.allclose(out[:, 4:8], torch.sin(np.pi * x))
+    assert torch.allclose(out[:, 48:52], torch.cos(np.pi * x), atol=1e-6)
 
 
 # -- the model --------------------------------------------------------------------------------
@@ -153,9 +151,8 @@ def test_a_constant_value_comes_out_exactly() -> None:
     coarse, fine = model.cells(
         points, torch.full((4,), 0.5), fixed(4).expand(40, -1, -1), torch.rand(40, 2)
     )
-    assert torch.allclose(coarse, torch.tensor(0.37), atol=1e-6) and torch.allclose(
-        fine, torch.tensor(0.37), atol=1e-6
-    )
+    assert torch.allclose(coarse, torch.tensor(0.37), atol=1e-6)
+    assert torch.allclose(fine, torch.tensor(0.37), atol=1e-6)
 
 
 def test_gradients_are_those_of_differences() -> None:
@@ -241,12 +238,10 @@ def test_every_voxel_is_a_target_once_in_a_round(recording: Volume) -> None:
 def test_the_learning_rate_warms_up_and_decays() -> None:
     options = PublishedOptions()
     rates = [learning_rate(options, s / 20_000) for s in range(0, 20_001, 100)]
-    assert rates[0] == pytest.approx(0.01 * 5e-4) and max(rates) == rates[10] == pytest.approx(
-        5e-4 * 0.01 ** (1 / 50)
-    )
-    assert rates[-1] == pytest.approx(5e-4 * 0.01 ** (20 / 50)) and rates[10:] == sorted(
-        rates[10:], reverse=True
-    )
+    assert rates[0] == pytest.approx(0.01 * 5e-4)
+    assert max(rates) == rates[10] == pytest.approx(5e-4 * 0.01 ** (1 / 50))
+    assert rates[-1] == pytest.approx(5e-4 * 0.01 ** (20 / 50))
+    assert rates[10:] == sorted(rates[10:], reverse=True)
 
 
 # -- the preset -------------------------------------------------------------------------------
@@ -254,20 +249,17 @@ def test_the_learning_rate_warms_up_and_decays() -> None:
 
 def test_the_preset_works_like_any_other(field: Any, recording: Volume, tmp_path: Path) -> None:
     facts = field.provenance
-    assert (
-        facts["chosen"]["published"]
-        and not facts["chosen"]["motion"]
-        and "published" in facts["method"]
-    )
-    assert (
-        facts["rcan"]["steps"] == 6
-        and facts["rcan"]["ended"] == "max_iter"
-        and facts["mlp"]["steps"] == 12
-    )
+    assert facts["chosen"]["published"]
+    assert not facts["chosen"]["motion"]
+    assert "published" in facts["method"]
+    assert facts["rcan"]["steps"] == 6
+    assert facts["rcan"]["ended"] == "max_iter"
+    assert facts["mlp"]["steps"] == 12
     again = load(field.save(tmp_path / "m.spatimeinr"), "cpu")
     for how in ({}, {"time_scale": 2.5, "scale_z": 1.5}, {"scale": 0.5}):
         rendered = field.render(**how)
-        assert np.isfinite(rendered.data).all() and rendered.data.std() > 0
+        assert np.isfinite(rendered.data).all()
+        assert rendered.data.std() > 0
         np.testing.assert_array_equal(again.render(**how).data, rendered.data)
     whole, lazy = field.render(time_scale=2).data, field.lazy(time_scale=2)
     np.testing.assert_allclose(lazy[3, 2, 4:9], whole[3, 2, 4:9], atol=1e-5)
@@ -281,6 +273,7 @@ def test_the_same_seed_gives_the_same_model(field: Any, recording: Volume) -> No
     np.testing.assert_array_equal(again.render().data, field.render().data)
 
 
+@pytest.mark.slow
 def test_frames_are_reproduced_at_their_own_time_whatever_the_scale() -> None:
     """A short schedule on a smooth recording: frame k is at time k, at scale 1 and at any other."""
     t, z, y, x = np.mgrid[:4, :6, :12, :12].astype(np.float32)
@@ -302,6 +295,7 @@ def test_frames_are_reproduced_at_their_own_time_whatever_the_scale() -> None:
                 assert max(others) < 26
 
 
+@pytest.mark.slow
 def test_noise_and_odd_sizes_reach_the_second_stage() -> None:
     noise = np.random.default_rng(0).standard_normal((3, 5, 7, 9)).astype("f4")
     field = fit(
@@ -311,10 +305,8 @@ def test_noise_and_odd_sizes_reach_the_second_stage() -> None:
         device="cpu",
         time_budget=6,
     )
-    assert (
-        field.provenance["rcan"]["ended"] in ("plateau", "budget")
-        and field.provenance["mlp"]["steps"] > 0
-    )
+    assert field.provenance["rcan"]["ended"] in ("plateau", "budget")
+    assert field.provenance["mlp"]["steps"] > 0
     assert field.render(scale=2).shape == (3, 10, 14, 18)
 
 
@@ -341,7 +333,8 @@ def test_parts_can_be_switched_off_and_evaluated(recording: Volume) -> None:
         recording, "time", 2, "published", SMALL, "cpu", baselines=("linear",), ablate=True
     )
     wanted = {"spatimeinr", "linear", "without latents", "without cycle", "without 4D rendering"}
-    assert wanted <= set(report.methods) and "without motion" not in report.methods
+    assert wanted <= set(report.methods)
+    assert "without motion" not in report.methods
     assert all(np.isfinite(report.methods[name]["psnr"]) for name in wanted)
 
 
@@ -362,10 +355,8 @@ def test_it_can_be_stopped_at_any_time_and_resumed(
             break
     assert latest is not None
     done = fit(recording, "published", SMALL, device="cpu", resume=latest)
-    assert (
-        done.provenance["mlp"]["steps"] == 12
-        and done.provenance["rcan"] == latest.provenance["rcan"]
-    )
+    assert done.provenance["mlp"]["steps"] == 12
+    assert done.provenance["rcan"] == latest.provenance["rcan"]
 
 
 # -- configuration ----------------------------------------------------------------------------
@@ -448,10 +439,12 @@ def test_train_and_infer_leave_the_published_files(
     )
     assert app([str(a) for a in ("train", *options, "--json")], standalone_mode=False) in (None, 0)
     facts = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert facts["steps"] == 12 and facts["rcan"]["steps"] == 6
+    assert facts["steps"] == 12
+    assert facts["rcan"]["steps"] == 6
     current = torch.load(folder / "run" / "current.pth", weights_only=True)
     latents = torch.load(folder / "run" / "latent_code.pt", weights_only=True)
-    assert current["weights"] and set(latents) == {"published.features", "published.heads"}
+    assert current["weights"]
+    assert set(latents) == {"published.features", "published.heads"}
     app(
         [str(a) for a in ("infer", *options, "--scale", 1.5, "--scale_z", 2.5, "--scaleT", 2)],
         standalone_mode=False,
@@ -511,7 +504,8 @@ def test_what_is_missing_or_damaged_is_told(
         run("infer", *config, "--file", folder / "data.nii.gz", "--save_path", folder / "bad") == 1
     )
     told = capsys.readouterr().err
-    assert "damaged" in told and len(told.strip().splitlines()) == 1
+    assert "damaged" in told
+    assert len(told.strip().splitlines()) == 1
 
 
 def test_config_prints_the_ready_file(capsys: pytest.CaptureFixture[str]) -> None:
@@ -519,7 +513,8 @@ def test_config_prints_the_ready_file(capsys: pytest.CaptureFixture[str]) -> Non
     assert capsys.readouterr().out == READY.read_text()
     app(["config", "published", "--set", "published.n_imps=3"], standalone_mode=False)
     printed = yaml.safe_load(capsys.readouterr().out)
-    assert printed["n_imps"] == 3 and make_config("published", printed).published.n_imps == 3  # type: ignore[union-attr]
+    assert printed["n_imps"] == 3
+    assert make_config("published", printed).published.n_imps == 3
 
 
 def test_errors_are_of_the_package(tmp_path: Path, recording: Volume) -> None:
@@ -557,7 +552,8 @@ def test_the_latents_are_trained_where_they_are_used(shape: tuple[int, int, int,
         spread = torch.stack(
             [torch.einsum("lf,nfzyx->nlzyx", head, model.features).std() for head in model.heads]
         ).mean()
-    assert made.shape == shape and torch.allclose(value.view(shape), made, atol=1e-4)
+    assert made.shape == shape
+    assert torch.allclose(value.view(shape), made, atol=1e-4)
     assert float(spread) == pytest.approx(SPREAD, rel=1e-3)
 
 
@@ -572,10 +568,13 @@ def test_cells_in_parts_are_the_cells_as_a_whole(
     )
 
 
+@pytest.mark.slow
 def test_a_short_budget_makes_small_steps_and_says_so(recording: Volume) -> None:
     many = changed(SMALL, max_iter=1_000_000, dataset={"train": {"bsize": 4096}})
     facts = fit(recording, "published", many, device="cpu", time_budget=3).provenance["mlp"]
-    assert facts["cells"] == 256 and facts["ended"] == "budget" and facts["steps"] > 0
+    assert facts["cells"] == 256
+    assert facts["ended"] == "budget"
+    assert facts["steps"] > 0
     facts = fit(
         recording, "published", changed(SMALL, max_iter=4), device="cpu", time_budget=100
     ).provenance["mlp"]
@@ -600,12 +599,14 @@ def test_hypercubes_open_late_and_a_fit_stopped_before_renders_as_it_was_trained
     assert early is not None
     early.save(tmp_path / "early.spatimeinr")
     again = load(tmp_path / "early.spatimeinr")
-    assert again.method.model.is_point() and again.method.model.at_once() == implicit.CACHED
+    assert again.method.model.is_point()
+    assert again.method.model.at_once() == implicit.CACHED
     assert np.allclose(
         np.asarray(again.lazy()[0]), np.asarray(early.lazy()[0]), rtol=1e-3, atol=1e-3
     )
     late = fit(recording, "published", SMALL, device="cpu", seed=1, resume=again)
-    assert late.provenance["mlp"]["steps"] == 12 and not late.method.model.is_point()
+    assert late.provenance["mlp"]["steps"] == 12
+    assert not late.method.model.is_point()
     always = fit(
         recording, "published", changed(SMALL, closed_share=0.0, max_iter=2), device="cpu"
     ).method.model
@@ -615,18 +616,18 @@ def test_hypercubes_open_late_and_a_fit_stopped_before_renders_as_it_was_trained
         changed(SMALL, max_iter=2, render={"hypercube": False}),
         device="cpu",
     ).method.model
-    assert not always.is_point() and never.is_point()
+    assert not always.is_point()
+    assert never.is_point()
 
 
 def test_samples_stand_for_shells_of_which_none_outweighs_the_others() -> None:
     offsets = fixed(16)[None]
     radius = offsets.norm(dim=-1).sort(1).values
     edges = shells(radius)
-    assert (
-        edges.shape == (1, 17)
-        and bool((edges[:, :-1] <= radius).all())
-        and bool((edges[:, 1:] >= radius).all())
-    )
+    assert edges.shape == (1, 17)
+    assert bool((edges[:, :-1] <= radius).all())
+    assert bool((edges[:, 1:] >= radius).all())
     _, weight = weights(offsets, torch.full((1, 16), 0.7))
-    assert float(weight.max()) < 0.25 and float(weight.sum()) == pytest.approx(1, abs=1e-5)
+    assert float(weight.max()) < 0.25
+    assert float(weight.sum()) == pytest.approx(1, abs=1e-5)
     assert shells(torch.tensor([[0.0]])).diff().item() == 1.0

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import napari_spatimeinr.render.renderer as rendering
+from fits import INTERPOLATION, KEPT
 from napari_spatimeinr import Field, Volume, fit, load, phantom
 from napari_spatimeinr.data.grid import Grid
 from napari_spatimeinr.errors import GridError, InputError, OutOfMemoryError
@@ -17,13 +18,6 @@ from napari_spatimeinr.render.sampler import Sampler
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-CONFIG = {
-    "motion": {"steps": 12, "points": 600, "warps": 2, "levels": 2, "smoothness": [0.01]},
-    "latents": {"steps": 8, "channels": 4, "layers": 2, "width": 8, "crop": [6, 12, 12]},
-    "planes": {"steps": 4, "channels": 4, "layers": 2},
-    "precision": "float32",
-    "gate": False,
-}
 SPACING, ORIGIN = (30.0, 1.0, 0.4, 0.5), (100.0, -3.0, 7.0, 0.25)
 SHAPE = (4, 9, 17, 20)
 
@@ -41,15 +35,16 @@ def volume() -> Volume:
 
 @pytest.fixture(scope="module")
 def field(volume) -> Field:
-    out = fit(volume, config=CONFIG, device="cpu")
-    assert out.network.motion is not None and out.network.latents is not None
+    out = fit(volume, config=KEPT, device="cpu")
+    assert out.network.motion is not None
+    assert out.network.latents is not None
     return out
 
 
 @pytest.fixture(scope="module")
 def plain(volume) -> Field:
     """Without latents: acquired frames are themselves."""
-    return fit(volume, config={**CONFIG, "latents": {"enabled": False}}, device="cpu")
+    return fit(volume, config={**KEPT, "latents": {"enabled": False}}, device="cpu")
 
 
 def fresh(field: Field) -> Field:
@@ -190,9 +185,10 @@ def test_motion_alone_gives_the_frames_back(plain, volume):
     np.testing.assert_allclose(plain.render().data, volume.data, atol=1e-2 * contrast)
 
 
+@pytest.mark.slow
 def test_scale_one_is_not_noisier_than_the_frames():
     noisy, truth = phantom((5, 10, 32, 32), motion=2.0, seed=4)
-    small = {**CONFIG, "gate": True, "latents": {**CONFIG["latents"], "steps": 60}}
+    small = {**KEPT, "gate": True, "latents": {**KEPT["latents"], "steps": 60}}
     out = fit(noisy, config=small, device="cpu").render().data
     clean = np.stack([truth.frame(60.0 * k, noisy.grid) for k in range(5)])
     ours, raw = (-10 * np.log10(np.mean((a - clean) ** 2)) for a in (out, noisy.data))
@@ -221,20 +217,17 @@ def test_larger_cells_are_averages_unless_switched_off(volume):
     assert np.abs(sampled - mean).max() > 0.02 * contrast
 
 
-PLAIN = {part: {"enabled": False} for part in ("motion", "latents", "planes")}
-
-
 @pytest.mark.parametrize("axes", [(1, 2, 3), (1,), (3,), (2, 3)])
 @pytest.mark.parametrize("factor", [1.5, 40, 1e9])
 def test_a_cell_larger_than_the_recording_is_the_mean_of_what_exists(volume, axes, factor):
     voxel = tuple(SPACING[a] * (SHAPE[a] * factor if a in axes else 1) for a in (1, 2, 3))
-    out = fit(volume, config=PLAIN, device="cpu").render(voxel=voxel).data
+    out = fit(volume, config=INTERPOLATION, device="cpu").render(voxel=voxel).data
     expected = volume.data.astype(np.float64).mean(axes, keepdims=True)
     assert out.shape == expected.shape
     np.testing.assert_allclose(out, expected, atol=2e-3 * np.ptp(volume.data))
     flat = Volume(np.full(SHAPE, 100, np.uint16), SPACING, ORIGIN)
     np.testing.assert_allclose(
-        fit(flat, config=PLAIN, device="cpu").render(voxel=voxel).data, 100, rtol=1e-6
+        fit(flat, config=INTERPOLATION, device="cpu").render(voxel=voxel).data, 100, rtol=1e-6
     )
 
 
@@ -255,7 +248,7 @@ def test_a_cell_larger_than_the_recording_takes_no_more_samples_than_it_has_voxe
 
 
 def test_an_exposure_longer_than_the_recording_is_the_mean_of_what_exists(volume):
-    config = PLAIN | {"render": {"exposure": 1.0, "samples": 1}}
+    config = INTERPOLATION | {"render": {"exposure": 1.0, "samples": 1}}
     out = fit(volume, config=config, device="cpu").render(dt=1e6 * SPACING[0]).data
     expected = volume.data.astype(np.float64).mean(0, keepdims=True)
     np.testing.assert_allclose(out, expected, atol=2e-3 * np.ptp(volume.data))
@@ -276,7 +269,8 @@ def test_acquired_frames_are_kept_bit_for_bit(field, volume):
     out = np.asarray(rendered)
     assert out.dtype == np.uint16
     assert rendered.acquired == [0, None, None, None, None, 2, None, None]
-    assert np.array_equal(out[0], volume.data[0]) and np.array_equal(out[5], volume.data[2])
+    assert np.array_equal(out[0], volume.data[0])
+    assert np.array_equal(out[5], volume.data[2])
     assert not np.array_equal(
         np.asarray(field.lazy(time_scale=2.5, dtype="source"))[5], volume.data[2]
     )
@@ -317,7 +311,8 @@ def test_integers_are_rounded_and_clipped(field):
     assert exact.max() > 255
     for dtype, top in (("uint8", 255), ("uint16", 65535), ("source", 65535)):
         out = field.render(time_scale=2, dtype=dtype).data
-        assert np.array_equal(out, np.clip(np.rint(exact), 0, top)) and out.max() <= top
+        assert np.array_equal(out, np.clip(np.rint(exact), 0, top))
+        assert out.max() <= top
     with pytest.raises(InputError):
         field.render(dtype="complex64")
 
@@ -334,7 +329,8 @@ def test_extremes_do_not_wrap(dtype, low, high):
         volume, config={"motion": {"enabled": False}, "latents": {"enabled": False}}, device="cpu"
     )
     exact = field.render(scale=3).data.astype(np.float64)
-    assert exact.max() == high and exact.min() == low
+    assert exact.max() == high
+    assert exact.min() == low
     out = field.render(scale=3, dtype="source").data
     assert out.dtype == dtype
     assert np.array_equal(out, np.clip(np.rint(exact), low, high))
@@ -343,6 +339,7 @@ def test_extremes_do_not_wrap(dtype, low, high):
 # -- pieces --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", [(3, 5, 4), (5, 1, 9), (100, 100, 100)])
 def test_blocks_equal_the_whole(field, monkeypatch, block):
     options = {"time_scale": 2, "scale_z": 1.4, "scale_yx": 0.6}
@@ -382,7 +379,8 @@ def materialised(field) -> np.ndarray:
 def test_lazy_indexing_is_numpys(field, materialised, key):
     out = field.lazy(time_scale=2)[key]
     expected = materialised[key]
-    assert np.shape(out) == expected.shape and out.dtype == expected.dtype
+    assert np.shape(out) == expected.shape
+    assert out.dtype == expected.dtype
     assert np.array_equal(out, expected)
 
 
@@ -421,7 +419,8 @@ def test_it_looks_like_an_array(field):
         7,
         np.uint16,
     )
-    assert rendered.size == 7 * 9 * 17 * 20 and rendered.nbytes == 2 * rendered.size
+    assert rendered.size == 7 * 9 * 17 * 20
+    assert rendered.nbytes == 2 * rendered.size
     assert np.asarray(rendered, dtype=np.float64).dtype == np.float64
     with pytest.raises(ValueError, match="copy"):
         rendered.__array__(copy=False)
@@ -477,10 +476,11 @@ def test_a_rendering_says_where_it_comes_from(field):
     out = field.render(time_scale=2)
     said = out.metadata["spatimeinr"]
     assert said["interpolated"] == [False, True] * 3 + [False]
-    assert (
-        said["seed"] == 0 and said["chosen"]["motion"] is True and said["config"]["gate"] is False
-    )
-    assert out.metadata["name"] == "x" and out.metadata["source_dtype"] == "uint16"
+    assert said["seed"] == 0
+    assert said["chosen"]["motion"] is True
+    assert said["config"]["gate"] is False
+    assert out.metadata["name"] == "x"
+    assert out.metadata["source_dtype"] == "uint16"
 
 
 def test_a_loaded_model_renders_the_same_lazily(field, materialised, tmp_path):

@@ -14,6 +14,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fits import KEPT, OFF
 from napari_spatimeinr import Field, Volume, fit, phantom
 from napari_spatimeinr.model.boxes import cubic_in, in_boxes, linear_in
 from napari_spatimeinr.model.finer import FinerVoxels
@@ -24,12 +25,10 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 SHAPE = (3, 18, 9, 140)
 CONFIG = {
-    "motion": {"steps": 8, "points": 600, "warps": 2, "levels": 2, "smoothness": [0.01]},
-    "latents": {"steps": 6, "channels": 4, "layers": 2, "width": 8, "crop": [6, 8, 12]},
-    "planes": {"steps": 4, "channels": 4, "layers": 2, "factor": 2},
-    "gate": False,
+    **KEPT,
+    "latents": {**KEPT["latents"], "crop": [6, 8, 12]},
+    "planes": {**KEPT["planes"], "factor": 2},
 }
-OFF = {"enabled": False}
 MODELS = {
     "all parts": ("float32", {}),
     "all parts, bfloat16": ("bfloat16", {}),
@@ -122,6 +121,7 @@ axes = [st.one_of(st.integers(-n, n - 1), slices) for n in (2, 8, 4, 80)]
 keys = st.lists(st.tuples(*axes), min_size=1, max_size=3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "what", "grid"), CASES, ids=str)
 def test_any_index_gives_the_bits_of_the_whole(models, name, what, grid):
     model = models(name)

@@ -187,7 +187,8 @@ def test_cells_are_integrated_over_the_part_of_them_that_exists(centre, extent, 
             assert where == at
             continue
         assert where.mean() == pytest.approx(middle, abs=1e-9)
-        assert where.min() >= -0.5 and where.max() <= n - 0.5
+        assert where.min() >= -0.5
+        assert where.max() <= n - 0.5
         # Exact for straight lines, and equally spaced.
         np.testing.assert_allclose(np.diff(where), length / samples.shape[1], atol=1e-9)
     inside = np.array([extent / 2 - 0.5])

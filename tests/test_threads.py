@@ -81,6 +81,7 @@ def test_a_users_own_choice_of_waiting_stands() -> None:
     assert program(f"import napari_spatimeinr; {SHOW}", GOMP_SPINCOUNT="7") == ["7", False]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not sys.platform.startswith("linux"),
     reason="the team is for GNU's OpenMP, and threads are counted in /proc",
@@ -106,7 +107,9 @@ while tasks() > counts[1] - os.cpu_count() and time.monotonic() < until:
 print(json.dumps([*counts, tasks(), os.cpu_count(), os.environ.get("GOMP_SPINCOUNT")]))
 """
     before, during, after, cores, spins = program(text)  # type: ignore[misc]
-    assert during >= before + cores and after <= during - cores and spins is None
+    assert during >= before + cores
+    assert after <= during - cores
+    assert spins is None
 
 
 def test_the_fastest_number_is_found_from_any_other_and_again_when_neighbours_change() -> None:
@@ -136,7 +139,8 @@ def test_a_number_is_kept_while_another_is_hardly_faster_and_between_measurement
     assert measured.best(2) == 2
     before = len(asked)
     table[1] = 0.1
-    assert measured.best(2) == 2 and len(asked) == before
+    assert measured.best(2) == 2
+    assert len(asked) == before
     now[0] += 2 * threads.EVERY
     assert measured.best(2) == 1
 
@@ -151,7 +155,8 @@ def test_only_the_thread_that_computes_is_changed(one_is_best: None) -> None:
         with chosen():
             assert torch.get_num_threads() == 1
         assert torch.get_num_threads() == 1
-    assert torch.get_num_threads() == 2 and in_thread(torch.get_num_threads) == 2
+    assert torch.get_num_threads() == 2
+    assert in_thread(torch.get_num_threads) == 2
 
 
 def test_a_thread_that_begins_during_a_measurement_has_the_users_number(
@@ -179,6 +184,7 @@ def test_a_thread_that_begins_during_a_measurement_has_the_users_number(
     assert found == [2]
 
 
+@pytest.mark.slow
 def test_a_fit_and_a_rendering_use_what_is_fastest_and_leave_the_callers_number(
     recording: Volume, one_is_best: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -198,7 +204,8 @@ def test_a_fit_and_a_rendering_use_what_is_fastest_and_leave_the_callers_number(
         field = fit(recording, config=TINY)
         assert field.provenance["threads"] == [1]
         np.asarray(field.lazy(times=[0.5])[...])
-    assert seen == {1} and torch.get_num_threads() == 2
+    assert seen == {1}
+    assert torch.get_num_threads() == 2
     steps.close()
 
 
@@ -208,7 +215,8 @@ def test_the_number_comes_back_when_a_step_fails(one_is_best: None) -> None:
         raise ValueError
 
     steps = steps_on(0, broken(), [])  # type: ignore[arg-type]
-    assert next(steps) == 1 and torch.get_num_threads() == 2
+    assert next(steps) == 1
+    assert torch.get_num_threads() == 2
     with pytest.raises(ValueError, match=r"^$"):
         next(steps)
     assert torch.get_num_threads() == 2
@@ -226,9 +234,11 @@ def test_a_number_the_user_chose_is_not_measured(
     with chosen():
         assert torch.get_num_threads() == 2
     monkeypatch.delenv(chosen_by)
-    assert is_fixed(1) and is_fixed((os.cpu_count() or 1) + 3)
+    assert is_fixed(1)
+    assert is_fixed((os.cpu_count() or 1) + 3)
 
 
+@pytest.mark.slow
 def test_with_threads_in_the_configuration_equal_seeds_give_equal_results_whatever_is_measured(
     recording: Volume, monkeypatch: pytest.MonkeyPatch, two: None
 ) -> None:
