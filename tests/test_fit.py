@@ -299,7 +299,7 @@ def test_each_component_can_be_switched(volume, change, expected):
         for k, v in {**KEPT, "cycle": {}, "render": {}}.items()
     }
     field = fit(volume, config=config, device="cpu")
-    assert (field.network.velocity is not None, field.network.encoder is not None) == expected
+    assert (field.network.motion is not None, field.network.latents is not None) == expected
     chosen = field.provenance["chosen"]
     assert (chosen["motion"], chosen["latents"]) == expected
     out = field.render(time_scale=2).data
@@ -312,9 +312,9 @@ def test_each_component_can_be_switched(volume, change, expected):
 def test_two_frames_teach_no_latents(volume):
     two = Volume(np.asarray(volume.data)[:2].copy(), volume.spacing)
     field = fit(two, config={**KEPT, "gate": True}, device="cpu")
-    assert field.network.encoder is None
+    assert field.network.latents is None
     assert "two frames" in field.provenance["reasons"]["latents"]
-    assert fit(two, config={**KEPT, "gate": False}, device="cpu").network.encoder is not None
+    assert fit(two, config={**KEPT, "gate": False}, device="cpu").network.latents is not None
 
 
 def test_an_unknown_option_stops_before_anything_is_read():

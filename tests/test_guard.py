@@ -17,6 +17,7 @@ from napari_spatimeinr.model.decoder import Decoder
 from napari_spatimeinr.model.encoder import Encoder
 from napari_spatimeinr.model.frames import Frames, Normalisation
 from napari_spatimeinr.model.interpolation import segment, temporal_weights
+from napari_spatimeinr.model.latents import Latents
 from napari_spatimeinr.model.motion import VelocityField
 from napari_spatimeinr.model.network import Network
 from napari_spatimeinr.phantoms import SPACING
@@ -136,9 +137,9 @@ def test_motion_goes_on_across_a_jump_as_beside_it():
 def spoiled() -> Network:
     """Latents that a recording was never fitted to."""
     torch.manual_seed(0)
-    network = Network(encoder=Encoder(4, 2, 4), decoder=Decoder(4, 8))
+    network = Network(latents=Latents(Encoder(4, 2, 4), Decoder(4, 8)))
     with torch.no_grad():
-        for value in network.encoder.parameters():
+        for value in network.latents.encoder.parameters():
             value += 0.3 * torch.randn_like(value)
     return network.copy()
 
@@ -199,7 +200,7 @@ def test_nothing_is_rendered_beyond_the_range_of_the_frames_around(high):
     data[2:] //= 2 if high > 1 else 1
     field = fit(Volume(data), config={**MOTION, "gate": False}, device="cpu")
     out = np.asarray(field.lazy(time_scale=4, scale=2))
-    assert field.network.velocity is not None
+    assert field.network.motion is not None
     for i, t in enumerate(np.arange(len(out)) / 4):
         near = data[int(np.floor(t)) : int(np.ceil(t)) + 1]
         assert out[i].min() >= near.min()
@@ -215,7 +216,7 @@ def test_nothing_is_rendered_that_the_type_of_the_recording_cannot_hold(dtype):
     data = (scene * (1 if dtype is bool else 255)).astype(dtype)
     field = fit(Volume(data), config={**MOTION, "gate": False}, device="cpu")
     out = field.render(time_scale=2, scale=2).data
-    assert field.network.velocity is not None
+    assert field.network.motion is not None
     assert out.min() == 0
     assert out.max() == data.max()
     assert np.unique(out).size > 100

@@ -18,6 +18,7 @@ from napari_spatimeinr.fitting import fit_steps
 from napari_spatimeinr.model.decoder import Decoder
 from napari_spatimeinr.model.encoder import Encoder
 from napari_spatimeinr.model.frames import Frames, Normalisation
+from napari_spatimeinr.model.latents import Latents
 from napari_spatimeinr.model.motion import VelocityField
 from napari_spatimeinr.model.network import Network
 from napari_spatimeinr.training import gate, guard, job
@@ -161,7 +162,7 @@ def test_confidence_across_a_jump_covers_both_frames():
 
 def test_intervals_left_to_linear_do_not_add_to_the_memory_for_caches():
     torch.manual_seed(0)
-    network = Network(encoder=Encoder(4, 2, 4), decoder=Decoder(4, 8)).copy()
+    network = Network(latents=Latents(Encoder(4, 2, 4), Decoder(4, 8))).copy()
     most = 400_000
     field = guarded(drifting(9, 4), network, [3, 4, 5], most)
     np.asarray(field.lazy(time_scale=2))

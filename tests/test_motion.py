@@ -11,7 +11,7 @@ import torch
 from napari_spatimeinr import Field, Volume, fit, phantom
 from napari_spatimeinr.model.motion import VelocityField, node_counts
 from napari_spatimeinr.training import gate
-from napari_spatimeinr.training.parts.motion import block_mask
+from napari_spatimeinr.training.parts.motion_points import block_mask
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -357,4 +357,4 @@ def swinging(t: float) -> np.ndarray:
 def test_the_hold_out_decides_whether_paths_curve(path, kind):
     field = fit(moving(path, 11), config=NO_LATENTS, device="cpu")
     assert field.provenance["hold_out"]["method"].endswith(kind)
-    assert bool(field.network.velocity.curved) == (kind == "curved")
+    assert bool(field.network.motion.curved) == (kind == "curved")

@@ -99,7 +99,7 @@ def test_copies_and_unpickled_fields_are_fields_of_their_own(field, loaded, whol
         (pickle.loads(text), pickle.loads(text)),
     ):
         assert one is not other
-        one.provenance["chosen"]["motion"] = "changed"
+        one.provenance["chosen"]["motion"] = not loaded.provenance["chosen"]["motion"]
         one.volume.metadata["name"] = "changed"
         for kept in (other, loaded, pickle.loads(text)):
             assert kept.provenance == loaded.provenance != one.provenance
@@ -107,7 +107,7 @@ def test_copies_and_unpickled_fields_are_fields_of_their_own(field, loaded, whol
         assert np.array_equal(np.asarray(other.lazy(**HOW)), whole)
     with_weights = copy.deepcopy(loaded)
     with torch.no_grad():
-        with_weights.network.decoder.layers[-1].bias += 1
+        with_weights.network.latents.decoder.layers[-1].bias += 1
     assert np.array_equal(np.asarray(loaded.lazy(**HOW)), whole)
 
 
@@ -121,10 +121,11 @@ def test_what_is_changed_after_a_model_was_saved_or_loaded_is_pickled(field, loa
             assert again.provenance["note"] == "later"
         del model.provenance["note"]
         assert len(pickle.dumps(model)) < 1000
-        model.network.decoder.layers[-1].bias.data[0] += 1
+        model.network.latents.decoder.layers[-1].bias.data[0] += 1
         again = pickle.loads(pickle.dumps(model))
         assert torch.equal(
-            again.network.decoder.layers[-1].bias, model.network.decoder.layers[-1].bias
+            again.network.latents.decoder.layers[-1].bias,
+            model.network.latents.decoder.layers[-1].bias,
         )
 
 
@@ -174,7 +175,7 @@ def test_dask_tells_renderings_apart_by_model_grid_and_type(field, loaded):
     ]
     assert {tokenize(array) for array in same} == {tokenize(lazy)}
     network = field.network.copy()
-    network.decoder.layers[-1].bias.data[0] += 1e-3
+    network.latents.decoder.layers[-1].bias.data[0] += 1e-3
     other_model = Field(
         field.volume,
         network,

@@ -59,8 +59,8 @@ class Doubled(nn.Module):
 def field() -> Field:
     volume = Volume(phantom((4, 8, 24, 28), motion=2.0, seed=5)[0].data, (30.0, 1.0, 0.5, 0.5))
     made = fit(volume, config=CONFIG, device="cpu")
-    assert made.network.velocity is not None
-    assert made.network.encoder is not None
+    assert made.network.motion is not None
+    assert made.network.latents is not None
     return made
 
 
@@ -71,8 +71,8 @@ def rendered(field: Field, what: str, **how: Any) -> np.ndarray[Any, Any]:
 def counted(field: Field) -> tuple[Field, Counting]:
     """The same model with nothing kept, and its encoder."""
     network = field.network.copy()
-    encoder = Counting(network.encoder)
-    network.encoder = encoder
+    encoder = Counting(network.latents.encoder)
+    network.latents.encoder = encoder
     provenance = field.provenance | {"confidence": TABLE}
     parts = field.normalisation, field.config, field.device, "linear", provenance
     return Field(field.volume, network, *parts), encoder

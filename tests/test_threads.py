@@ -251,7 +251,9 @@ def test_with_threads_in_the_configuration_equal_seeds_give_equal_results_whatev
             recording, config=TINY | {"threads": 2, "precision": "float32", "gate": False}, seed=3
         )
         assert field.provenance["threads"] == [2]
-        results.append({k: v.numpy() for k, v in field.network.encoder.state_dict().items()})
+        results.append(
+            {k: v.numpy() for k, v in field.network.latents.encoder.state_dict().items()}
+        )
     assert all(np.array_equal(results[0][name], results[1][name]) for name in results[0])
     assert make_config(config={"threads": 2}).threads == 2
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from . import checkpoint
+from .config.facts import Provenance
 from .config.options import Config
 from .data.grid import ROI, Grid, check_roi
 from .errors import GridError
@@ -49,7 +51,7 @@ class Field:
         config: Config,
         device: torch.device,
         interpolation: str = "linear",
-        provenance: dict[str, Any] | None = None,
+        provenance: Mapping[str, Any] | None = None,
     ) -> None:
         self.volume = volume
         self.method = Aligned(method) if isinstance(method, Network) else method
@@ -57,7 +59,7 @@ class Field:
         self.config = config
         self.device = device
         self.interpolation = interpolation
-        self.provenance: dict[str, Any] = dict(provenance or {})
+        self.provenance = Provenance.of(provenance or {})
         self._file: Source | None = None
         self._in_file = ""  # the state that the file holds
         self._sums: list[str] | None = None
@@ -69,12 +71,12 @@ class Field:
 
     @property
     def network(self) -> Network:
-        """The parts of our method: motion, encoder, decoder, finer voxels; none of another's."""
+        """The parts of our method; none of another's."""
         return self.method.network if isinstance(self.method, Aligned) else Network()
 
     def __repr__(self) -> str:
         parts = (
-            ", ".join(name for name, on in self.provenance.get("chosen", {}).items() if on is True)
+            ", ".join(name for name, on in self.provenance.chosen.items() if on is True)
             or self.interpolation
         )
         return f"<Field of {' x '.join(map(str, self.grid.shape))} (t, z, y, x): {parts}>"
@@ -149,18 +151,18 @@ class Field:
             )
         if what == "disagreement":
             return self._renderer.showing(Disagreement())
-        table = self.provenance.get("confidence")
+        table = self.provenance.confidence
         if table is None:
             raise GridError(
                 "Confidence is calibrated on held-out frames, and this model had none: that takes"
                 " four frames or more and the gate."
             )
-        return self._renderer.showing(Confidence(table))
+        return self._renderer.showing(Confidence(dict(table)))
 
     @property
     def _linear(self) -> list[int]:
         """Intervals between frames that the guard leaves to linear interpolation."""
-        return [int(i) for i in self.provenance.get("guard", {}).get("linear", ())]
+        return self.provenance.guard.linear
 
     def interpolated(self, interpolation: str = "linear") -> Field:
         """The same recording by plain "linear" or "cubic" interpolation in time: the baseline to
@@ -175,7 +177,7 @@ class Field:
         """
         metadata = {
             "spatimeinr": {
-                **self.provenance,
+                **self.provenance.to_dict(),
                 "acquired": rendered.acquired,
                 "interpolated": [k is None for k in rendered.acquired],
                 "config": self.config.model_dump(mode="json"),
@@ -211,7 +213,7 @@ class Field:
         points = np.asarray(points, dtype=np.float64)
         if points.shape[-1:] != (3,):
             raise GridError(f"Points are (..., 3) in (z, y, x), got shape {points.shape}.")
-        velocity = self.network.velocity
+        velocity = self.network.motion
         if velocity is None:
             return np.zeros(points.shape)
         spacing, origin = np.asarray(self.grid.spacing[1:]), np.asarray(self.grid.origin[1:])

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ._version import __version__
 from .compute.device import free_memory, peak_memory
 from .compute.threads import steps_on
+from .config.facts import Chosen, Input, Provenance
 from .config.options import Config, make_config
 from .data.grid import check_roi
 from .errors import FitError, FormatError, InputError, OutOfMemoryError, SpatimeINRError
@@ -135,7 +136,7 @@ def fit_steps(
     _check_shapes(volume, resume, motion)
     _check_memory(volume)
     sha256 = fingerprint(volume.data)
-    if resume is not None and resume.provenance.get("input", {}).get("sha256") != sha256:
+    if resume is not None and resume.provenance.input.sha256 != sha256:
         raise InputError(
             "The model to resume was fitted to another recording, or another region of this one;"
             " fit it anew."
@@ -143,20 +144,18 @@ def fit_steps(
     normalisation, notes, constant = estimate_normalisation(volume.data)
     if why is not None:
         notes.append(why)
-    provenance: dict[str, Any] = {
-        "method": "SpatimeINR, motion-aligned latents",
-        "version": __version__,
-        "seed": seed,
-        "device": str(where),
-        "input": {
-            "name": str(volume.metadata.get("name") or volume.metadata.get("source") or ""),
-            "sha256": sha256,
-        },
-        "warnings": notes,
-        "steps": 0,
-    }
+    name = str(volume.metadata.get("name") or volume.metadata.get("source") or "")
     parts = [part for kind in METHODS.values() for part in kind.method.PARTS]
-    provenance["chosen"] = dict.fromkeys(parts, False)
+    provenance = Provenance(
+        method="SpatimeINR, motion-aligned latents",
+        version=__version__,
+        seed=seed,
+        device=str(where),
+        input=Input(name=name, sha256=sha256),
+        warnings=notes,
+        steps=0,
+        chosen=Chosen(**dict.fromkeys(parts, False)),
+    )
     # Of what is constant there is nothing to learn, by any method.
     as_published = options.published is not None and not constant
     run = METHODS[PublishedMethod.name if as_published else Aligned.name].run
@@ -172,12 +171,10 @@ def fit_steps(
         else:
             field = yield from run(job)
     for part in parts:
-        field.provenance["chosen"].setdefault(part, False)
-    field.provenance |= {
-        "seconds": round(schedule.elapsed(), 2),
-        "peak_memory_bytes": peak_memory(),
-        "complete": True,
-    }
+        field.provenance.chosen.setdefault(part, False)
+    field.provenance.seconds = round(schedule.elapsed(), 2)
+    field.provenance.peak_memory_bytes = peak_memory()
+    field.provenance.complete = True
     return field
 
 

@@ -20,11 +20,13 @@ from numpy.typing import NDArray
 
 from . import checkpoint
 from .compute.device import resolve_precision
+from .config.facts import Provenance
 from .config.options import Config, make_config
 from .data.plain import plain
 from .errors import FormatError
 from .io.lazy import Source
 from .io.provenance import without_varying
+from .model.build import unknown_parts
 from .model.frames import Normalisation
 from .model.trusted import trusted_device
 from .render.method import Method
@@ -43,7 +45,7 @@ def header_of(
     normalisation: Normalisation,
     config: Config,
     interpolation: str,
-    provenance: dict[str, Any],
+    provenance: Provenance,
 ) -> dict[str, Any]:
     """All of a model but its weights and frames, as JSON values."""
     grid = volume.grid
@@ -61,7 +63,7 @@ def header_of(
         "method": method.name,
         **method.header(),
         "config": config.model_dump(mode="json"),
-        "provenance": plain(provenance, finite=False),
+        "provenance": provenance.to_dict(),
     }
 
 
@@ -170,6 +172,11 @@ def opened(
     """
     header, weights, frames = checkpoint.read(path)
     method = method_of(header, weights)
+    if unknown := unknown_parts(header["parts"]):
+        raise FormatError(
+            f"The model {path} has a part {unknown[0]!r} that is not known here; import the package"
+            " that registers it, or fit it again."
+        )
     with damage_in_a_sentence(path):
         config, volume = config_of(header), volume_of(header, frames)
         precision = precision or resolve_precision(config.precision, device)

@@ -168,6 +168,10 @@ def test_folders_and_missing_files(tmp_path):
         lambda h, e: h["config"]["latents"].update(layers=3),
         lambda h, e: h.update(interpolation="quintic"),
         lambda h, e: h.update(interpolation=None),
+        lambda h, e: h.update(parts=3),
+        lambda h, e: h.update(parts={"planes": 7}),
+        lambda h, e: h.update(parts={"planes": {"factor": 2}}),
+        lambda h, e: h.update(parts={"voxels": {"factor": 2}}),
         lambda h, e: h.update(format="one"),
         lambda h, e: h.update(format=None),
         lambda h, e: e.pop("frames"),
@@ -177,12 +181,12 @@ def test_folders_and_missing_files(tmp_path):
         lambda h, e: e["frames"].update(data_offsets=[5]),
         lambda h, e: e["frames"].update(data_offsets=[-720, 1440]),
         lambda h, e: e["frames"].update(shape=[-3, -4, 9, 10]),
-        lambda h, e: e["velocity.nodes"].update(
-            shape=[e["velocity.nodes"]["shape"][0], int(np.prod(e["velocity.nodes"]["shape"][1:]))]
+        lambda h, e: e["motion.nodes"].update(
+            shape=[e["motion.nodes"]["shape"][0], int(np.prod(e["motion.nodes"]["shape"][1:]))]
         ),
-        lambda h, e: e.pop("velocity.nodes"),
-        lambda h, e: e.pop("velocity.times"),
-        lambda h, e: e.pop("decoder.layers.0.weight"),
+        lambda h, e: e.pop("motion.nodes"),
+        lambda h, e: e.pop("motion.times"),
+        lambda h, e: e.pop("latents.decoder.layers.0.weight"),
     ],
 )
 def test_headers_that_contradict_themselves(saved, change, tmp_path):

@@ -69,8 +69,8 @@ def test_parts_that_are_not_there_stay_away(off, tmp_path):
     config = {**LEAST, **{name: {"enabled": False} for name in off}}
     field = fit(recording(), config=config, device="cpu")
     again = load(field.save(tmp_path / "a.spatimeinr"), device="cpu")
-    assert (again.network.velocity is None) == ("motion" in off)
-    assert (again.network.encoder is None) == (again.network.decoder is None) == ("latents" in off)
+    assert (again.network.motion is None) == ("motion" in off)
+    assert (again.network.latents is None) == ("latents" in off)
     assert np.array_equal(again.render(time_scale=2).data, field.render(time_scale=2).data)
 
 
@@ -78,8 +78,8 @@ def test_the_safetensors_library_reads_it(field, tmp_path):
     path = field.save(tmp_path / "a.safetensors")
     weights = {
         f"{p}.{k}": v
-        for p in ("velocity", "encoder", "decoder")
-        for k, v in getattr(field.network, p).state_dict().items()
+        for p, part in field.network.parts.items()
+        for k, v in part.state_dict().items()
     }
     with safe_open(path, "pt") as file:
         assert set(file.keys()) == {*weights, "frames"}

@@ -120,7 +120,7 @@ def test_channels_share_the_motion(
             and dock.fitter.sessions[1].field is not None
         )
     )
-    one, two = (session.field.network.velocity for session in dock.fitter.sessions)
+    one, two = (session.field.network.motion for session in dock.fitter.sessions)
     assert one is not None and np.array_equal(
         one.nodes.detach().numpy(), two.nodes.detach().numpy()
     )

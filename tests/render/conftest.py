@@ -24,6 +24,6 @@ def volume() -> Volume:
 @pytest.fixture(scope="module")
 def field(volume) -> Field:
     out = fit(volume, config=KEPT, device="cpu")
-    assert out.network.velocity is not None
-    assert out.network.encoder is not None
+    assert out.network.motion is not None
+    assert out.network.latents is not None
     return out

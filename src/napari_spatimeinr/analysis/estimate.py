@@ -13,24 +13,17 @@ from dataclasses import dataclass
 import torch
 
 from ..compute.device import resolve_device
-from ..config.options import Config, PlanesOptions, VoxelsOptions
+from ..config.options import Config
 from ..published.cost import published_cost
-from ..training.holdout import TRIAL_STEPS, trials
-from ..training.parts.planes import LEAST_RATIO
+from ..training.parts import STAGES
 
 REFERENCE_PROBE = 0.036
 """Seconds of the probe on the machine of docs/benchmarks.md, where the figures below were
 measured."""
 PAUSE = 0.1
 """Seconds between two tries of the probe."""
-LATENT_STEP = 0.060
-"""Seconds of a training step with the options of preset balanced."""
-MOTION_STEP = 0.045
-"""Seconds of an optimisation step of the velocity field with 12,000 points."""
 PER_MEGAVOXEL = 0.9
 """Seconds for reading, the start of motion and the gates."""
-PLANES_STEP = 0.015
-"""Seconds of a training step of the network that makes planes finer, 5 layers of 32 channels."""
 
 
 @dataclass(frozen=True)
@@ -107,37 +100,8 @@ def _ours(
     shape: Sequence[int], config: Config, spacing: Sequence[float] | None
 ) -> tuple[float, int]:
     """Seconds on the machine of docs/benchmarks.md, and bytes."""
-    voxels, frame = math.prod(shape), math.prod(shape[1:])
-    motion, latents = config.motion, config.latents
-    seconds = PER_MEGAVOXEL * voxels / 1e6
-    if shape[0] > 1:
-        if motion.enabled:
-            updates = motion.steps + (
-                min(motion.steps, TRIAL_STEPS) * trials(motion)
-                if config.gate and shape[0] > 3
-                else 0
-            )
-            seconds += MOTION_STEP * updates * motion.points / 12_000
-        if latents.enabled and not (config.gate and shape[0] == 2):
-            convolutions = 0.4 + 0.6 * (latents.channels / 16) ** 2 * latents.layers / 2
-            decoding = 0.5 + 0.5 * latents.width / 32
-            share = latents.blocks * math.prod(latents.crop) / 25_600
-            seconds += LATENT_STEP * latents.steps * share * convolutions * decoding
-    planes = config.planes
-    if config.voxels.enabled:
-        seconds += _lines_step(config.voxels) * config.voxels.steps * (2 if config.gate else 1)
-    if (
-        spacing is not None
-        and planes.enabled
-        and shape[1] > 1
-        and spacing[1] >= LEAST_RATIO * min(spacing[2:])
-    ):
-        seconds += _lines_step(planes) * planes.steps * (1.5 if config.gate else 1.0)
-    # Torch itself, one frame with its smoothed copies, and the binned frames motion is estimated
-    # on.
-    return seconds, 500_000_000 + 24 * frame + 16 * min(voxels, motion.max_voxels)
-
-
-def _lines_step(options: PlanesOptions | VoxelsOptions) -> float:
-    """Seconds of a training step of a network that makes lines finer."""
-    return PLANES_STEP * (0.4 + 0.6 * (options.channels / 32) ** 2 * options.layers / 5)
+    costs = [stage.cost(shape, config, spacing) for stage in STAGES.values()]
+    seconds = PER_MEGAVOXEL * math.prod(shape) / 1e6 + sum(cost.seconds for cost in costs)
+    # Torch itself, and one frame with its smoothed copies.
+    memory = 500_000_000 + 24 * math.prod(shape[1:])
+    return seconds, memory + sum(cost.bytes for cost in costs)

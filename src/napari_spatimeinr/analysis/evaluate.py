@@ -25,13 +25,7 @@ from ..errors import InputError
 from ..fitting import FitProgress, fit
 from ..volume import Volume, check_volume
 from . import scores
-
-ABLATIONS: dict[str, dict[str, Any]] = {
-    "without latents": {"latents": {"enabled": False}},
-    "without motion": {"motion": {"enabled": False}},
-    "without cycle": {"cycle": {"temporal": 0.0, "spatial": 0.0}},
-    "without 4D rendering": {"render": {"hypercube": False}},
-}
+from .ablation import variants
 
 
 @dataclass
@@ -135,75 +129,94 @@ def evaluate(
     """
     check_volume(volume, "evaluate")
     _check(volume, hold_out, gap, baselines)
-    axis = 0 if hold_out == "time" else 1
     began = time.monotonic()
-    raw = np.asarray(volume.data)
-    truth, low, span = scores.scaled(
-        np.nan_to_num(
-            raw.astype(np.float32), nan=float(np.nanmin(raw)) if raw.dtype.kind == "f" else 0.0
-        )
-    )
-    given = _given(volume, raw, axis, gap)
-    predicted: dict[str, dict[int, NDArray[np.float32]]] = {}
-    chosen: dict[str, Any] = {}
-    seconds: dict[str, float] = {}
-    warnings: list[str] = []
-
-    def tell(stage: str, done: int, of: int) -> None:
-        """Say what is done after the fits; whoever listens may stop it."""
-        if progress is not None:
-            progress(FitProgress(stage, done, of, math.nan, None, None, None))
-
-    last = (given.shape[axis] - 1) * gap
-    targets = [i for i in range(last) if i % gap]
-    for name, variant in _variants(make_config(preset, config), ablate).items():
-        start = time.monotonic()
-        model = fit(
-            given,
-            config=variant,
-            device=device,
-            seed=seed,
-            time_budget=time_budget,
-            progress=progress,
-        )
-        if axis == 0:
-            rendered = model.lazy(time_scale=gap)
-            predicted[name] = {
-                t: (np.asarray(rendered[t]) - np.float32(low)) / np.float32(span) for t in targets
-            }
-        else:
-            predicted[name] = _planes(model, volume, targets, low, span)
-        seconds[name] = time.monotonic() - start
-        warnings += [
-            words for words in model.provenance.get("warnings", ()) if words not in warnings
-        ]
-        if name == "spatimeinr":
-            chosen = dict(model.provenance.get("chosen", {}))
-    scaled_given = (
-        truth[::gap] if axis == 0 else np.ascontiguousarray(np.moveaxis(truth, 1, 0)[::gap])
-    )
-    scaled_truth = truth if axis == 0 else np.ascontiguousarray(np.moveaxis(truth, 1, 0))
-    for name in baselines:
-        if axis == 1 and name in scores.FLOWS:
-            continue
-        predicted[name] = scores.baseline(name, scaled_given, gap, partial(tell, name))
-    methods = _scored(predicted, scaled_truth, scaled_given, gap, tell)
-    for name, value in seconds.items():
-        methods[name]["seconds"] = value
-    label = str(
-        volume.metadata.get("name") or Path(str(volume.metadata.get("source", "recording"))).name
-    )
+    measurement = _Measurement(volume, hold_out, gap, progress)
+    for name, variant in variants(make_config(preset, config), ablate).items():
+        measurement.fit(name, config=variant, device=device, seed=seed, time_budget=time_budget)
+    methods = measurement.rows(baselines)
     return Report(
-        label,
+        str(
+            volume.metadata.get("name")
+            or Path(str(volume.metadata.get("source", "recording"))).name
+        ),
         hold_out,
         gap,
         methods,
-        chosen,
+        measurement.chosen,
         time.monotonic() - began,
         peak_memory(),
-        predicted,
-        warnings,
+        measurement.predicted,
+        measurement.warnings,
     )
+
+
+class _Measurement:
+    """Frames (or planes) that are given, those that are scored, and what predicts them."""
+
+    def __init__(
+        self,
+        volume: Volume,
+        hold_out: str,
+        gap: int,
+        progress: Callable[[FitProgress], None] | None,
+    ) -> None:
+        self.volume, self.gap, self.progress = volume, gap, progress
+        self.axis = 0 if hold_out == "time" else 1
+        raw = np.asarray(volume.data)
+        nowhere = float(np.nanmin(raw)) if raw.dtype.kind == "f" else 0.0
+        self.truth, self.low, self.span = scores.scaled(
+            np.nan_to_num(raw.astype(np.float32), nan=nowhere)
+        )
+        self.given = _given(volume, raw, self.axis, gap)
+        last = (self.given.shape[self.axis] - 1) * gap
+        self.targets = [i for i in range(last) if i % gap]
+        self.predicted: dict[str, dict[int, NDArray[np.float32]]] = {}
+        self.seconds: dict[str, float] = {}
+        self.chosen: dict[str, Any] = {}
+        self.warnings: list[str] = []
+
+    def fit(self, name: str, **how: Any) -> None:
+        """Fit what is given, and predict by it what is not."""
+        start = time.monotonic()
+        model = fit(self.given, progress=self.progress, **how)
+        if self.axis == 0:
+            rendered = model.lazy(time_scale=self.gap)
+            self.predicted[name] = {t: self._scaled(rendered[t]) for t in self.targets}
+        else:
+            planes = model.on_grid(_fine(model.grid, self.volume))
+            self.predicted[name] = {z: self._scaled(planes[:, z]) for z in self.targets}
+        self.seconds[name] = time.monotonic() - start
+        facts = model.provenance
+        self.warnings += [words for words in facts.warnings if words not in self.warnings]
+        if name == "spatimeinr":
+            self.chosen = dict(facts.chosen)
+
+    def rows(self, baselines: Sequence[str]) -> dict[str, dict[str, float]]:
+        """Of all that was fitted, and of the baselines."""
+        truth = self.truth
+        if self.axis == 0:
+            given = truth[:: self.gap]
+        else:
+            truth = np.ascontiguousarray(np.moveaxis(truth, 1, 0))
+            given = np.ascontiguousarray(truth[:: self.gap])
+        for name in baselines:
+            if self.axis == 0 or name not in scores.FLOWS:
+                tell = partial(self._tell, name)
+                self.predicted[name] = scores.baseline(name, given, self.gap, tell)
+        methods = _scored(self.predicted, truth, given, self.gap, self._tell)
+        for name, value in self.seconds.items():
+            methods[name]["seconds"] = value
+        return methods
+
+    def _scaled(self, image: Any) -> NDArray[np.float32]:
+        """As the scores are computed."""
+        low, span = np.float32(self.low), np.float32(self.span)
+        return (np.asarray(image) - low) / span
+
+    def _tell(self, stage: str, done: int, of: int) -> None:
+        """Say what is done after the fits; whoever listens may stop it."""
+        if self.progress is not None:
+            self.progress(FitProgress(stage, done, of, math.nan, None, None, None))
 
 
 def _check(volume: Volume, hold_out: str, gap: int, baselines: Sequence[str]) -> None:
@@ -221,15 +234,6 @@ def _check(volume: Volume, hold_out: str, gap: int, baselines: Sequence[str]) ->
             f"A hold-out in {hold_out} with gap {gap} needs gap >= 2 and at least {gap + 1} {what},"
             f" this recording has {volume.shape[axis]}."
         )
-
-
-def _variants(options: Config, ablate: bool) -> dict[str, Config]:
-    """What is fitted, by name: all parts and, for an ablation, all but one."""
-    variants = {"spatimeinr": options}
-    for name, change in ABLATIONS.items() if ablate else ():
-        if options.published is None or "motion" not in change:  # the published method has none
-            variants[name] = Config.model_validate(_changed(options.model_dump(), change))
-    return variants
 
 
 def _scored(
@@ -260,19 +264,10 @@ def _given(volume: Volume, raw: NDArray[Any], axis: int, gap: int) -> Volume:
     return volume.like(np.ascontiguousarray(data), Grid(data.shape, spacing, volume.origin))
 
 
-def _planes(
-    model: Any, volume: Volume, targets: list[int], low: float, span: float
-) -> dict[int, NDArray[np.float32]]:
-    """The held-out planes ``(T, Y, X)`` of every acquired frame, at their own z."""
-    grid = model.grid
-    fine = Grid(
+def _fine(grid: Grid, volume: Volume) -> Grid:
+    """The grid of a fit of some planes, with all planes of the recording."""
+    return Grid(
         (grid.shape[0], volume.shape[1], *grid.shape[2:]),
         (grid.spacing[0], volume.spacing[1], *grid.spacing[2:]),
         volume.origin,
     )
-    array = model.on_grid(fine)
-    return {z: (np.asarray(array[:, z]) - np.float32(low)) / np.float32(span) for z in targets}
-
-
-def _changed(values: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
-    return {k: {**v, **change[k]} if k in change else v for k, v in values.items()}

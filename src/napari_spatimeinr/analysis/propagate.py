@@ -68,7 +68,7 @@ def propagate_labels(
         frame = np.asarray(labels[k])
         out[n] = (
             frame
-            if abs(t - k) < SAME or field.network.velocity is None
+            if abs(t - k) < SAME or field.network.motion is None
             else _followed(field, frame, float(t), k)
         )
     return out
@@ -197,14 +197,14 @@ def _frames(field: Field, times: Any) -> NDArray[np.float64]:
 def _followed(field: Field, frame: NDArray[Any], t: float, k: int) -> NDArray[Any]:
     """Labels ``(Z, Y, X)`` of frame k at time t: nearest voxel at the end of each trajectory."""
     network = field.network
-    assert network.velocity is not None
+    assert network.motion is not None
     z, y, x = frame.shape
     axes = [torch.arange(n, dtype=torch.float32, device=field.device) for n in frame.shape]
     out = np.empty_like(frame)
     thick = max(1, SLAB // (y * x))
     for first in range(0, z, thick):
         planes = axes[0][first : first + thick]
-        displaced = network.velocity.displacement_nodes(
+        displaced = network.motion.displacement_nodes(
             t, float(k), (float(planes[0]), float(planes[-1]))
         )
         ends = network.moved((planes, axes[1], axes[2]), displaced)[0].round().long().cpu().numpy()

@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
-STAGES = {
+from ..training.parts import STAGES
+
+WORDS = {
     "reading": "reading the frames",
-    "motion": "following the motion",
-    "checking motion": "checking the motion on blocks it has not seen",
     "hold-out": "testing on frames held out",
-    "hold-out: motion": "testing the motion on frames held out",
-    "latents": "learning structure apart from noise",
-    "hold-out: latents": "testing structure apart from noise on frames held out",
-    "planes": "learning finer planes",
-    "hold-out: planes": "testing finer planes on planes held out",
-    "voxels": "learning finer voxels",
-    "hold-out: voxels": "testing finer voxels on planes held out",
     "rendering cells": "rendering the cells to learn from",
 }
-PART_WORDS = {"planes": "finer planes", "voxels": "finer voxels"}
+"""What is done besides learning parts."""
 SAME = 0.005
 """Errors that differ by a smaller share are called equal."""
 
 
 def stage_words(stage: str) -> str:
     """What a stage of a fit does."""
-    return STAGES.get(stage, stage)
+    words = [part.words[stage] for part in STAGES.values() if stage in part.words]
+    return words[0] if words else WORDS.get(stage, stage)
+
+
+def part_words(name: str) -> str:
+    """What people call a part."""
+    return STAGES[name].label if name in STAGES else name
 
 
 def duration(seconds: float) -> str:
@@ -54,7 +54,7 @@ def gain_words(gain_db: float, seen: str = "on frames it had not seen") -> str:
     return f"{compared} linear interpolation {seen} ({gain_db:+.1f} dB)"
 
 
-def gain_of(provenance: dict[str, Any]) -> float | None:
+def gain_of(provenance: Mapping[str, Any]) -> float | None:
     """The gain of a fit over linear interpolation on frames held out, None where it is
     interpolation or none were.
     """
@@ -64,7 +64,7 @@ def gain_of(provenance: dict[str, Any]) -> float | None:
     return float(gain) if learned and gain is not None and math.isfinite(gain) else None
 
 
-def result_sentence(provenance: dict[str, Any], stopped: bool, go_on: str = "") -> str:
+def result_sentence(provenance: Mapping[str, Any], stopped: bool, go_on: str = "") -> str:
     """What a fit came to, and what was noticed on the way.
 
     Parameters
@@ -77,29 +77,23 @@ def result_sentence(provenance: dict[str, Any], stopped: bool, go_on: str = "") 
     return " ".join(words for words in said if words) or "Done."
 
 
-def outcome(provenance: dict[str, Any], stopped: bool, go_on: str = "") -> str:
+def outcome(provenance: Mapping[str, Any], stopped: bool, go_on: str = "") -> str:
     """What a fit came to, without its warnings; nothing where they say it all."""
     stop = f"Stopped; what was learned is kept. {go_on}".strip()
     said = [stop if stopped else _judgement(provenance)]
     chosen = provenance.get("chosen", {})
-    if chosen.get("planes"):
-        sharpened = provenance.get("planes", {}).get("sharpened")
-        said.append(
-            "Finer planes are learned from the lateral"
-            f" ones{', the blur along z is undone' if sharpened else ''}."
-        )
-    if chosen.get("voxels"):
-        said.append("Finer voxels are learned from the planes.")
+    for name, part in STAGES.items():
+        if chosen.get(name):
+            said.append(part.told(provenance.get(name, {})))
     reasons = "; ".join(
-        f"{PART_WORDS.get(name, name)}: {why}"
-        for name, why in provenance.get("reasons", {}).items()
+        f"{part_words(name)}: {why}" for name, why in provenance.get("reasons", {}).items()
     )
     if reasons and not stopped:
         said.append(f"Switched off: {reasons}.")
     return " ".join(words for words in said if words)
 
 
-def _judgement(provenance: dict[str, Any]) -> str:
+def _judgement(provenance: Mapping[str, Any]) -> str:
     """What came of comparing the fit with interpolation; nothing where there was nothing to
     compare.
     """

@@ -84,7 +84,7 @@ def _tell(output: Output, model: Path, field: Field, interrupted: bool) -> None:
     """Say what the fit came to: remarks, one line, and the JSON object."""
     from ..analysis.sentences import outcome
 
-    facts = field.provenance
+    facts = field.provenance.to_dict()
     for warning in facts.get("warnings", ()):
         output.note(f"warning: {warning}")
     if said := outcome(facts, interrupted, f"To go on from here: --resume {model}."):

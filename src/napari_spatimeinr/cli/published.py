@@ -109,7 +109,7 @@ def _train(
     if not _learned(latest):
         raise InputError(f"{recording} is constant: there is nothing to learn from it.")
     files.save(latest, folder)
-    facts = latest.provenance
+    facts = latest.provenance.to_dict()
     if rcan := facts.get("rcan"):
         output.note(
             f"latents: {rcan['steps']} steps to {rcan['psnr']:.2f} dB, ended by {rcan['ended']}"

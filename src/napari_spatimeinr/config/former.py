@@ -9,6 +9,12 @@ Value = TypeVar("Value")
 
 PARTS = {"axial": "planes", "in_plane": "voxels"}
 """What parts were called."""
+ARRAYS = PARTS | {
+    "velocity": "motion",
+    "encoder": "latents.encoder",
+    "decoder": "latents.decoder",
+}
+"""What the arrays of parts were called in model files."""
 HEADER = {**PARTS, "levels": "normalisation"}
 """What headers of files call else than now."""
 SHARED = ("channels", "layers", "steps", "learning_rate")
@@ -42,7 +48,7 @@ def arrays(weights: Mapping[str, Value]) -> dict[str, Value]:
     out = {}
     for name, array in weights.items():
         part, dot, rest = name.partition(".")
-        out[PARTS.get(part, part) + dot + rest] = array
+        out[ARRAYS.get(part, part) + dot + rest] = array
     return out
 
 
@@ -58,6 +64,9 @@ def provenance(facts: Mapping[str, Any]) -> dict[str, Any]:
 def header(said: Mapping[str, Any]) -> dict[str, Any]:
     """The header of a model file by the names of now."""
     out = {HEADER.get(key, key): value for key, value in said.items()}
+    if "parts" not in out:  # they stood beside all else, null where they were missing
+        told = {name: out.pop(name, None) for name in PARTS.values()}
+        out["parts"] = {name: values for name, values in told.items() if values is not None}
     for name, translated in (("config", configuration), ("provenance", provenance)):
         if isinstance(out.get(name), Mapping):
             out[name] = translated(out[name])

@@ -4,116 +4,28 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Any, Literal, Self, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..errors import ConfigError
-from . import former
+from . import former, groups
+from .groups import Options
+from .parts import LatentOptions, MotionOptions, NotNegative, PlanesOptions, VoxelsOptions
 from .published import PublishedOptions
 
 PRESETS = ("fast", "balanced", "best", "published")
 
-Size = Annotated[int, Field(ge=1)]
-NotNegative = Annotated[float, Field(ge=0)]
 
-
-class _Options(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class MotionOptions(_Options):
-    """The velocity field: where things go."""
-
-    enabled: bool = Field(
-        True, description="Estimate motion; off means plain interpolation in time."
-    )
-    node_voxels: float = Field(
-        4.0, gt=0, le=64, description="Distance of the velocity field's control nodes, voxels."
-    )
-    levels: int = Field(4, ge=1, le=6, description="Levels of the coarse-to-fine start.")
-    warps: int = Field(6, ge=1, le=50, description="Updates of the start on each level.")
-    steps: int = Field(
-        80, ge=0, le=100_000, description="Optimisation steps of the continuous field."
-    )
-    points: int = Field(12_000, ge=256, le=1_000_000, description="Random points per step.")
-    smoothness: tuple[NotNegative, ...] = Field(
-        (0.002, 0.05), min_length=1, description="Smoothness weights tried; hold-out picks one."
-    )
-    acceleration: float = Field(0.1, ge=0, description="Weight of smoothness in time.")
-    two_interval: float = Field(
-        0.5, ge=0, description="Weight of the term that spans two frame intervals."
-    )
-    max_voxels: int = Field(
-        48_000_000,
-        ge=10_000,
-        description="Voxels (all frames) motion is estimated on; larger recordings are binned.",
-    )
-
-
-class LatentOptions(_Options):
-    """Encoder and decoder: what things look like."""
-
-    enabled: bool = Field(
-        True,
-        description="Learn latents that remove noise; off means frames are sampled as they are.",
-    )
-    channels: int = Field(16, ge=2, le=128, description="Channels of the encoder.")
-    layers: int = Field(2, ge=1, le=8, description="3-D convolutions of the encoder.")
-    features: int = Field(4, ge=1, le=64, description="Latent channels handed to the decoder.")
-    width: int = Field(32, ge=4, le=512, description="Width of the decoder.")
-    steps: int = Field(400, ge=0, le=1_000_000, description="Training steps.")
-    crop: tuple[Size, Size, Size] = Field(
-        (16, 40, 40), description="Voxels (z, y, x) of one training block."
-    )
-    blocks: int = Field(1, ge=1, le=64, description="Training blocks per step.")
-    learning_rate: float = Field(3e-3, gt=0, le=1)
-
-
-class PlanesOptions(_Options):
-    """Finer planes: what the lateral planes teach about what lies between planes."""
-
-    enabled: bool = Field(
-        True, description="Learn from the lateral planes; off means planes are interpolated."
-    )
-    factor: int = Field(
-        0, ge=0, le=16, description="Planes made of one; 0 chooses by the voxel size."
-    )
-    channels: int = Field(32, ge=2, le=256, description="Channels of the network.")
-    layers: int = Field(5, ge=2, le=12, description="3 x 3 convolutions of the network.")
-    steps: int = Field(500, ge=1, le=1_000_000, description="Training steps.")
-    learning_rate: float = Field(2e-3, gt=0, le=1)
-    sharpen: bool = Field(
-        False,
-        description="Undo the extra blur along z too; its width is that of the PSF, or estimated.",
-    )
-
-
-class VoxelsOptions(_Options):
-    """Finer voxels in the plane: what the planes teach at a coarser scale."""
-
-    enabled: bool = Field(
-        False,
-        description=(
-            "Learn finer voxels from the planes made coarser; off means they are interpolated."
-        ),
-    )
-    factor: int = Field(2, ge=2, le=4, description="Voxels made of one, along y and along x.")
-    channels: int = Field(32, ge=2, le=256, description="Channels of the network.")
-    layers: int = Field(5, ge=2, le=12, description="3 x 3 convolutions of the network.")
-    steps: int = Field(500, ge=1, le=1_000_000, description="Training steps.")
-    learning_rate: float = Field(2e-3, gt=0, le=1)
-
-
-class CycleOptions(_Options):
+class CycleOptions(Options):
     """Cycle consistency in time and in space."""
 
     temporal: float = Field(0.25, ge=0, description="Weight: predict between, predict back.")
     spatial: float = Field(0.25, ge=0, description="Weight: render finer, degrade, compare.")
 
 
-class RenderOptions(_Options):
+class RenderOptions(Options):
     """4D rendering: how a cell of the output is integrated."""
 
     hypercube: bool = Field(
@@ -131,8 +43,10 @@ class RenderOptions(_Options):
     )
 
 
-class Config(_Options):
-    """All options of a fit and its renderings."""
+class Config(Options):
+    """All options of a fit and its renderings; parts that are registered add a group each."""
+
+    model_config = ConfigDict(extra="allow")  # those of added groups; all others are refused below
 
     preset: str = Field("balanced", description="The preset these options came from.")
     motion: MotionOptions = MotionOptions()
@@ -171,6 +85,29 @@ class Config(_Options):
     @classmethod
     def _former_names(cls, values: Any) -> Any:
         return former.configuration(values) if isinstance(values, dict) else values
+
+    @model_validator(mode="after")
+    def _added_groups(self) -> Self:
+        # A frozen model is not assigned to; validation is where its values are made.
+        object.__setattr__(
+            self, "__pydantic_extra__", groups.checked(self.__pydantic_extra__ or {})
+        )
+        return self
+
+    @classmethod
+    def kinds(cls) -> dict[str, type[BaseModel]]:
+        """The groups of options, declared and added, by name."""
+        fields = {name: info.annotation for name, info in cls.model_fields.items()}
+        declared = {
+            name: kind
+            for name, kind in fields.items()
+            if isinstance(kind, type) and issubclass(kind, BaseModel)
+        }
+        return declared | groups.added()
+
+    def group(self, name: str) -> Any:
+        """A group of options by name."""
+        return getattr(self, name)
 
     def to_yaml(self) -> str:
         """This configuration as YAML text that :func:`load_yaml` reads back."""
@@ -226,8 +163,9 @@ def make_config(
 
 def _ours_apart(changes: dict[str, Any]) -> dict[str, Any]:
     """The published file has its keys at the top; ours may stand among them."""
-    theirs = {key: value for key, value in changes.items() if key not in Config.model_fields}
-    ours = {key: value for key, value in changes.items() if key in Config.model_fields}
+    known = {*Config.model_fields, *groups.added()}
+    theirs = {key: value for key, value in changes.items() if key not in known}
+    ours = {key: value for key, value in changes.items() if key in known}
     return _merged(ours, {"published": theirs}) if theirs else ours
 
 
@@ -288,7 +226,9 @@ def _validated(values: dict[str, Any]) -> Config:
             raise ConfigError(
                 f"The option {where} is wrong: {first['msg']}, got {first['input']!r}."
             ) from None
-        known = _keys(Config)
+        known = _keys(Config) + [
+            key for name, kind in groups.added().items() for key in (name, *_keys(kind, f"{name}."))
+        ]
         near = difflib.get_close_matches(where, known, 1, 0.0)
         raise ConfigError(f"There is no option {where!r}; the nearest is {near[0]!r}.") from None
 

@@ -1,4 +1,4 @@
-"""A network from its saved arrays."""
+"""The parts of a network to and from their saved arrays."""
 
 from __future__ import annotations
 
@@ -6,39 +6,94 @@ from typing import Any
 
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from ..config.options import Config
-from .decoder import Decoder
-from .encoder import Encoder
 from .finer import FinerPlanes, FinerVoxels
+from .latents import Latents
 from .motion import VelocityField
 from .network import Network
-
-PARTS = ("velocity", "encoder", "decoder", "planes", "voxels")
-
-
-def finer_parts(network: Network) -> dict[str, Any]:
-    """What cannot be told from the arrays of the parts that make voxels finer: plain values for
-    :func:`build_network`.
-    """
-    planes, lateral = network.planes, network.voxels
-    return {
-        "planes": None if planes is None else {"factor": planes.factor, "sharpen": planes.sharpen},
-        "voxels": None if lateral is None else {"factor": lateral.factor},
-    }
+from .part import PARTS, Part, Saved
 
 
-def weights_of(network: Network) -> dict[str, NDArray[Any]]:
+class MotionPart(Part):
+    """The velocity field: where things go."""
+
+    name = "motion"
+
+    def build(self, saved: Saved) -> nn.Module:
+        """Its control grid has the shape of the saved one."""
+        _, _, z, y, x = saved.arrays["nodes"].shape
+        field = VelocityField(saved.arrays["times"], saved.shape, (z, y, x))
+        return saved.into(field).requires_grad_(False)
+
+
+class LatentsPart(Part):
+    """Encoder and decoder: what things look like."""
+
+    name = "latents"
+
+    def build(self, saved: Saved) -> nn.Module:
+        """Its sizes are those of the options."""
+        return saved.into(Latents.of(saved.config.latents))
+
+
+class PlanesPart(Part):
+    """What makes finer planes."""
+
+    name = "planes"
+
+    def header(self, module: nn.Module) -> dict[str, Any]:
+        """The factor, which may have been chosen by the voxel size, and whether it sharpens."""
+        assert isinstance(module, FinerPlanes)
+        return {"factor": module.factor, "sharpen": module.sharpen}
+
+    def build(self, saved: Saved) -> nn.Module:
+        """Its sizes are those of the options."""
+        options, said = saved.config.planes, saved.header
+        network = FinerPlanes(
+            int(said["factor"]), options.channels, options.layers, bool(said["sharpen"])
+        )
+        return saved.into(network).requires_grad_(False)
+
+
+class VoxelsPart(Part):
+    """What makes finer voxels in the plane."""
+
+    name = "voxels"
+
+    def header(self, module: nn.Module) -> dict[str, Any]:
+        """The factor."""
+        assert isinstance(module, FinerVoxels)
+        return {"factor": module.factor}
+
+    def build(self, saved: Saved) -> nn.Module:
+        """Its sizes are those of the options."""
+        options = saved.config.voxels
+        network = FinerVoxels(int(saved.header["factor"]), options.channels, options.layers)
+        return saved.into(network).requires_grad_(False)
+
+
+PARTS |= {part.name: part for part in (MotionPart(), LatentsPart(), PlanesPart(), VoxelsPart())}
+
+
+def headers(network: Network) -> dict[str, Any]:
+    """What cannot be told from the arrays of the parts there are: plain values by part."""
+    return {name: PARTS[name].header(module) for name, module in network.parts.items()}
+
+
+def arrays(network: Network) -> dict[str, NDArray[Any]]:
     """The arrays of all parts, ``part.name``; :func:`build_network` is the inverse."""
-    weights: dict[str, NDArray[Any]] = {}
-    for part in PARTS:
-        module = getattr(network, part)
-        if module is not None:
-            weights |= {
-                f"{part}.{name}": tensor.detach().cpu().numpy()
-                for name, tensor in module.state_dict().items()
-            }
-    return weights
+    out: dict[str, NDArray[Any]] = {}
+    for part, module in network.parts.items():
+        for name, tensor in module.state_dict().items():
+            out[f"{part}.{name}"] = tensor.detach().cpu().numpy()
+    return out
+
+
+def unknown_parts(said: dict[str, Any]) -> list[str]:
+    """Parts in a file that are registered nowhere here, of what :func:`headers` told."""
+    return sorted(set(said) - set(PARTS)) if isinstance(said, dict) else []
 
 
 def build_network(
@@ -47,50 +102,25 @@ def build_network(
     config: Config,
     device: torch.device,
     precision: torch.dtype,
-    finer: dict[str, Any],
+    said: dict[str, Any],
 ) -> Network:
-    """A network from named arrays, ``part.name``; parts without arrays are missing.
+    """A network from named arrays, ``part.name``; parts without arrays and header are missing.
 
     Parameters
     ----------
     shape : voxels (z, y, x) of a frame.
     precision : arithmetic of the networks.
-    finer : what :func:`finer_parts` told; further keys are not looked at.
+    said : what :func:`headers` told.
     """
-
-    def part(name: str) -> dict[str, torch.Tensor]:
-        return {
-            k.removeprefix(f"{name}."): torch.from_numpy(v)
-            for k, v in weights.items()
-            if k.startswith(f"{name}.")
-        }
-
+    by_part: dict[str, dict[str, torch.Tensor]] = {}
+    for key, array in weights.items():
+        owner, _, name = key.partition(".")
+        by_part.setdefault(owner, {})[name] = torch.from_numpy(array)
     network = Network(precision=precision)
-    velocity, encoder, decoder = part("velocity"), part("encoder"), part("decoder")
-    options = config.latents
-    if velocity:
-        nodes = velocity["nodes"].shape
-        network.velocity = VelocityField(velocity["times"], shape, (nodes[2], nodes[3], nodes[4]))
-        network.velocity.load_state_dict(velocity)
-        network.velocity.to(device).requires_grad_(False)
-    if encoder and decoder:
-        network.encoder = Encoder(options.channels, options.layers, options.features).to(device)
-        network.encoder.load_state_dict(encoder)
-        network.decoder = Decoder(options.features, options.width).to(device)
-        network.decoder.load_state_dict(decoder)
-    if (planes := finer.get("planes")) is not None:
-        network.planes = FinerPlanes(
-            int(planes["factor"]),
-            config.planes.channels,
-            config.planes.layers,
-            bool(planes["sharpen"]),
-        ).to(device)
-        network.planes.load_state_dict(part("planes"))
-        network.planes.requires_grad_(False)
-    if (lateral := finer.get("voxels")) is not None:
-        network.voxels = FinerVoxels(
-            int(lateral["factor"]), config.voxels.channels, config.voxels.layers
-        ).to(device)
-        network.voxels.load_state_dict(part("voxels"))
-        network.voxels.requires_grad_(False)
+    for name, part in PARTS.items():
+        if name in by_part or name in said:
+            saved = Saved(
+                said.get(name) or {}, by_part.get(name, {}), shape, config, device, precision
+            )
+            network.put(name, part.build(saved))
     return network

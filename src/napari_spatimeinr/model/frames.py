@@ -57,6 +57,18 @@ def grown(box: Box, margin: int) -> Box:
     return (a - m, b + m), (c - m, d + m), (e - m, f + m)
 
 
+def random_box(
+    shape: tuple[int, int, int], size: tuple[int, int, int], generator: torch.Generator
+) -> Box:
+    """A block of at most ``size`` anywhere in a frame."""
+    box = []
+    for n, s in zip(shape, size, strict=True):
+        s = min(n, s)
+        a = int(torch.randint(0, n - s + 1, (1,), generator=generator))
+        box.append((a, a + s))
+    return box[0], box[1], box[2]
+
+
 def _mirror(index: np.ndarray[Any, Any], n: int) -> np.ndarray[Any, Any]:
     if n == 1:
         return np.zeros_like(index)

@@ -7,17 +7,16 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from .decoder import Decoder
-from .encoder import Encoder
 from .finer import Chain, FinerPlanes, FinerVoxels
 from .frames import Box, grown
+from .latents import Latents
 from .motion import Displaced, VelocityField
+from .part import PARTS
 from .sampling import PREFILTER_REACH, cubic, gaussian, linear
 
 OUTER_MOVING = 1
@@ -28,6 +27,10 @@ OUTER_STILL = 2
 LEARNED_REACH = 4
 """Reach of the spline prefilter of denoised frames, voxels: less is spent on borders, and what is
 cut off is 0.5 % of a contrast."""
+
+
+ALONG_TIME = ("motion", "latents")
+"""The parts that predict what lies between frames; all others work on single frames."""
 
 
 class Encoded(NamedTuple):
@@ -62,25 +65,64 @@ def around(t: float, numbers: Sequence[int], outer: int) -> Around:
     return Around(beyond[0], a, b, beyond[1], (t - a) / (b - a))
 
 
-@dataclass
+P = TypeVar("P", bound=nn.Module)
+
+
+class _Part(Generic[P]):
+    """A part of a network as an attribute; None where it is missing."""
+
+    def __set_name__(self, owner: type[Network], name: str) -> None:
+        self.name = name
+
+    def __get__(self, network: Network, owner: type[Network]) -> P | None:
+        return cast("P | None", network.parts.get(self.name))
+
+    def __set__(self, network: Network, part: P | None) -> None:
+        network.put(self.name, part)
+
+
 class Network:
-    """Velocity field, encoder and decoder, and what makes planes and voxels finer; any of them may
-    be missing (switched off or rejected).
+    """Parts by name; any may be missing (switched off or rejected).
+
+    Attributes
+    ----------
+    parts : those there are, in the order in which they run; further ones than these four may be
+        registered.
+    motion : the velocity field.
+    latents : encoder and decoder.
+    planes, voxels : what makes planes and voxels finer.
+    precision : arithmetic of the networks.
     """
 
-    velocity: VelocityField | None = None
-    encoder: Encoder | None = None
-    decoder: Decoder | None = None
-    precision: torch.dtype = torch.float32
-    planes: FinerPlanes | None = None
-    voxels: FinerVoxels | None = None
+    motion = _Part[VelocityField]()
+    latents = _Part[Latents]()
+    planes = _Part[FinerPlanes]()
+    voxels = _Part[FinerVoxels]()
+
+    def __init__(
+        self,
+        motion: VelocityField | None = None,
+        latents: Latents | None = None,
+        precision: torch.dtype = torch.float32,
+        **others: nn.Module | None,
+    ) -> None:
+        self.parts: dict[str, nn.Module] = {}
+        self.precision = precision
+        for name, part in {"motion": motion, "latents": latents, **others}.items():
+            self.put(name, part)
+
+    def put(self, name: str, part: nn.Module | None) -> None:
+        """Set a part, or with None take it away."""
+        parts = {**self.parts, name: part}
+        order = [*(known for known in PARTS if known in parts), *parts]
+        self.parts = {n: one for n in order if (one := parts[n]) is not None}
 
     @property
     def outer(self) -> int:
         """How many frames beyond the inner ones are averaged on each side: where nothing moves,
         more of them still fit.
         """
-        return OUTER_MOVING if self.velocity is not None else OUTER_STILL
+        return OUTER_MOVING if self.motion is not None else OUTER_STILL
 
     def copy(self) -> Network:
         """The same values, independent of further training."""
@@ -88,23 +130,27 @@ class Network:
 
     @property
     def finer(self) -> Chain:
-        """What makes voxels finer, in the order it is applied in."""
-        return tuple(part for part in (self.planes, self.voxels) if part is not None)
+        """What makes voxels finer, or changes them otherwise, in the order it is applied in: all
+        parts but those that stand for time.
+        """
+        others = [part for name, part in self.parts.items() if name not in ALONG_TIME]
+        return cast(Chain, tuple(others))
 
     def plain(self) -> Network:
         """The frames as they are, by splines or with finer voxels: no motion, no latents."""
-        return replace(self, velocity=None, encoder=None, decoder=None)
+        others = {name: part for name, part in self.parts.items() if name not in ALONG_TIME}
+        return Network(None, None, self.precision, **others)
 
     def without_latents(self) -> Network:
         """The same motion, frames sampled as they are."""
-        return Network(self.velocity)
+        return Network(self.motion)
 
     @property
     def reach(self) -> int:
         """Reach of the spline prefilter: where latents were learned, the one they were learned
         with.
         """
-        return PREFILTER_REACH if self.encoder is None else LEARNED_REACH
+        return PREFILTER_REACH if self.latents is None else LEARNED_REACH
 
     def between(
         self,
@@ -119,15 +165,14 @@ class Network:
         """
         a, la = inner(places.before)
         b, lb = inner(places.after)
-        if self.decoder is None or la is None or lb is None:
-            return (
-                a * (1 - places.share) + b * places.share
-            )  # not lerp, which rounds by how many points there are
+        if self.latents is None or la is None or lb is None:
+            # Not lerp, which rounds by how many points there are.
+            return a * (1 - places.share) + b * places.share
         before, after = (
             torch.stack([outer(k) for k in beyond]).mean(0) if beyond else nearest
             for beyond, nearest in ((places.outer_before, a), (places.outer_after, b))
         )
-        result: Tensor = self.decoder(
+        result: Tensor = self.latents.decoder(
             (a, b), (before, after), (la, lb), places.share, self.precision
         )
         return result
@@ -139,9 +184,9 @@ class Network:
         anything moves.
         """
         points = torch.stack(torch.meshgrid(*positions, indexing="ij"), -1).reshape(1, -1, 3)
-        if displaced is None or self.velocity is None:
+        if displaced is None or self.motion is None:
             return points
-        return points + self.velocity.displacement(displaced, positions).flatten(2).transpose(1, 2)
+        return points + self.motion.displacement(displaced, positions).flatten(2).transpose(1, 2)
 
 
 SMOOTH_REACH = 3

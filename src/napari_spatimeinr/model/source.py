@@ -42,7 +42,7 @@ class FrameSource:
 
     def denoised(self, k: int, box: Box) -> Tensor:
         """Denoised voxels of frame ``k``, ``(1, 1, z, y, x)``."""
-        return self.raw(k, box) if self.network.encoder is None else self._encoded(k, box)[0]
+        return self.raw(k, box) if self.network.latents is None else self._encoded(k, box)[0]
 
     def latents(self, k: int, box: Box) -> Tensor:
         """Latents of frame ``k``, ``(1, F, z, y, x)``; only where there is an encoder."""
@@ -53,7 +53,7 @@ class FrameSource:
         latents, at once.
         """
         r = self.network.reach
-        if self.network.encoder is None:
+        if self.network.latents is None:
             return Encoded(prefilter(self.raw(k, grown(box, r)), r))
         denoised, latents = self._encoded(k, grown(box, r))
         z, y, x = (slice(r, n - r) for n in denoised.shape[2:])
@@ -86,8 +86,8 @@ class FrameSource:
 
     def _encoded(self, k: int, box: Box) -> tuple[Tensor, Tensor]:
         """Denoised voxels and latents of a box."""
-        encoder = self.network.encoder
-        assert encoder is not None
+        assert self.network.latents is not None
+        encoder = self.network.latents.encoder
         denoised, latents = encoder(self.raw(k, grown(box, encoder.reach)), self.network.precision)
         return denoised, latents
 

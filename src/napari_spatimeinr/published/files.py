@@ -40,7 +40,7 @@ def save(field: Field, folder: Path) -> None:
     assert isinstance(field.method, PublishedMethod)
     state = {PREFIX + name: tensor for name, tensor in field.method.state().items()}
     facts = {
-        "provenance": field.provenance,
+        "provenance": field.provenance.to_dict(),
         "normalisation": asdict(field.normalisation),
         "config": field.config.model_dump(mode="json"),
     }

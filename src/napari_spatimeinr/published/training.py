@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from ..compute.device import resolve_precision
+from ..config.facts import Mlp, Rcan, Reasons
 from ..config.options import Config
 from ..config.published import PublishedOptions
 from ..errors import ConfigError
@@ -42,17 +43,17 @@ def run(job: Job) -> Generator[FitProgress, None, Field]:
     """
     options = job.config.published
     assert options is not None
-    chosen = job.provenance.setdefault("chosen", {})
-    chosen["interpolation"], job.provenance["reasons"] = job.interpolation, {}
+    job.provenance.chosen.interpolation = job.interpolation
+    job.provenance.reasons = Reasons()
     yield job.progress("reading")
     check_channels(job.config, job.frames.count)
-    job.provenance["method"] = "SpatimeINR as published, repaired"
+    job.provenance.method = "SpatimeINR as published, repaired"
     job.schedule.planned |= {"mlp": options.max_iter}
     old, done = job.resume, 0
     if old is not None and isinstance(old.method, PublishedMethod):
         model = copy.deepcopy(old.method.model).requires_grad_(True)
-        job.provenance["rcan"] = old.provenance.get("rcan")
-        done = int(old.provenance.get("mlp", {}).get("steps", 0))
+        job.provenance.rcan = copy.deepcopy(old.provenance.rcan)
+        done = 0 if old.provenance.mlp is None else old.provenance.mlp.steps
     else:
         model = _begun(job, options)
         if job.config.latents.enabled:
@@ -61,7 +62,7 @@ def run(job: Job) -> Generator[FitProgress, None, Field]:
     job.method = PublishedMethod(model)
     yield from _fit_mlp(job, model, done)
     model.requires_grad_(False)
-    chosen |= job.method.parts()
+    job.provenance.chosen.update(job.method.parts())
     return job.snapshot()
 
 
@@ -120,7 +121,7 @@ def _fit_latents(job: Job, model: Published) -> Steps:
             continue
         break
     job.schedule.planned["rcan"] = last["steps"]
-    job.provenance["rcan"] = last
+    job.provenance.rcan = Rcan(**last)
     model.keep_features(whole)
 
 
@@ -129,7 +130,7 @@ def _fit_mlp(job: Job, model: Published, done: int) -> Steps:
 
     From the start, open ones learn as much with a step and take 24 times as long.
     """
-    state = job.provenance["mlp"] = {"steps": done, "ended": "max_iter"}
+    state = job.provenance.mlp = Mlp(steps=done, ended="max_iter")
     part, most = model.options.dataset.train, model.options.max_iter
     full = part.bsize * model.options.dataloader.train.batch_size
     began = job.schedule.elapsed()

@@ -10,9 +10,10 @@ import torch
 from numpy.typing import NDArray
 
 from ..config.options import Config, RenderOptions
-from ..model.build import build_network, finer_parts, weights_of
+from ..model.build import arrays, build_network, headers
 from ..model.frames import Frames
 from ..model.network import Network
+from ..model.part import PARTS
 from .blocks import Renders
 from .renderer import Renderer
 
@@ -31,7 +32,7 @@ class Method(ABC):
     """
 
     name: ClassVar[str]
-    PARTS: ClassVar[tuple[str, ...]]
+    PARTS: ClassVar[Collection[str]]
     precision: torch.dtype
 
     @abstractmethod
@@ -104,7 +105,7 @@ class Aligned(Method):
     """
 
     name = "aligned"
-    PARTS = ("motion", "latents", "planes", "voxels")
+    PARTS = PARTS
 
     def __init__(self, network: Network) -> None:
         self.network = network
@@ -126,17 +127,15 @@ class Aligned(Method):
 
     def parts(self) -> dict[str, bool]:
         """Which parts were kept."""
-        network = self.network
-        there = (network.velocity, network.encoder, network.planes, network.voxels)
-        return {name: part is not None for name, part in zip(self.PARTS, there, strict=True)}
+        return {name: name in self.network.parts for name in PARTS}
 
     def header(self) -> dict[str, Any]:
-        """Factors of the parts that make voxels finer."""
-        return finer_parts(self.network)
+        """What the arrays of parts do not tell."""
+        return {"parts": headers(self.network)}
 
     def weights(self) -> dict[str, NDArray[Any]]:
         """The arrays of all parts."""
-        return weights_of(self.network)
+        return arrays(self.network)
 
     def copy(self) -> Aligned:
         """Another with a network of its own."""
@@ -153,4 +152,4 @@ class Aligned(Method):
         precision: torch.dtype,
     ) -> Aligned:
         """See :func:`.model.build.build_network`."""
-        return cls(build_network(weights, shape, config, device, precision, header))
+        return cls(build_network(weights, shape, config, device, precision, header["parts"]))

@@ -63,7 +63,7 @@ class Sampler:
         if at_frame:
             return self.sampled(nearest, self.network.moved(positions, None), finer)
         network, numbers = self.network, segment(t, count, self.linear)
-        if network.velocity is None and network.encoder is None and self.interpolation == "cubic":
+        if network.motion is None and network.latents is None and self.interpolation == "cubic":
             return self._cubic(t, numbers, positions, finer)
 
         def inner(k: int) -> tuple[Tensor, Tensor | None]:
@@ -98,7 +98,7 @@ class Sampler:
         return in_boxes(points, self.frames.shape, values)
 
     def _latents(self, k: int, points: Tensor) -> Tensor | None:
-        if self.network.encoder is None:
+        if self.network.latents is None:
             return None
 
         def values(some: Tensor, box: Box) -> Tensor:
@@ -137,7 +137,7 @@ class Sampler:
         return torch.minimum(torch.maximum(value, near.amin(0)), near.amax(0))
 
     def _displacement(self, t: float, k: int, positions: Positions) -> Displaced | None:
-        velocity = self.network.velocity
+        velocity = self.network.motion
         # Nothing is followed across an interval that is left to linear interpolation.
         first, last = min(t, k), max(t, k)
         if velocity is None or any(first < i + 1 and i < last for i in self.linear):

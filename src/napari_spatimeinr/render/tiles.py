@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from ..data.recent import Recent
-from ..model.encoder import Encoder
 from ..model.finer import Chain
 from ..model.frames import Box, Frames, inside
+from ..model.latents import Latents
 from ..model.network import Encoded, Network
 from ..model.source import FrameSource, factors, taken
 
@@ -26,7 +26,7 @@ THIN = 8
 class Tile(NamedTuple):
     """What is kept of a tile under one key.
 
-    encoder : that denoised it, None where frames are taken as they are: networks may share what is
+    latents : that denoised it, None where frames are taken as they are: networks may share what is
         kept.
     kind : "encoded" (denoised voxels and latents), "finer", "spline" or "smooth".
     k : the frame.
@@ -34,7 +34,7 @@ class Tile(NamedTuple):
     finer : the parts that make voxels finer.
     """
 
-    encoder: Encoder | None
+    latents: Latents | None
     kind: str
     k: int
     box: Box
@@ -59,7 +59,7 @@ class TiledSource(FrameSource):
     Parameters
     ----------
     network, frames : see :class:`.FrameSource`.
-    tiles : where they are kept; networks that share encoders or finer parts may share it.
+    tiles : where they are kept; networks that share latents or finer parts may share it.
     """
 
     def __init__(self, network: Network, frames: Frames, tiles: Kept) -> None:
@@ -72,7 +72,7 @@ class TiledSource(FrameSource):
 
     def denoised(self, k: int, box: Box) -> Tensor:
         """Denoised voxels of frame ``k``, ``(1, 1, z, y, x)``; raw ones are not kept."""
-        if self.network.encoder is None:
+        if self.network.latents is None:
             return self.raw(k, box)
         return self._assembled("encoded", k, box, partial(self._encoded_tile, k))
 
@@ -82,7 +82,7 @@ class TiledSource(FrameSource):
 
     def encoded(self, k: int, box: Box) -> Encoded:
         """Coefficients of splines and latents of a box; see :class:`.FrameSource`."""
-        latents = None if self.network.encoder is None else self.latents(k, box)
+        latents = None if self.network.latents is None else self.latents(k, box)
         return Encoded(self.coefficients(k, box), latents)
 
     def fine(self, k: int, box: Box, finer: Chain) -> Tensor:
@@ -127,7 +127,7 @@ class TiledSource(FrameSource):
         out: Tensor | None = None
         for z, y, x in itertools.product(*axes):
             tile = (z, y, x)
-            key = Tile(self.network.encoder, kind, k, tile, finer)
+            key = Tile(self.network.latents, kind, k, tile, finer)
             part = self.tiles.get(key, partial(make, tile))[which]
             if out is None:
                 sizes = [b - a for a, b in ranges]

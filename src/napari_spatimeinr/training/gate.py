@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..model.frames import Box, Frames
+from ..model.displacements import Displacements
+from ..model.frames import Box, Frames, random_box
 from ..model.interpolation import temporal_weights
 from ..model.motion import Displaced
 from ..model.network import Around, Network, around, needed_box, sample, sample_denoised
 from ..model.sampling import gaussian
 from ..model.source import FrameSource
-from .parts.latents import Displacements, random_box
 
 MARGIN_DB = 0.02
 """A component must win by this much; below it the simpler method is kept."""
@@ -184,7 +184,7 @@ def left_out(
     others of ``numbers``.
     """
     given = [n for n in numbers if n != k]
-    still = network.velocity is None and network.encoder is None
+    still = network.motion is None and network.latents is None
     moves = {} if still else {"network": Displacements(network)}
     name = interpolation if still else "network"
     kinds = KINDS if name == "cubic" else KINDS[:1]

@@ -10,17 +10,18 @@ from __future__ import annotations
 
 import math
 import time
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from ..config.facts import Guard
 from ..model.interpolation import segment
 from ..model.motion import VelocityField
 from . import gate
 from .job import Job, Steps
-from .parts.motion import MotionData, misalignments
-from .schedule import CHECKS
+from .parts.motion_fit import MotionData, misalignments
+from .schedule import CHECKS, ENDS
 
 AROUND = 4
 """Intervals on each side that one is compared with."""
@@ -75,27 +76,25 @@ class Looked(NamedTuple):
     differences: list[float]
 
 
-def find_jumps(job: Job, data: MotionData, times: Tensor) -> Looked:
+def find_jumps(job: Job, data: MotionData) -> Looked:
     """The jumps of a recording, given the motion that was found, which is bridged there; the
     provenance tells them at once.
     """
-    velocity, seed = job.network.velocity, job.seed
+    velocity, seed = job.network.motion, job.seed
     if not job.config.gate:
         return Looked([], [])
     finest = data.levels[0]
     everywhere = finest.new_ones(1, 1, *finest.shape[2:])
-    number = POINTS * (len(times) - 1)
-    still = misalignments(None, data, times, everywhere, seed, number)
-    moved = (
-        still
-        if velocity is None
-        else misalignments(velocity, data, times, everywhere, seed, number)
-    )
+    number = POINTS * (len(data.times) - 1)
+    still = misalignments(None, data, everywhere, seed, number)
+    moved = still
+    if velocity is not None:
+        moved = misalignments(velocity, data, everywhere, seed, number)
     least = torch.minimum(still, moved)
     broken = jumps(least, still)
     if velocity is not None:
         _bridge(velocity, broken)
-    _tell(job, broken, _parts(job.provenance.get("guard"))[1])
+    _tell(job, broken, _parts(job.provenance.guard)[1])
     return Looked(broken, least.tolist())
 
 
@@ -133,16 +132,16 @@ def watch(job: Job, looked: Looked) -> Steps:
     network, count, broken = job.network, job.frames.count, looked.jumps
     if not job.config.gate:
         return
-    if network.velocity is None and network.encoder is None and job.interpolation == "linear":
+    if network.motion is None and network.latents is None and job.interpolation == "linear":
         _tell(job, [], [])  # linear everywhere anyway
         job.schedule.planned[CHECKS] = 0
         return
-    before = _parts(job.provenance.get("guard"))[1]
+    before = _parts(job.provenance.guard)[1]
     number = _affordable(job)
     waiting = order(looked, number)
     job.schedule.planned[CHECKS] = min(number, len(waiting))
     gains: dict[int, float] = {}
-    while waiting and len(gains) < number and not job.schedule.late(0.98):
+    while waiting and len(gains) < number and not job.schedule.late(ENDS["checking each interval"]):
         began, k = time.monotonic(), waiting.pop(0)
         numbers = segment(float(k), count, broken)
         gains[k] = gate.left_out(network, job.interpolation, job.frames, k, numbers, job.seed)
@@ -186,30 +185,28 @@ def _affordable(job: Job) -> int:
     return max(LEAST_CHECKED, min(MOST_CHECKED, int(SHARE * trained / checked)))
 
 
-def inherit(job: Job, old: dict[str, Any] | None) -> None:
+def inherit(job: Job, old: Guard) -> None:
     """Start with the guard of a fit that is gone on from."""
     if job.config.gate:
         _tell(job, *_parts(old))
 
 
-def _parts(known: dict[str, Any] | None) -> tuple[list[int], list[int]]:
+def _parts(known: Guard) -> tuple[list[int], list[int]]:
     """Jumps and poor intervals of a guard in a provenance."""
-    known = known or {}
-    broken = [int(i) for i in known.get("jumps", ())]
-    return broken, [int(i) for i in known.get("linear", ()) if int(i) not in broken]
+    return known.jumps, [i for i in known.linear if i not in known.jumps]
 
 
 def _tell(job: Job, broken: list[int], poor: list[int]) -> None:
     """Put the intervals into the provenance, with their sentences, instead of those that were
     there.
     """
-    warnings = job.provenance["warnings"]
-    for said in _sentences(*_parts(job.provenance.pop("guard", None))):
+    warnings = job.provenance.warnings
+    for said in _sentences(*_parts(job.provenance.pop("guard", Guard()))):
         if said in warnings:
             warnings.remove(said)
     poor = sorted(set(poor) - set(broken))
     if broken or poor:
-        job.provenance["guard"] = {"linear": sorted([*broken, *poor]), "jumps": broken}
+        job.provenance.guard = Guard(linear=sorted([*broken, *poor]), jumps=broken)
         warnings.extend(_sentences(broken, poor))
 
 

@@ -1,184 +1,152 @@
-"""The hold-out: fit without some frames, score on them, decide what the final fit is made of."""
+"""The hold-out: motion and latents without some frames, scored on these, and kept or not."""
 
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from typing import NamedTuple
 
-import torch
-
-from ..compute.device import resolve_precision
-from ..config.options import MotionOptions
-from ..model.decoder import Decoder
-from ..model.encoder import Encoder
+from ..config.facts import ConfidenceTable
+from ..config.facts import HoldOut as Report
 from ..model.network import Network
-from . import confidence, gate
+from . import gate
+from .confidence import calibrate
 from .job import FitProgress, Job, Steps
-from .parts.latents import train
-from .parts.motion import MotionData, refine, start
-
-LATENT_SHARE = 0.6
-"""Share of the latents' steps spent on the hold-out fit; the final fit goes on from there."""
-TRIAL_STEPS = 80
-"""Optimisation steps of a velocity field that is only compared; more did not change which one
-won."""
+from .parts.latents import HOLD_OUT_SHARE, Latents, new_latents
+from .parts.latents_fit import train
+from .parts.motion import TRIAL_STEPS, Motion
+from .parts.motion_fit import Candidate, candidates, most_candidates, refine, start
 
 
-@dataclass(frozen=True)
-class Prior:
-    """How trajectories are fitted: the weight of their smoothness in space, and whether they may
-    curve in time.
+class Decision(NamedTuple):
+    """The kind of motion that did best, and which parts are kept."""
+
+    candidate: Candidate
+    motion: bool
+    latents: bool
+
+
+class HoldOut:
+    """Fits without the frames that are held out, and their errors on these.
+
+    Any number of kinds of motion are compared by what they predict, whatever tells them apart; the
+    latents are learned along the best of them.
     """
 
-    smoothness: float
-    curved: bool
-
-    @property
-    def name(self) -> str:
-        """In the report of the hold-out."""
-        return f"motion {self.smoothness:g} {'curved' if self.curved else 'straight'}"
-
-
-def untried(options: MotionOptions) -> Prior:
-    """What is taken where nothing can be held out: the middle weight, straight paths."""
-    weights = sorted(options.smoothness)
-    return Prior(weights[len(weights) // 2], False)
-
-
-def trials(options: MotionOptions) -> int:
-    """Velocity fields compared at most."""
-    n = len(options.smoothness)
-    return min(n, (n + 1) // 2 + 1) + 1
-
-
-def new_latents(job: Job) -> None:
-    """An untrained encoder and decoder."""
-    options = job.config.latents
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(job.seed)
-        encoder, decoder = (
-            Encoder(options.channels, options.layers, options.features),
-            Decoder(options.features, options.width),
-        )
-    job.network.encoder, job.network.decoder = encoder.to(job.device), decoder.to(job.device)
-    job.network.precision = resolve_precision(job.config.precision, job.device)
-
-
-class _Trials:
-    """Velocity fields fitted without the held-out frames, and their errors there."""
-
-    def __init__(self, job: Job, data: MotionData, parts: gate.HeldOut) -> None:
+    def __init__(self, job: Job, parts: gate.HeldOut) -> None:
         self.job, self.parts = job, parts
-        self.some = data.subset(parts.given)
-        self.times = torch.tensor(parts.given, dtype=torch.float32, device=job.device)
         self.networks: dict[str, Network] = {}
-        self.priors: dict[str, Prior] = {}
+        self.candidates: dict[str, Candidate] = {}
         self.errors = gate.held_out_errors({}, job.frames, parts, job.seed)
 
-    def fit(self, prior: Prior) -> Steps:
-        """Fit one and score it."""
+    def run(self) -> Generator[FitProgress, None, Decision]:
+        """Fit, score, decide; the job's network keeps what latents have learned."""
+        job = self.job
+        if job.shared_motion is not None:
+            self._score(Motion.name, Network(job.network.motion))
+        elif job.config.motion.enabled:
+            yield from self._compare_motion()
+        moving = self._best_motion()
+        names = [] if moving is None else [moving]
+        plain = gate.plain_method(self.errors, job.frames, job.seed)
+        best = gate.choose(self.errors, names, plain)
+        along = moving if best == moving else None
+        if job.config.latents.enabled:
+            yield from self._learn_latents(along)
+            best = gate.choose(self.errors, [*names, Latents.name], plain)
+        keep_latents = best == Latents.name
+        keep_motion = best in names or (keep_latents and along is not None)
+        if not keep_latents:
+            job.network = Network(job.network.motion)
+        self._give_reasons(keep_motion, keep_latents)
+        self._report(best)
+        yield job.progress("hold-out")
+        candidate = self.candidates.get(moving or "", job.candidate)
+        assert candidate is not None
+        return Decision(candidate, keep_motion, keep_latents)
+
+    # -- motion --------------------------------------------------------------------------
+
+    def _compare_motion(self) -> Steps:
+        """Fit one kind of motion after the other; which comes next depends on the best so far."""
+        search = candidates(self.job.config.motion)
+        candidate = next(search)
+        while True:
+            yield from self._fit_motion(candidate)
+            try:
+                candidate = search.send(self.candidates[self._best_motion() or ""])
+            except StopIteration:
+                return
+
+    def _fit_motion(self, candidate: Candidate) -> Steps:
+        """Fit one kind of motion to the frames that are given, and score it."""
         job, options = self.job, self.job.config.motion
-        until = 0.2 * (len(self.networks) + 1) / trials(options)
-        velocity = start(self.some, self.times, options, curved=prior.curved)
-        steps = refine(
-            velocity,
-            self.some,
-            self.times,
-            options,
-            prior.smoothness,
-            min(options.steps, TRIAL_STEPS),
-            job.seed,
-        )
-        yield from job.drive("hold-out: motion", "motion", steps, until)
+        assert job.moving is not None
+        data = job.moving.subset(self.parts.given)
+        velocity = start(data, options, candidate)
+        few = min(options.steps, TRIAL_STEPS)
+        steps = refine(velocity, data, options, candidate, few, job.seed)
+        part = (len(self.networks) + 1) / most_candidates(options)
+        yield from job.drive("hold-out: motion", Motion.name, steps, part)
         velocity.requires_grad_(False)
-        self.networks[prior.name], self.priors[prior.name] = Network(velocity), prior
+        self.candidates[candidate.name] = candidate
+        self._score(candidate.name, Network(velocity))
+
+    def _score(self, name: str, network: Network) -> None:
+        """Add the errors of a network on the frames held out."""
+        self.networks[name] = network
         gate.held_out_errors(
-            {prior.name: self.networks[prior.name]}, job.frames, self.parts, job.seed, self.errors
+            {name: network}, self.job.frames, self.parts, self.job.seed, self.errors
         )
 
-    def best(self) -> Prior:
-        """The prior with the smallest error."""
-        return self.priors[max(self.priors, key=self.errors.gain)]
+    def _best_motion(self) -> str | None:
+        """The name of the motion with the smallest error."""
+        moving = [name for name in self.networks if name != Latents.name]
+        return max(moving, key=self.errors.gain) if moving else None
 
-    def search(self) -> Steps:
-        """Straight or curved with the middle weight; then from there towards the better weights."""
-        weights = sorted(self.job.config.motion.smoothness)
-        low = high = len(weights) // 2
-        for curved in (False, True):
-            yield from self.fit(Prior(weights[low], curved))
-        curved = self.best().curved
-        while self.best().smoothness == weights[low] and low > 0:
-            low -= 1
-            yield from self.fit(Prior(weights[low], curved))
-        while self.best().smoothness == weights[high] and high + 1 < len(weights):
-            high += 1
-            yield from self.fit(Prior(weights[high], curved))
+    # -- latents -------------------------------------------------------------------------
 
-
-def hold_out(
-    job: Job, data: MotionData, parts: gate.HeldOut
-) -> Generator[FitProgress, None, tuple[Prior, bool, bool]]:
-    """Fit without the held-out frames, score on them, decide: (prior, keep motion, keep
-    latents).
-    """
-    options, frames = job.config, job.frames
-    tried = _Trials(job, data, parts)
-    errors, candidates, prior = tried.errors, tried.networks, untried(options.motion)
-    if job.shared_motion is not None:
-        candidates["motion"] = Network(job.network.velocity)
-        gate.held_out_errors(candidates, frames, parts, job.seed, errors)
-    elif options.motion.enabled:
-        yield from tried.search()
-        prior = tried.best()
-    moving = max(candidates, key=errors.gain) if candidates else None
-    plain = gate.plain_method(errors, frames, job.seed)
-    best = gate.choose(errors, [moving] if moving is not None else [], plain)
-    used = moving if best == moving else None
-    base = Network()
-    if options.latents.enabled:
+    def _learn_latents(self, along: str | None) -> Steps:
+        """Learn latents along a motion from the frames that are given, and score them."""
+        job, options = self.job, self.job.config
         network = job.network
-        base = Network(candidates[used].velocity if used is not None else None)
-        job.network = base
+        motion = None if along is None else self.networks[along].motion
+        base = job.network = Network(motion)
         new_latents(job)
-        steps = train(
-            base,
-            frames,
-            parts.given,
-            options,
-            max(1, int(LATENT_SHARE * options.latents.steps)),
-            job.seed,
-        )
-        yield from job.drive("hold-out: latents", "latents", steps, 0.6)
-        gate.held_out_errors({"latents": base}, frames, parts, job.seed, errors)
-        best = gate.choose(errors, [*([moving] if moving is not None else []), "latents"], plain)
+        steps = max(1, int(HOLD_OUT_SHARE * options.latents.steps))
+        training = train(base, job.frames, self.parts.given, options, steps, job.seed)
+        yield from job.drive("hold-out: latents", Latents.name, training)
+        self._score(Latents.name, base)
         # What was learned goes on with the motion of all frames.
-        job.network = Network(network.velocity, base.encoder, base.decoder, base.precision)
-    keep_latents = best == "latents"
-    keep_motion = best in candidates or (keep_latents and used is not None)
-    if not keep_latents:
-        job.network = Network(job.network.velocity)
-        if options.latents.enabled:
-            job.provenance["reasons"]["latents"] = (
-                "they did not beat the simpler result on held-out frames"
-            )
-    if not keep_motion and candidates:
-        job.provenance["reasons"]["motion"] = "it did not beat interpolation on held-out frames"
-    if best == "cubic":
-        job.interpolation = "cubic"
-    job.gain = round(errors.gain(best), 3)
-    shown = base if keep_latents else candidates.get(best, Network())
-    job.provenance["confidence"] = confidence.calibrate(shown, frames, parts, job.seed)
-    job.provenance["hold_out"] = {
-        "frames": parts.held,
-        "method": best,
-        "gain_over_linear_db": job.gain,
-        "gain_over_cubic_db": round(errors.gain(best, "cubic"), 3),
-        "gain_over_linear_moving_db": round(errors.gain(best, where="moving"), 3),
-        "all": {name: round(errors.gain(name), 3) for name in errors.sums},
-        "all_smoothed": {
-            name: round(errors.gain(name, where="smoothed"), 3) for name in errors.sums
-        },
-        "note": "frames at twice the interval; the real interval is easier",
-    }
-    yield job.progress("hold-out")
-    return prior, keep_motion, keep_latents
+        job.network = Network(network.motion, base.latents, base.precision)
+
+    # -- what comes of it ----------------------------------------------------------------
+
+    def _give_reasons(self, motion: bool, latents: bool) -> None:
+        """Why a part that was tried is not kept."""
+        reasons = self.job.provenance.reasons
+        if not latents and self.job.config.latents.enabled:
+            reasons[Latents.name] = "they did not beat the simpler result on held-out frames"
+        if not motion and self._best_motion() is not None:
+            reasons[Motion.name] = "it did not beat interpolation on held-out frames"
+
+    def _report(self, best: str) -> None:
+        """Put the best method, its gains and how sure it is into the job."""
+        job, errors = self.job, self.errors
+        if best == "cubic":
+            job.interpolation = "cubic"
+        job.gain = round(errors.gain(best), 3)
+        shown = self.networks.get(best, Network())
+        table = calibrate(shown, job.frames, self.parts, job.seed)
+        job.provenance.confidence = ConfidenceTable(**table)
+        job.provenance.hold_out = Report(
+            frames=self.parts.held,
+            method=best,
+            gain_over_linear_db=job.gain,
+            gain_over_cubic_db=round(errors.gain(best, "cubic"), 3),
+            gain_over_linear_moving_db=round(errors.gain(best, where="moving"), 3),
+            all={name: round(errors.gain(name), 3) for name in errors.sums},
+            all_smoothed={
+                name: round(errors.gain(name, where="smoothed"), 3) for name in errors.sums
+            },
+            note="frames at twice the interval; the real interval is easier",
+        )

@@ -6,11 +6,12 @@ import copy
 import math
 import time
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
 
 import torch
 
+from ..config.facts import Provenance
 from ..config.options import Config
 from ..errors import FitError
 from ..field import Field
@@ -18,13 +19,13 @@ from ..model.frames import Frames, Normalisation
 from ..model.network import Network
 from ..render.method import Aligned, Method
 from ..volume import Volume
+from .gate import HeldOut
 from .schedule import Plateau, Schedule
 
+if TYPE_CHECKING:
+    from .parts.motion_fit import Candidate, MotionData
+
 SNAPSHOT_EVERY = 0.5
-FINER = ("planes", "voxels")
-"""The stages that make voxels finer, the last ones."""
-BEFORE_PLANES = 0.75
-"""Share of a time budget for what comes before finer planes are learned."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,17 @@ Steps = Generator[FitProgress, None, None]
 
 @dataclass
 class Job:
-    """Everything the stages share."""
+    """Everything the stages share.
+
+    Attributes
+    ----------
+    constant : all intensities are equal.
+    resume : what the fit goes on from.
+    shared_motion : whose motion is used.
+    moving : the frames that motion is estimated on, once they are read.
+    candidate : the kind of motion that is fitted, once the hold-out has chosen it.
+    held_out : the frames kept back by the hold-out; None where there were none.
+    """
 
     volume: Volume
     config: Config
@@ -61,11 +72,14 @@ class Job:
     seed: int
     normalisation: Normalisation
     constant: bool
-    provenance: dict[str, Any]
+    provenance: Provenance
     schedule: Schedule
     resume: Field | None
     shared_motion: Field | None
     method: Method = field(default_factory=lambda: Aligned(Network()))
+    moving: MotionData | None = None
+    candidate: Candidate | None = None
+    held_out: HeldOut | None = None
     interpolation: str = "linear"
     gain: float | None = None
     loss: float = math.nan
@@ -86,14 +100,17 @@ class Job:
         """The recording, normalised."""
         return Frames(self.volume.data, self.normalisation, self.device)
 
+    def decide(self) -> None:
+        """What is learned along time is decided: a fit that is stopped goes on from it."""
+        assert self.candidate is not None
+        self.provenance.update({"decided": True, **asdict(self.candidate)})
+
     def snapshot(self) -> Field:
         """A Field of what there is by now, independent of further training."""
         method = self.method.copy()
-        provenance = copy.deepcopy(self.provenance) | {
-            "steps": self.schedule.trained,
-            "seconds": round(self.schedule.elapsed(), 2),
-        }
-        provenance.setdefault("chosen", method.parts())
+        provenance = copy.deepcopy(self.provenance)
+        provenance.steps = self.schedule.trained
+        provenance.seconds = round(self.schedule.elapsed(), 2)
         return Field(
             self.volume,
             method,
@@ -114,14 +131,23 @@ class Job:
         return FitProgress(stage, s.steps, s.total, self.loss, self.gain, s.left(), snapshot)
 
     def drive(
-        self, stage: str, kind: str, steps: Iterator[tuple[int, float]], until: float
+        self,
+        stage: str,
+        kind: str,
+        steps: Iterator[tuple[int, float]],
+        part: float = 1.0,
+        ends: str | None = None,
     ) -> Steps:
-        """Run optimisation steps until they end, stop improving, or the share ``until`` of the
-        budget is used.
+        """Run optimisation steps until they end, stop improving, or have had their time.
+
+        Parameters
+        ----------
+        stage : what is being done, in the progress.
+        kind : of the steps, as they were planned.
+        part : of the time that ``ends`` in :data:`.schedule.ENDS` has (``stage``, by default).
         """
         plateau = Plateau()
-        if kind not in FINER and any(k in self.schedule.planned for k in FINER):
-            until *= BEFORE_PLANES
+        until = part * self.schedule.end(ends or stage, kind)
         for _, loss in self.counted(kind, steps):
             yield self.progress(stage)
             if self.schedule.late(until) or plateau.reached(loss):

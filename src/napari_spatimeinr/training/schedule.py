@@ -7,6 +7,23 @@ from dataclasses import dataclass, field
 
 CHECKS = "checks"
 """The kind of steps that compare and train nothing."""
+ENDS = {
+    "hold-out: motion": 0.2,
+    "hold-out: latents": 0.6,
+    "checking motion": 0.7,
+    "motion": 0.75,
+    "motion, resumed": 0.3,
+    "latents": 0.97,
+    "checking each interval": 0.98,
+    "hold-out: planes": 0.9,
+    "planes": 0.94,
+    "hold-out: voxels": 0.97,
+    "voxels": 0.98,
+}
+"""Shares of a time budget at which what is done ends, whatever it has come to; the last to learn
+may use all of it."""
+BEFORE_LATER = 0.75
+"""What is learned along time has this share of these, where more is learned afterwards."""
 
 
 @dataclass
@@ -15,6 +32,8 @@ class Schedule:
 
     began : ``time.monotonic()`` at the start.
     budget : seconds for the whole fit, None for no limit.
+    planned, done, pace : steps by kind, and the seconds of one.
+    later : the kinds of steps that are planned after what is learned along time, in their order.
     """
 
     began: float
@@ -22,6 +41,7 @@ class Schedule:
     planned: dict[str, int] = field(default_factory=dict)
     done: dict[str, int] = field(default_factory=dict)
     pace: dict[str, float] = field(default_factory=dict)
+    later: tuple[str, ...] = ()
 
     def elapsed(self) -> float:
         """Seconds since the start."""
@@ -30,6 +50,13 @@ class Schedule:
     def late(self, share: float) -> bool:
         """Whether more than this share of the budget is used up; never without a budget."""
         return self.budget is not None and self.elapsed() > share * self.budget
+
+    def end(self, what: str, kind: str) -> float:
+        """The share of the budget at which something (of :data:`ENDS`) ends, steps of a kind."""
+        share = ENDS.get(what, 1.0)
+        if kind not in self.later:
+            return share * BEFORE_LATER if self.later else share
+        return 1.0 if what == kind == self.later[-1] else share
 
     def tick(self, kind: str, step_seconds: float) -> None:
         """Count one step of a kind."""

@@ -1,245 +1,169 @@
-"""The stages of a fit: hold-out, motion, latents, each a generator of FitProgress."""
+"""How a fit runs: brightness, motion and latents by the hold-out, then every further part."""
 
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Generator
 from dataclasses import replace
-from typing import Any
 
-import torch
-from torch import Tensor
-
+from ..config.facts import ConfidenceTable, Reasons
 from ..field import Field
-from ..model.network import Network
-from . import confidence, gate, guard, holdout
+from ..model.network import ALONG_TIME
+from . import gate, guard
+from .confidence import at_native_gap
+from .holdout import HoldOut
 from .job import FitProgress, Job, Steps
 from .normalisation import estimate_gains
-from .parts import planes
-from .parts import voxels as voxels
-from .parts.latents import train
-from .parts.motion import MotionData, block_mask, misalignments, motion_data, refine, start
+from .parts import STAGES
+from .parts.latents import Latents
+from .parts.motion import Motion
+from .parts.motion_fit import motion_data, start, untried
 from .schedule import CHECKS
+from .stage import Stage, Verdict
 
 GAIN_VOXELS = 512
 """Frames are compared in brightness on the coarsest level with at least this many voxels; smaller
 recordings say too little."""
+INHERITED = (
+    "hold_out",
+    "confidence",
+    "decided",
+    "smoothness",
+    "curved",
+    "motion_gate",
+    "reasons",
+)
+"""What a fit that goes on takes over from the provenance of the earlier one."""
 
 
 def run(job: Job) -> Generator[FitProgress, None, Field]:
     """All stages; returns the final Field."""
-    chosen: dict[str, Any] = {"motion": False, "latents": False, "interpolation": "linear"}
-    job.provenance["chosen"] = chosen
-    job.provenance["reasons"] = {}
+    facts = job.provenance
+    facts.chosen.interpolation = "linear"
+    facts.reasons = Reasons()
     if job.constant:
-        job.provenance["constant"] = True
-    known = (
-        {}
-        if job.resume is None
-        else {part: job.resume for part in ("planes", "voxels") if part in job.resume.provenance}
-    )
-    learn_planes = "planes" not in known and not job.constant and planes.wanted(job)
-    learn_voxels = "voxels" not in known and not job.constant and voxels.wanted(job)
-    if learn_planes:
-        planes.plan(job)
-    elif not job.constant and job.resume is None and planes.sharpened(job):
-        job.provenance["warnings"].append(
-            "The blur along z is not undone: that takes several planes, and at least four times as"
-            " many voxels across them as lie between two of them."
-        )
-    if learn_voxels:
-        voxels.plan(job)
-    elif not job.constant and job.config.voxels.enabled and "voxels" not in known:
-        job.provenance["reasons"]["voxels"] = "the planes are too small to learn finer voxels from"
-    yield job.progress("reading")
-    if job.volume.shape[0] > 1 and not job.constant:
-        data = motion_data(job.frames, job.volume.spacing[1:], job.config.motion)
-        if job.config.normalise_frames:
-            gains = estimate_gains(
-                next(
-                    (v for v in reversed(data.levels) if v[0].numel() >= GAIN_VOXELS),
-                    data.levels[-1],
-                )
-            )
-            job.normalisation = replace(job.normalisation, gains=gains)
-            scale = data.levels[0].new_tensor(gains).view(-1, 1, 1, 1, 1)
-            data.levels = [level / scale for level in data.levels]
-        yield from _fit(job, data)
-    elif job.volume.shape[0] == 1 and not job.constant:
-        job.provenance["reasons"]["motion"] = "one time point: nothing moves"
-    for part, old in known.items():
-        job.provenance[part] = copy.deepcopy(old.provenance[part])
-        setattr(job.network, part, copy.deepcopy(getattr(old.network, part)))
-    if learn_planes:
-        yield from planes.fit_planes(job)
-    if learn_voxels:
-        yield from voxels.fit_voxels(job)
-    chosen |= {**job.method.parts(), "interpolation": job.interpolation}
+        facts.constant = True
+        yield job.progress("reading")
+    else:
+        yield from _learn(job)
+    facts.chosen.update(job.method.parts())
+    facts.chosen.interpolation = job.interpolation
     return job.snapshot()
 
 
-def _fit(job: Job, data: MotionData) -> Steps:
-    motion, latents = job.config.motion.enabled, job.config.latents.enabled
-    if job.resume is not None and job.resume.provenance.get("decided"):
-        yield from _resumed(job, data, job.resume)
-        return
-    if latents and job.config.gate and job.volume.shape[0] == 2:
-        # Each frame would be predicted from the other alone: where they are not aligned that
-        # teaches blur, and wins by it.
-        latents = False
-        job.provenance["reasons"]["latents"] = "two frames cannot tell noise from what moved"
+def _learn(job: Job) -> Steps:
+    """All parts, in their order."""
+    known = [name for name, stage in STAGES.items() if job.resume and stage.decided(job.resume)]
+    wanted = _wanted(job, [name for name in STAGES if name not in known])
+    later = [name for name in wanted if name not in ALONG_TIME]
+    for name in later:
+        STAGES[name].plan(job)
+    job.schedule.later = tuple(job.schedule.planned)
+    yield job.progress("reading")
+    if job.volume.shape[0] > 1:
+        _read(job)
+        if job.resume is not None and set(ALONG_TIME) <= set(known):
+            yield from _resumed(job, job.resume)
+        else:
+            yield from _along_time(job, [name for name in wanted if name in ALONG_TIME])
+    for name in known:
+        if job.resume is not None and name not in ALONG_TIME:
+            yield from STAGES[name].resume(job, job.resume)
+    for name in later:
+        verdict = yield from _run(job, STAGES[name])
+        # Only now: a part whose report is not there is learned when the fit is resumed.
+        job.provenance[name] = verdict.report
+
+
+def _wanted(job: Job, names: list[str]) -> list[str]:
+    """The parts that are to be learned; the others say why not."""
+    wanted = []
+    for name in names:
+        if STAGES[name].wanted(job):
+            wanted.append(name)
+        else:
+            STAGES[name].unwanted(job)
+    return wanted
+
+
+def _run(job: Job, stage: Stage) -> Generator[FitProgress, None, Verdict]:
+    """Learn a part, and say why if it is not kept."""
+    verdict = yield from stage.run(job)
+    if verdict.reason is not None:
+        job.provenance.reasons[stage.name] = verdict.reason
+    return verdict
+
+
+def _read(job: Job) -> None:
+    """Read every frame once: what motion is estimated on, and how brightness changes."""
+    data = motion_data(job.frames, job.volume.spacing[1:], job.config.motion)
+    if job.config.normalise_frames:
+        enough = [level for level in data.levels if level[0].numel() >= GAIN_VOXELS]
+        coarsest = enough[-1] if enough else data.levels[-1]
+        gains = estimate_gains(coarsest)
+        job.normalisation = replace(job.normalisation, gains=gains)
+        scale = data.levels[0].new_tensor(gains).view(-1, 1, 1, 1, 1)
+        data.levels = [level / scale for level in data.levels]
+    job.moving = data
+
+
+def _along_time(job: Job, wanted: list[str]) -> Steps:
+    """Motion and latents: which, and of what kind, says the hold-out where there are frames enough;
+    then they are fitted to all frames.
+    """
+    data, options = job.moving, job.config.motion
+    assert data is not None
+    motion, latents = (name in wanted for name in ALONG_TIME)
+    job.candidate = untried(options)
+    job.held_out = gate.split(job.volume.shape[0]) if job.config.gate else None
     if job.shared_motion is not None:
-        job.network.velocity = copy.deepcopy(job.shared_motion.network.velocity)
-    parts = gate.split(job.volume.shape[0]) if job.config.gate else None
-    _plan(job, motion, latents, 0 if parts is None else holdout.trials(job.config.motion))
-    prior = holdout.untried(job.config.motion)
-    times = torch.arange(job.volume.shape[0], device=job.device, dtype=torch.float32)
-    if motion and job.shared_motion is None:
+        job.network.motion = copy.deepcopy(job.shared_motion.network.motion)
+    for name in wanted:
+        STAGES[name].plan(job)
+    _plan_checks(job)
+    if motion:
         # Something to look at within a second or two.
-        job.network.velocity = start(data, times, job.config.motion)
+        job.network.motion = start(data, options, job.candidate)
         yield job.progress("motion")
-    if parts is not None:
-        prior, motion, latents = yield from holdout.hold_out(job, data, parts)
-    if motion and job.shared_motion is None and job.network.velocity is not None:
-        job.network.velocity.curved.fill_(prior.curved)
-    if motion and job.config.gate and job.shared_motion is None:
-        motion = yield from _motion_gate(job, data, times, prior)
-    if not motion and job.shared_motion is None:
-        job.network.velocity = None
-    job.provenance["decided"] = True
-    job.provenance["smoothness"], job.provenance["curved"] = prior.smoothness, prior.curved
-    if motion and job.shared_motion is None:
-        yield from _final_motion(job, data, times, prior)
-    looked = guard.find_jumps(job, data, times)
+    if job.held_out is not None:
+        decision = yield from HoldOut(job, job.held_out).run()
+        job.candidate = decision.candidate
+        motion, latents = motion and decision.motion, decision.latents
+        if not motion and job.shared_motion is None:
+            job.network.motion = None
+    if motion:
+        yield from _run(job, STAGES[Motion.name])
+    job.decide()
+    looked = guard.find_jumps(job, data)
     if latents:
-        yield from _final_latents(job, gated=parts is not None)
+        yield from _run(job, STAGES[Latents.name])
     yield from guard.watch(job, looked)
-    if "confidence" in job.provenance:
-        table = job.provenance["confidence"]
-        job.provenance["confidence"] = confidence.at_native_gap(
-            table, job.network, job.frames, job.seed
-        )
+    if (table := job.provenance.confidence) is not None:
+        native = at_native_gap(dict(table), job.network, job.frames, job.seed)
+        job.provenance.confidence = ConfidenceTable(**native)
 
 
-def _plan(job: Job, motion: bool, latents: bool, trials: int = 0) -> None:
-    if motion and job.shared_motion is None:
-        steps = job.config.motion.steps
-        job.schedule.planned["motion"] = steps + trials * min(steps, holdout.TRIAL_STEPS)
-    if latents:
-        job.schedule.planned["latents"] = job.config.latents.steps
+def _plan_checks(job: Job) -> None:
+    """Count the frames that the guard looks at."""
     if job.config.gate:
         job.schedule.planned[CHECKS] = min(guard.MOST_CHECKED, max(0, job.volume.shape[0] - 2))
 
 
-def _motion_gate(
-    job: Job, data: MotionData, times: Tensor, prior: holdout.Prior
-) -> Generator[FitProgress, None, bool]:
-    """Whether motion found without masked blocks aligns neighbouring frames there, at the
-    recording's own gap.
-    """
-    finest = data.levels[0]
-    mask = block_mask((finest.shape[2], finest.shape[3], finest.shape[4]), job.seed).to(job.device)
-    velocity = start(data, times, job.config.motion, 1 - mask, prior.curved)
-    few = min(40, job.config.motion.steps)
-    for _ in refine(
-        velocity, data, times, job.config.motion, prior.smoothness, few, job.seed, 1 - mask
-    ):
-        yield job.progress("checking motion")
-        if job.schedule.late(0.7):
-            break
-    still, moved = (
-        float(misalignments(v, data, times, mask, job.seed).mean()) for v in (None, velocity)
-    )
-    gain = 10 * math.log10(max(still, 1e-12) / max(moved, 1e-12))
-    job.provenance["motion_gate"] = {
-        "alignment_gain_db": round(gain, 3),
-        "on": "masked blocks at the native gap",
-    }
-    if gain < gate.MARGIN_DB:
-        job.provenance["reasons"]["motion"] = (
-            "it did not align neighbouring frames on blocks it had not seen"
-        )
-    return gain >= gate.MARGIN_DB
-
-
-def _final_motion(job: Job, data: MotionData, times: Tensor, prior: holdout.Prior) -> Steps:
-    options = job.config.motion
-    velocity = job.network.velocity or start(data, times, options, curved=prior.curved)
-    job.network.velocity = velocity
-    steps = refine(velocity, data, times, options, prior.smoothness, options.steps, job.seed)
-    yield from job.drive("motion", "motion", steps, 0.75)
-    velocity.requires_grad_(False)
-
-
-def _final_latents(job: Job, gated: bool) -> Steps:
-    options = job.config
-    given = list(range(job.volume.shape[0]))
-    if gated:
-        yield from _train(
-            job, given, max(1, round((1 - holdout.LATENT_SHARE) * options.latents.steps)), None
-        )
-        return
-    mask = 1 - block_mask(job.frames.shape, job.seed + 1).to(job.device) if options.gate else None
-    holdout.new_latents(job)
-    yield from _train(job, given, options.latents.steps, mask)
-    if mask is not None:
-        errors = gate.masked_errors(job.network, job.frames, 1 - mask, job.seed)
-        gain = errors.gain("latents")
-        job.provenance["latents_gate"] = {
-            "gain_db": round(gain, 3),
-            "on": "masked blocks, one neighbour at the native gap",
-        }
-        if gain < gate.ALONE_MARGIN_DB:
-            job.network = Network(job.network.velocity)
-            job.provenance["reasons"]["latents"] = (
-                "they did not beat the frames themselves on blocks they had not seen"
-            )
-
-
-def _train(job: Job, given: list[int], steps: int, mask: Tensor | None) -> Steps:
-    yield from job.drive(
-        "latents",
-        "latents",
-        train(job.network, job.frames, given, job.config, steps, job.seed + 1, mask),
-        0.97,
-    )
-
-
-def _resumed(job: Job, data: MotionData, old: Field) -> Steps:
-    """Go on from a Field whose gates have decided."""
-    for key in (
-        "hold_out",
-        "confidence",
-        "decided",
-        "smoothness",
-        "curved",
-        "motion_gate",
-        "reasons",
-    ):
+def _resumed(job: Job, old: Field) -> Steps:
+    """Go on from a Field whose motion and latents are decided."""
+    assert job.moving is not None
+    for key in INHERITED:
         if key in old.provenance:
             job.provenance[key] = copy.deepcopy(old.provenance[key])
-    guard.inherit(job, old.provenance.get("guard"))
-    job.provenance["resumed_from_steps"] = old.provenance.get("steps", 0)
+    guard.inherit(job, old.provenance.guard)
+    job.provenance.resumed_from_steps = old.provenance.steps
     job.interpolation = old.interpolation
-    job.gain = job.provenance.get("hold_out", {}).get("gain_over_linear_db")
+    held_out = job.provenance.hold_out
+    job.gain = None if held_out is None else held_out.gain_over_linear_db
     job.network = old.network.copy()
-    times = torch.arange(job.volume.shape[0], device=job.device, dtype=torch.float32)
-    velocity = job.network.velocity
-    if velocity is not None:
-        velocity.requires_grad_(True)
-        _plan(job, motion=True, latents=False)
-        options = job.config.motion
-        weight = float(job.provenance.get("smoothness", options.smoothness[0]))
-        yield from job.drive(
-            "motion",
-            "motion",
-            refine(velocity, data, times, options, weight, options.steps, job.seed + 2),
-            0.3,
-        )
-        velocity.requires_grad_(False)
-    looked = guard.find_jumps(job, data, times)
-    if job.network.encoder is not None:
-        job.schedule.planned["latents"] = job.config.latents.steps
-        yield from _train(job, list(range(job.volume.shape[0])), job.config.latents.steps, None)
+    if job.network.motion is not None:
+        _plan_checks(job)
+    yield from STAGES[Motion.name].resume(job, old)
+    looked = guard.find_jumps(job, job.moving)
+    yield from STAGES[Latents.name].resume(job, old)
     yield from guard.watch(job, looked)

@@ -123,7 +123,7 @@ class ComparePanel(QWidget):
         array: PreviewArray = layer.data
         field = array.field
         assert field is not None
-        if field.network.velocity is None:
+        if field.network.motion is None:
             why = field.provenance.get("reasons", {}).get("motion", "it was switched off")
             self.told.emit(f"There is no motion to show: {why}.")
             return

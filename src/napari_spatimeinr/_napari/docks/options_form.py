@@ -9,14 +9,14 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from qtpy.QtWidgets import QAbstractSpinBox, QFormLayout, QGroupBox, QLineEdit, QVBoxLayout, QWidget
 
+from ...config import groups
 from ...config.options import Config, make_config
 from ...errors import ConfigError
+from ...training.parts import STAGES
 from .fields import NumberField, Words, roomy
 
 HIDDEN = ("preset", "published")
 """What has a widget of its own elsewhere, and the published options, which have a file."""
-UNPUBLISHED = ("motion", "latents", "planes", "voxels")
-"""Groups of options the published method does not have."""
 PUBLISHED_NOTE = (
     "The published method has its own options: print them with 'spatimeinr config published', "
     "and fit with the changed file by 'spatimeinr fit --config'."
@@ -35,6 +35,8 @@ class OptionsForm(QWidget):
         layout.addWidget(self.note)
         self._boxes: dict[str, QGroupBox] = {}
         self._add(layout, "general", Config, ())
+        for name, options in groups.added().items():
+            self._add(layout, name, options, (name,))
         self._preset = "balanced"
         self.set_preset(self._preset)
 
@@ -64,8 +66,8 @@ class OptionsForm(QWidget):
         self._preset = preset
         published = preset == "published"
         self.note.setVisible(published)
-        for title in UNPUBLISHED:
-            self._boxes[title].setVisible(not published)
+        for name in STAGES:  # parts that the published method does not have
+            self._boxes[name].setVisible(not published)
         values = make_config(preset).model_dump()
         for path, editor in self.editors.items():
             value: Any = values

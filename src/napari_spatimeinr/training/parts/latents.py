@@ -1,278 +1,117 @@
-"""Train encoder and decoder on frames the prediction did not see.
-
-A block of frame k is predicted from an earlier and a later frame along the trajectories. The noise
-of frame k is independent of theirs, so the mean-square optimum is the clean image (Lehtinen et al.
-2018, 'Noise2Noise').
+"""The part that says what things look like: encoder and decoder, trained on frames the prediction
+did not see, and judged on frames or blocks kept back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import NamedTuple
+import math
+from collections.abc import Generator, Mapping, Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from ...config.options import Config, CycleOptions
-from ...model.frames import Box, Frames, grown
-from ...model.motion import Displaced
-from ...model.network import Around, Network, around, needed_box, sample, sample_denoised
-from ...model.sampling import PREFILTER_REACH, cubic, prefilter
-from ...model.source import FrameSource
+from ...compute.device import resolve_precision
+from ...config.facts import LatentsGate
+from ...config.options import Config
+from ...config.parts import LatentOptions
+from ...field import Field
+from ...model.build import LatentsPart
+from ...model.latents import Latents as Module
+from ...model.network import Network
+from ..gate import ALONE_MARGIN_DB, masked_errors
+from ..job import FitProgress, Job, Steps
+from ..stage import Cost, Stage, Verdict
+from .latents_fit import train
+from .motion_points import block_mask
 
-POINTS = 4096
-"""Voxels of a block that are compared in one step."""
-ALONE = 0.03
-"""Weight of predicting a frame from one neighbour alone; more would blur what moved too far to be
-aligned."""
-
-
-@dataclass(frozen=True)
-class Task:
-    """Predict frame ``target`` from the frames around it, or (with ``around`` None)
-    from ``alone``.
-    """
-
-    target: int
-    around: Around | None
-    alone: int | None = None
+HOLD_OUT_SHARE = 0.6
+"""Share of the steps spent on the hold-out fit; the final fit goes on from there."""
+STEP_SECONDS = 0.060
+"""Of a training step with the options of preset balanced."""
 
 
-def tasks_for(given: list[int], outer: int) -> list[Task]:
-    """Training tasks from the given frame numbers: each frame from its neighbours; of two frames,
-    each from the other.
-    """
-    out = [Task(k, around(k, [n for n in given if n != k], outer)) for k in given[1:-1]]
-    if not out and len(given) == 2:
-        out = [Task(given[1], None, given[0]), Task(given[0], None, given[1])]
-    return out
+class Latents(LatentsPart, Stage):
+    """What things look like."""
 
+    label = "latents"
+    words: ClassVar[Mapping[str, str]] = {
+        "latents": "learning structure apart from noise",
+        "hold-out: latents": "testing structure apart from noise on frames held out",
+    }
+    options = LatentOptions
 
-class Displacements:
-    """Displacements between frame times, computed once; None when nothing moves."""
+    def wanted(self, job: Job) -> bool:
+        """With three frames or more; with two, unless they are judged."""
+        least = 3 if job.config.gate else 2
+        return job.config.latents.enabled and job.volume.shape[0] >= least
 
-    def __init__(self, network: Network) -> None:
-        self.network = network
-        self.known: dict[tuple[float, float], Displaced] = {}
+    def unwanted(self, job: Job) -> None:
+        """Of two frames, each would be predicted from the other alone: where they are not aligned
+        that teaches blur, and wins by it.
+        """
+        if job.config.latents.enabled and job.volume.shape[0] == 2:
+            why = "two frames cannot tell noise from what moved"
+            job.provenance.reasons[self.name] = why
 
-    @torch.no_grad()
-    def __call__(self, start: float, end: float) -> Displaced | None:
-        """The displacement from one frame time to another."""
-        if self.network.velocity is None or start == end:
-            return None
-        if (start, end) not in self.known:
-            self.known[start, end] = self.network.velocity.displacement_nodes(start, end)
-        return self.known[start, end]
+    def plan(self, job: Job) -> None:
+        """Those of the hold-out are among them."""
+        job.schedule.planned["latents"] = job.config.latents.steps
 
-
-def random_box(
-    shape: tuple[int, int, int], size: tuple[int, int, int], generator: torch.Generator
-) -> Box:
-    """A block of at most ``size`` anywhere in a frame."""
-    box = []
-    for n, s in zip(shape, size, strict=True):
-        s = min(n, s)
-        a = int(torch.randint(0, n - s + 1, (1,), generator=generator))
-        box.append((a, a + s))
-    return box[0], box[1], box[2]
-
-
-def train(
-    network: Network,
-    frames: Frames,
-    given: list[int],
-    config: Config,
-    steps: int,
-    seed: int,
-    mask: Tensor | None = None,
-) -> Iterator[tuple[int, float]]:
-    """Train encoder and decoder in place; yields (step, loss).
-
-    ``given`` are the frames that may be used; ``mask`` ``(1, 1, Z, Y, X)`` is 0 at voxels that must
-    not be targets.
-    """
-    assert network.encoder is not None and network.decoder is not None
-    options = config.latents
-    tasks = tasks_for(given, network.outer)
-    generator = torch.Generator().manual_seed(seed)
-    parameters = [*network.encoder.parameters(), *network.decoder.parameters()]
-    optimiser = torch.optim.AdamW(parameters, lr=options.learning_rate, weight_decay=1e-4)
-    displacements = Displacements(network)
-    for step in range(steps):
-        for group in optimiser.param_groups:
-            warm = min(1.0, (step + 1) / 20)
-            group["lr"] = options.learning_rate * warm * (0.02 + 0.98 * (1 - step / steps))
-        loss = torch.zeros((), device=frames.device)
-        for _ in range(options.blocks):
-            task = tasks[int(torch.randint(0, len(tasks), (1,), generator=generator))]
-            box = random_box(frames.shape, options.crop, generator)
-            loss = (
-                loss
-                + _block_loss(network, frames, task, box, displacements, config, generator, mask)
-                / options.blocks
-            )
-        optimiser.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimiser.step()
-        yield step + 1, float(loss.detach())
-
-
-class _Drawn(NamedTuple):
-    """Voxels of a block that are compared, the first ``number`` of the places; others lie around
-    some of them.
-    """
-
-    places: Tensor
-    target: Tensor
-    weight: Tensor
-    number: int
-
-    def error(self, values: Tensor) -> Tensor:
-        """The mean error of values at the voxels, robust."""
-        return _mean(_robust(values[: self.number] - self.target[: self.number]), self.weight)
-
-
-def _drawn(
-    frames: Frames, k: int, box: Box, spatial: bool, mask: Tensor | None, generator: torch.Generator
-) -> _Drawn:
-    """Voxels of a block of frame ``k``; with ``spatial``, a quarter of them also at two places in
-    their cells.
-    """
-    device = frames.device
-    (z0, z1), (y0, y1), (x0, x1) = box
-    total = (z1 - z0) * (y1 - y0) * (x1 - x0)
-    pick = (
-        torch.randperm(total, generator=generator)[:POINTS].to(device)
-        if total > POINTS
-        else torch.arange(total, device=device)
-    )
-    ny, nx = y1 - y0, x1 - x0
-    offsets = torch.stack([pick // (ny * nx), pick // nx % ny, pick % nx], -1).float()
-    at = offsets + offsets.new_tensor([z0, y0, x0])
-    places = at
-    if spatial:
-        # The cell around a voxel, sampled at two opposite random places (the same for the whole
-        # block).
-        shift = (torch.rand(3, generator=generator) - 0.5).to(device)
-        places = torch.cat([at, at[: len(at) // 4] + shift, at[: len(at) // 4] - shift])
-    weight = torch.ones(len(at), device=device)
-    if mask is not None:
-        z, y, x = at.long().unbind(-1)
-        weight = mask[0, 0, z, y, x]
-    return _Drawn(places, _target(frames, k, places, len(at)), weight, len(at))
-
-
-def _block_loss(
-    network: Network,
-    frames: Frames,
-    task: Task,
-    box: Box,
-    displacements: Displacements,
-    config: Config,
-    generator: torch.Generator,
-    mask: Tensor | None,
-) -> Tensor:
-    source = FrameSource(network, frames)
-    drawn = _drawn(frames, task.target, box, config.cycle.spatial > 0, mask, generator)
-
-    def needed(k: int) -> tuple[Tensor, Box]:
-        return needed_box(
-            _moved(network, displacements(task.target, k), drawn.places)[None], frames.shape
+    def run(self, job: Job) -> Generator[FitProgress, None, Verdict]:
+        """Train on all frames: on from the hold-out, or from the beginning, judged on blocks."""
+        steps = job.config.latents.steps
+        if job.held_out is not None:
+            left = max(1, round((1 - HOLD_OUT_SHARE) * steps))
+            yield from self._trained(job, left)
+            return Verdict(kept=True)
+        new_latents(job)
+        if not job.config.gate:
+            yield from self._trained(job, steps)
+            return Verdict(kept=True)
+        mask = 1 - block_mask(job.frames.shape, job.seed + 1).to(job.device)
+        yield from self._trained(job, steps, mask)
+        gain = masked_errors(job.network, job.frames, 1 - mask, job.seed).gain("latents")
+        job.provenance.latents_gate = LatentsGate(
+            gain_db=round(gain, 3), on="masked blocks, one neighbour at the native gap"
         )
+        if gain >= ALONE_MARGIN_DB:
+            return Verdict(kept=True)
+        job.network = Network(job.network.motion)
+        why = "they did not beat the frames themselves on blocks they had not seen"
+        return Verdict(kept=False, reason=why)
 
-    def sampled(k: int) -> tuple[Tensor, Tensor | None]:
-        points, part = needed(k)
-        return sample(source.encoded(k, part), points, part)
+    def _trained(self, job: Job, steps: int, mask: Tensor | None = None) -> Steps:
+        """Steps of training on all frames, without the voxels where ``mask`` is 0."""
+        given = list(range(job.volume.shape[0]))
+        training = train(job.network, job.frames, given, job.config, steps, job.seed + 1, mask)
+        yield from job.drive("latents", "latents", training)
 
-    @torch.no_grad()
-    def denoised(k: int) -> Tensor:
-        points, part = needed(k)
-        return sample_denoised(source.denoised(k, part), points, part)
+    def decided(self, old: Field) -> bool:
+        """Motion and latents are decided together."""
+        return old.provenance.decided
 
-    if task.around is None:
-        assert task.alone is not None
-        return drawn.error(sampled(task.alone)[0])
-    near = task.around
-    inner = [sampled(k) for k in (near.before, near.after)]
-    # The outer frames only help to average: the encoder does not learn from them.
-    outer = []
-    for side, beyond in enumerate((near.outer_before, near.outer_after)):
-        # One side is left out now and then, as it is at both ends of the recording.
-        if not beyond or float(torch.rand(1, generator=generator)) < 0.15:
-            outer.append(inner[side][0])
-        else:
-            outer.append(torch.stack([denoised(k) for k in beyond]).mean(0))
-    # Time runs backwards half of the time: the decoder has no preferred direction.
-    order = (1, 0) if bool(torch.rand(1, generator=generator) < 0.5) else (0, 1)
+    def resume(self, job: Job, old: Field) -> Steps:
+        """Go on with the latents that were kept."""
+        if job.network.latents is not None:
+            self.plan(job)
+            yield from self._trained(job, job.config.latents.steps)
 
-    def predicted(u: float) -> Tensor:
-        (a, la), (b, lb) = (inner[i] for i in order)
-        assert network.decoder is not None and la is not None and lb is not None
-        share = u if order == (0, 1) else 1 - u
-        result: Tensor = network.decoder(
-            (a, b), (outer[order[0]], outer[order[1]]), (la, lb), share, network.precision
-        )
-        return result
-
-    loss = torch.zeros((), device=frames.device)
-    for value, _ in inner:
-        loss = loss + ALONE * drawn.error(value)
-    return loss + _blended_loss(predicted, near.share, drawn, config.cycle)
+    def cost(self, shape: Sequence[int], config: Config, spacing: Sequence[float] | None) -> Cost:
+        """By the size of the blocks and of the networks."""
+        options = config.latents
+        if not options.enabled or shape[0] < 2 or (config.gate and shape[0] == 2):
+            return Cost()
+        convolutions = 0.4 + 0.6 * (options.channels / 16) ** 2 * options.layers / 2
+        decoding = 0.5 + 0.5 * options.width / 32
+        share = options.blocks * math.prod(options.crop) / 25_600
+        return Cost(STEP_SECONDS * options.steps * share * convolutions * decoding)
 
 
-def _blended_loss(
-    predicted: Callable[[float], Tensor], share: float, drawn: _Drawn, cycle: CycleOptions
-) -> Tensor:
-    """The error of what the decoder makes of both sides at ``share`` of the interval, and what the
-    cycles add.
-    """
-    out = predicted(share)
-    loss = drawn.error(out)
-    if cycle.spatial > 0:
-        count, target, q = drawn.number, drawn.target, drawn.number // 4
-        here, there = slice(count, count + q), slice(count + q, count + 2 * q)
-        cell = (2 * out[:q] + out[here] + out[there]) / 4 - (
-            2 * target[:q] + target[here] + target[there]
-        ) / 4
-        loss = loss + cycle.spatial * _mean(cell**2, drawn.weight[:q])
-    if cycle.temporal > 0:
-        # Predict at two times between, and from these the frame back.
-        step = min(0.25, share, 1 - share)
-        loss = loss + cycle.temporal * drawn.error(
-            (predicted(share - step) + predicted(share + step)) / 2
-        )
-    return loss
-
-
-def _robust(error: Tensor) -> Tensor:
-    """Square of an error, growing only linearly beyond the noise: what cannot be aligned must not
-    teach blur.
-    """
-    scale = 3 * error.detach().abs().median().clamp(min=1e-6)
-    return 2 * scale**2 * (torch.sqrt(1 + (error / scale) ** 2) - 1)
-
-
-def _mean(values: Tensor, weight: Tensor) -> Tensor:
-    return (values * weight).sum() / weight.sum().clamp(min=1)
-
-
-@torch.no_grad()
-def _target(frames: Frames, k: int, places: Tensor, whole: int) -> Tensor:
-    """Frame k at voxels (the first ``whole`` places) and, by its spline, between them."""
-    points, needed = needed_box(places[None], frames.shape)
-    block = frames.block(k, grown(needed, PREFILTER_REACH))
-    low = places.new_tensor([a for a, _ in needed])
-    index = (places[:whole] - low + PREFILTER_REACH).long()
-    values = block[0, 0, index[:, 0], index[:, 1], index[:, 2]]
-    if len(places) == whole:
-        return values
-    between = cubic(prefilter(block), points[:, whole:] - low)[0]
-    return torch.cat([values, between])
-
-
-def _moved(network: Network, displaced: Displaced | None, points: Tensor) -> Tensor:
-    if displaced is None or network.velocity is None:
-        return points
-    return points + network.velocity.displacement_at(displaced, points[None])[0]
+def new_latents(job: Job) -> None:
+    """An untrained encoder and decoder in the job's network."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(job.seed)
+        latents = Module.of(job.config.latents)
+    job.network.latents = latents.to(job.device)
+    job.network.precision = resolve_precision(job.config.precision, job.device)

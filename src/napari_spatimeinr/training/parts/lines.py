@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ...config.parts import PlanesOptions, VoxelsOptions
 from ...model.finer import FinerPlanes
 from ...model.sampling import mirrored
 
@@ -19,6 +20,8 @@ PLANES_OF_A_SAMPLE = 12
 """Coarse planes of a training sample, and its width in voxels."""
 WIDTH_OF_A_SAMPLE = 48
 BATCH = 16
+STEP_SECONDS = 0.015
+"""Of a training step of 5 layers of 32 channels, on the machine of docs/benchmarks.md."""
 MOST_BLUR = 1.5
 """The extra blur along z is looked for up to this many distances between planes."""
 
@@ -33,6 +36,11 @@ class Lateral:
 
     planes: Tensor
     above: Tensor
+
+
+def step_seconds(options: PlanesOptions | VoxelsOptions) -> float:
+    """Seconds of a training step of a network that makes lines finer."""
+    return STEP_SECONDS * (0.4 + 0.6 * (options.channels / 32) ** 2 * options.layers / 5)
 
 
 def lateral_planes(
@@ -186,15 +194,10 @@ def train_planes(
     # Blur along one axis takes noise away that planes along z have.
     noise = noise_of(planes) if network.sharpen else 0.0
     for blur in blurs:
+        lost = math.sqrt(1 - kept_noise(blur, planes)) * noise
         for turned in (planes, planes.transpose(1, 2)):
             soft = blurred(turned, blur)
-            bank.append(
-                (
-                    soft,
-                    turned if network.sharpen else soft,
-                    math.sqrt(1 - kept_noise(blur, planes)) * noise,
-                )
-            )
+            bank.append((soft, turned if network.sharpen else soft, lost))
     yield from train_lines(network, bank, step, fine, steps, learning_rate, seed)
 
 
@@ -220,28 +223,14 @@ def train_lines(
     optimiser = torch.optim.AdamW(network.parameters(), lr=learning_rate)
     for number in range(steps):
         for group in optimiser.param_groups:
-            group["lr"] = (
-                learning_rate * min(1.0, (number + 1) / 30) * (0.02 + 0.98 * (1 - number / steps))
-            )
+            warm = min(1.0, (number + 1) / 30)
+            group["lr"] = learning_rate * warm * (0.02 + 0.98 * (1 - number / steps))
         soft, sharp, lost = bank[number % len(bank)]
-        count = min(PLANES_OF_A_SAMPLE, (soft.shape[1] - 1) // step + 1)
-        length, width = (count - 1) * step + 1, min(WIDTH_OF_A_SAMPLE, soft.shape[2])
-        n = torch.randint(0, len(soft), (BATCH,), generator=generator)
-        a = torch.randint(0, soft.shape[1] - length + 1, (BATCH,), generator=generator)
-        b = torch.randint(0, soft.shape[2] - width + 1, (BATCH,), generator=generator)
-        flips = torch.rand(BATCH, 2, generator=generator) < 0.5
-        rows = torch.arange(length) + a[:, None]
-        rows = torch.where(flips[:, :1], rows.flip(1), rows)
-        columns = torch.arange(width) + b[:, None]
-        columns = torch.where(flips[:, 1:], columns.flip(1), columns)
-        where = (
-            n[:, None, None].to(device),
-            rows[:, :, None].to(device),
-            columns[:, None, :].to(device),
-        )
+        where = _random_parts(soft, step, generator)
         given = soft[where][:, ::step]
         if lost > 0:
             given = given + lost * torch.randn(given.shape, generator=generator).to(device)
+        _, count, width = given.shape
         z = mirrored(torch.arange(-reach[0], count + reach[0], device=device), count)
         x = mirrored(torch.arange(-reach[2], width + reach[2], device=device), width)
         out = network.upright(given[:, z][:, :, x])
@@ -251,3 +240,27 @@ def train_lines(
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
         yield number + 1, float(loss.detach())
+
+
+def _random_parts(
+    planes: Tensor, step: int, generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Indices of random parts of planes ``(N, A, B)``, turned round at random, that are long enough
+    for every ``step``-th line to be a sample: they index ``(batch, length, width)``.
+    """
+    count = min(PLANES_OF_A_SAMPLE, (planes.shape[1] - 1) // step + 1)
+    length, width = (count - 1) * step + 1, min(WIDTH_OF_A_SAMPLE, planes.shape[2])
+    n = torch.randint(0, len(planes), (BATCH,), generator=generator)
+    a = torch.randint(0, planes.shape[1] - length + 1, (BATCH,), generator=generator)
+    b = torch.randint(0, planes.shape[2] - width + 1, (BATCH,), generator=generator)
+    flips = torch.rand(BATCH, 2, generator=generator) < 0.5
+    rows = torch.arange(length) + a[:, None]
+    rows = torch.where(flips[:, :1], rows.flip(1), rows)
+    columns = torch.arange(width) + b[:, None]
+    columns = torch.where(flips[:, 1:], columns.flip(1), columns)
+    device = planes.device
+    return (
+        n[:, None, None].to(device),
+        rows[:, :, None].to(device),
+        columns[:, None, :].to(device),
+    )

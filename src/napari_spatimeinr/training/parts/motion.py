@@ -1,244 +1,126 @@
-"""Fit the velocity field: a coarse-to-fine start, then random points on continuous trajectories."""
+"""The part that says where things go: a velocity field, fitted to frames and judged on blocks it
+has not seen.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import math
+from collections.abc import Generator, Mapping, Sequence
+from typing import ClassVar
 
-import torch
-from torch import Tensor
-from torch.nn import functional as F
+from ...config.facts import MotionGate
+from ...config.options import Config
+from ...config.parts import MotionOptions
+from ...field import Field
+from ...model.build import MotionPart
+from ..gate import MARGIN_DB, split
+from ..job import FitProgress, Job, Steps
+from ..schedule import ENDS
+from ..stage import Cost, Stage, Verdict
+from .motion_fit import Candidate, misalignments, most_candidates, refine, start
+from .motion_points import block_mask
 
-from ...config.options import MotionOptions
-from ...model.frames import Frames
-from ...model.losses import alignment
-from ...model.motion import VelocityField, node_counts, roughness, unsteadiness
-from ...model.sampling import gaussian, linear
-from ...model.start import pyramid, start_velocity
-
-WIDTH = 0.02
-"""Differences below this (of the normalised range) count as noise rather than misalignment."""
-BLUR = 0.8
-"""Smoothing of the frames motion is estimated on, lateral voxels; without it noise pulls towards
-half voxels."""
+TRIAL_STEPS = 80
+"""Optimisation steps of a velocity field that is only compared; more did not change which one
+won."""
+CHECKED_STEPS = 40
+"""The same of the one that is checked on masked blocks."""
+STEP_SECONDS = 0.045
+"""Of an optimisation step with 12,000 points."""
 
 
-@dataclass
-class MotionData:
-    """Smoothed frames motion is estimated on.
+class Motion(MotionPart, Stage):
+    """Where things go."""
 
-    levels : pyramid, finest first, each ``(T, 1, z, y, x)``; the finest may be binned.
-    binning : source voxels per voxel of the finest level, (z, y, x).
-    spacing : of the source, (dz, dy, dx).
-    """
+    label = "motion"
+    words: ClassVar[Mapping[str, str]] = {
+        "motion": "following the motion",
+        "checking motion": "checking the motion on blocks it has not seen",
+        "hold-out: motion": "testing the motion on frames held out",
+    }
+    options = MotionOptions
 
-    levels: list[Tensor]
-    binning: tuple[int, int, int]
-    shape: tuple[int, int, int]
-    spacing: tuple[float, float, float]
+    def wanted(self, job: Job) -> bool:
+        """Where there are two frames or more, and their motion is not shared."""
+        several = job.volume.shape[0] > 1
+        return job.config.motion.enabled and several and job.shared_motion is None
 
-    def subset(self, frames: list[int]) -> MotionData:
-        """The same for some of the frames."""
-        return MotionData(
-            [level[frames] for level in self.levels], self.binning, self.shape, self.spacing
+    def unwanted(self, job: Job) -> None:
+        """Of one frame."""
+        if job.volume.shape[0] == 1:
+            job.provenance.reasons[self.name] = "one time point: nothing moves"
+
+    def plan(self, job: Job) -> None:
+        """The final fit, and those of the hold-out."""
+        options, steps = job.config.motion, job.config.motion.steps
+        trials = most_candidates(options) if job.held_out is not None else 0
+        job.schedule.planned["motion"] = steps + trials * min(steps, TRIAL_STEPS)
+
+    def run(self, job: Job) -> Generator[FitProgress, None, Verdict]:
+        """Fit the candidate that the hold-out has chosen to all frames."""
+        velocity, candidate, data = job.network.motion, job.candidate, job.moving
+        assert velocity is not None and candidate is not None and data is not None
+        candidate.apply(velocity)
+        if job.config.gate and not (yield from self._aligns(job, candidate)):
+            job.network.motion = None
+            why = "it did not align neighbouring frames on blocks it had not seen"
+            return Verdict(kept=False, reason=why)
+        job.decide()
+        options = job.config.motion
+        steps = refine(velocity, data, options, candidate, options.steps, job.seed)
+        yield from job.drive("motion", "motion", steps)
+        velocity.requires_grad_(False)
+        return Verdict(kept=True)
+
+    def _aligns(self, job: Job, candidate: Candidate) -> Generator[FitProgress, None, bool]:
+        """Whether motion found without masked blocks aligns neighbouring frames there, at the
+        recording's own gap.
+        """
+        options, data = job.config.motion, job.moving
+        assert data is not None
+        z, y, x = data.levels[0].shape[2:]
+        mask = block_mask((z, y, x), job.seed).to(job.device)
+        velocity = start(data, options, candidate, 1 - mask)
+        few = min(CHECKED_STEPS, options.steps)
+        for _ in refine(velocity, data, options, candidate, few, job.seed, 1 - mask):
+            yield job.progress("checking motion")
+            if job.schedule.late(ENDS["checking motion"]):
+                break
+        still, moved = (
+            float(misalignments(field, data, mask, job.seed).mean()) for field in (None, velocity)
         )
-
-
-def motion_data(
-    frames: Frames, spacing: tuple[float, float, float], options: MotionOptions
-) -> MotionData:
-    """Read every frame once, smooth it, bin it until all frames have at most ``max_voxels``."""
-    binning = [1, 1, 1]
-    current = list(spacing)
-    shape = list(frames.shape)
-    while frames.count * shape[0] * shape[1] * shape[2] > options.max_voxels and max(shape) > 16:
-        finest = min(s for s, n in zip(current, shape, strict=True) if n > 8)
-        for axis in range(3):
-            if shape[axis] > 8 and current[axis] < 2 * finest:
-                binning[axis] *= 2
-                current[axis] *= 2
-                shape[axis] = -(-shape[axis] // 2)
-    fine = min(spacing[1:])
-    collected = []
-    for k in range(frames.count):
-        whole = frames.whole(k)
-        if max(binning) > 1:
-            whole = F.avg_pool3d(whole, tuple(binning), ceil_mode=True, count_include_pad=False)
-        sigma = [
-            BLUR * min(1.0, max(fine / s, 0.5)) if b == 1 else 0.4
-            for s, b in zip(spacing, binning, strict=True)
-        ]
-        collected.append(gaussian(whole, sigma))
-    levels = pyramid(torch.cat(collected), (current[0], current[1], current[2]), options.levels)
-    return MotionData(levels, (binning[0], binning[1], binning[2]), frames.shape, spacing)
-
-
-def start(
-    data: MotionData,
-    times: Tensor,
-    options: MotionOptions,
-    mask: Tensor | None = None,
-    curved: bool = False,
-) -> VelocityField:
-    """A velocity field from the coarse-to-fine start; ``times`` of the frames ``(T,)`` in frame
-    intervals.
-    """
-    field = VelocityField(
-        times, data.shape, node_counts(data.shape, data.spacing, options.node_voxels), curved
-    )
-    field = field.to(data.levels[0].device)
-    with torch.no_grad():
-        dense = start_velocity(data.levels, options.warps, mask)
-        dense = (
-            dense
-            * dense.new_tensor(data.binning).view(1, 3, 1, 1, 1)
-            / times.diff().view(-1, 1, 1, 1, 1)
+        gain = 10 * math.log10(max(still, 1e-12) / max(moved, 1e-12))
+        job.provenance.motion_gate = MotionGate(
+            alignment_gain_db=round(gain, 3), on="masked blocks at the native gap"
         )
-        field.set_from_dense(dense)
-    return field
+        return gain >= MARGIN_DB
 
+    def decided(self, old: Field) -> bool:
+        """Motion and latents are decided together."""
+        return old.provenance.decided
 
-class PointDrawer:
-    """Random points, half of them uniform and half where something is or changes."""
+    def resume(self, job: Job, old: Field) -> Steps:
+        """Go on with the motion that was kept."""
+        velocity, options, data = job.network.motion, job.config.motion, job.moving
+        if velocity is None or data is None:
+            return
+        velocity.requires_grad_(True)
+        job.schedule.planned["motion"] = options.steps
+        weight = job.provenance.smoothness
+        if weight is None:
+            weight = options.smoothness[0]
+        candidate = Candidate(float(weight), bool(velocity.curved))
+        steps = refine(velocity, data, options, candidate, options.steps, job.seed + 2)
+        yield from job.drive("motion", "motion", steps, ends="motion, resumed")
+        velocity.requires_grad_(False)
 
-    def __init__(self, data: MotionData, mask: Tensor | None, generator: torch.Generator) -> None:
-        finest = data.levels[0].shape[2:]
-        # Half resolution is enough to know where something is.
-        frames = data.levels[min(1, len(data.levels) - 1)]
-        self.shape = frames.shape[2:]
-        self.generator = generator
-        self.stretch = frames.new_tensor([n / m for n, m in zip(finest, self.shape, strict=True)])
-        self.last = frames.new_tensor([n - 1 for n in finest])
-        used = (
-            None
-            if mask is None
-            else F.adaptive_avg_pool3d(mask, (self.shape[0], self.shape[1], self.shape[2]))
-            .floor()
-            .flatten(1)
-        )
-        level = frames.flatten()[:: max(1, frames.numel() // 100_000)].median()
-        tables = []
-        for a, b in zip(frames[:-1], frames[1:], strict=True):
-            active = ((b - a).abs() + 0.5 * ((a + b) / 2 - level).abs()).flatten(1)
-            uniform = torch.ones_like(active)
-            if used is not None:
-                active, uniform = active * used, uniform * used
-            density = active / active.sum().clamp(min=1e-9) + uniform / uniform.sum().clamp(
-                min=1e-9
-            )
-            # Millions of small terms: float64, which not every device has.
-            table = density.cpu().cumsum(1, dtype=torch.float64)
-            tables.append((table / table[:, -1:].clamp(min=1e-9)).float().to(frames.device))
-        self.table = torch.cat(tables)
-
-    def draw(self, number: int) -> Tensor:
-        """``(K, number, 3)`` points in voxels of the finest level, one set per interval."""
-        k = len(self.table)
-        device = self.table.device
-        pick = torch.rand(k, number, generator=self.generator).to(device)
-        index = torch.searchsorted(self.table, pick).clamp(max=self.table.shape[1] - 1)
-        _, y, x = self.shape
-        points = torch.stack([index // (y * x), index // x % y, index % x], -1).float()
-        points += torch.rand(k, number, 3, generator=self.generator).to(device)
-        return torch.minimum((points * self.stretch - 0.5).clamp(min=0), self.last)
-
-
-def refine(
-    field: VelocityField,
-    data: MotionData,
-    times: Tensor,
-    options: MotionOptions,
-    smoothness: float,
-    steps: int,
-    seed: int,
-    mask: Tensor | None = None,
-) -> Iterator[tuple[int, float]]:
-    """Optimise the field in place; yields (step, loss) after each step."""
-    frames = data.levels[0]
-    device = frames.device
-    intervals = len(times) - 1
-    generator = torch.Generator().manual_seed(seed)
-    drawer = PointDrawer(data, mask, generator)
-    number = max(256, options.points // intervals)
-    bins = frames.new_tensor(data.binning)
-    optimiser = torch.optim.Adam([field.nodes], lr=0.05, betas=(0.9, 0.99))
-    binned = _Binned(field, bins)
-    first = torch.arange(intervals, device=device)
-    for step in range(steps):
-        for group in optimiser.param_groups:
-            group["lr"] = 0.05 * (1 - step / steps) ** 0.5
-        points = drawer.draw(number) * bins + (bins - 1) / 2
-        share = torch.rand(intervals, generator=generator).to(device)
-        at = torch.lerp(times[:-1], times[1:], share)
-        loss = alignment(binned, frames, times, first, first + 1, at, points, WIDTH).mean()
-        if options.two_interval and intervals > 1 and step % 2:
-            wide = alignment(
-                binned,
-                frames,
-                times,
-                first[:-1],
-                first[:-1] + 2,
-                times[1:-1],
-                points[:-1, : number // 2],
-                WIDTH,
-            )
-            loss = loss + options.two_interval * wide.mean()
-        loss = (
-            loss
-            + smoothness * roughness(field.nodes, data.spacing)
-            + options.acceleration * 0.01 * unsteadiness(field.nodes)
-        )
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        yield step + 1, float(loss.detach())
-
-
-class _Binned:
-    """A field whose trajectories end in voxels of binned frames."""
-
-    def __init__(self, field: VelocityField, bins: Tensor) -> None:
-        self.field, self.bins = field, bins
-
-    def trajectory(self, points: Tensor, start: Tensor, end: Tensor) -> Tensor:
-        moved = self.field.trajectory(points, start, end)
-        return (moved - (self.bins - 1) / 2) / self.bins
-
-
-@torch.no_grad()
-def misalignments(
-    field: VelocityField | None,
-    data: MotionData,
-    times: Tensor,
-    mask: Tensor,
-    seed: int,
-    number: int = 40_000,
-) -> Tensor:
-    """Mean squared difference of the two frames of each interval along trajectories, where ``mask``
-    is 1: ``(T - 1,)``.
-
-    The points are the voxels of one frame, alternately the earlier and the later; ``field`` None
-    means nothing moves.
-    """
-    frames = data.levels[0]
-    drawer = PointDrawer(data, mask, torch.Generator().manual_seed(seed))
-    points = drawer.draw(max(256, number // (len(times) - 1)))
-    bins = frames.new_tensor(data.binning)
-    total = points.new_zeros(len(points))
-    for here, there in ((slice(None, -1), slice(1, None)), (slice(1, None), slice(None, -1))):
-        end = points
-        if field is not None:
-            source = points * bins + (bins - 1) / 2
-            end = _Binned(field, bins).trajectory(source, times[here], times[there])
-        total += ((linear(frames[here], points) - linear(frames[there], end)) ** 2).mean((1, 2))
-    return total / 2
-
-
-def block_mask(shape: tuple[int, int, int], seed: int, share: float = 0.2) -> Tensor:
-    """Random blocks of about a tenth of each axis: ``(1, 1, z, y, x)``, 1 in ``share`` of them."""
-    generator = torch.Generator().manual_seed(seed)
-    counts = [max(1, min(10, n // 6)) for n in shape]
-    coarse = (torch.rand(1, 1, *counts, generator=generator) < share).float()
-    if coarse.sum() in (0, coarse.numel()):
-        coarse.flatten()[0] = 1 - coarse.flatten()[0]
-    return F.interpolate(coarse, size=shape, mode="nearest")
+    def cost(self, shape: Sequence[int], config: Config, spacing: Sequence[float] | None) -> Cost:
+        """The steps; and the binned frames, which are also compared in brightness."""
+        options = config.motion
+        held = 16 * min(math.prod(shape), options.max_voxels)
+        if not options.enabled or shape[0] < 2:
+            return Cost(0.0, held)
+        steps = options.steps
+        if config.gate and split(shape[0]) is not None:
+            steps += min(options.steps, TRIAL_STEPS) * most_candidates(options)
+        return Cost(STEP_SECONDS * steps * options.points / 12_000, held)

@@ -1,22 +1,32 @@
-"""The last stage of a fit: finer planes, learned from the lateral ones, judged on
-planes held out.
-"""
+"""The part that makes finer planes, learned from the lateral ones, judged on planes held out."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
-from typing import Any
+from collections.abc import Generator, Mapping, Sequence
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
+from ...config.options import Config
+from ...config.parts import PlanesOptions
+from ...model.build import PlanesPart
 from ...model.finer import FinerPlanes
 from ...model.sampling import gaussian
 from ...model.source import FrameSource
 from ..gate import MARGIN_DB, Errors
-from ..job import FitProgress, Job, Steps
-from .lines import LARGEST_CROP, Lateral, blur_along_z, blurs_to_learn, lateral_planes, train_planes
+from ..job import FitProgress, Job
+from ..stage import Cost, Stage, Verdict
+from .lines import (
+    LARGEST_CROP,
+    Lateral,
+    blur_along_z,
+    blurs_to_learn,
+    lateral_planes,
+    step_seconds,
+    train_planes,
+)
 
 LEAST_RATIO = 1.4
 """Planes this many lateral voxels apart are worth being made finer."""
@@ -26,53 +36,80 @@ LEAST_PLANES = 5
 GATE_FRAMES = 3
 
 
-def wanted(job: Job) -> bool:
-    """Whether there are finer planes to learn, something to learn them from, and (unless asked for
-    anyway) to judge them by.
-    """
-    z, y, x = job.volume.shape[1:]
-    factor, step = _steps(job)
-    if not job.config.planes.enabled or z == 1 or min(y, x) < 4 * step:
-        return False
-    return sharpened(job) or (factor > 1 and (_judged(job) or not job.config.gate))
+class Planes(PlanesPart, Stage):
+    """Finer planes."""
 
+    label = "finer planes"
+    words: ClassVar[Mapping[str, str]] = {
+        "planes": "learning finer planes",
+        "hold-out: planes": "testing finer planes on planes held out",
+    }
+    options = PlanesOptions
 
-def plan(job: Job) -> None:
-    """Count its steps among those of the fit."""
-    steps = job.config.planes.steps
-    job.schedule.planned["planes"] = steps + (_gate_steps(job) if _judged(job) else 0)
+    def wanted(self, job: Job) -> bool:
+        """Where there are finer planes to learn, something to learn them from, and (unless asked
+        for anyway) to judge them by.
+        """
+        z, y, x = job.volume.shape[1:]
+        factor, step = _steps(job)
+        if not job.config.planes.enabled or z == 1 or min(y, x) < 4 * step:
+            return False
+        return sharpened(job) or (factor > 1 and (_judged(job) or not job.config.gate))
 
+    def unwanted(self, job: Job) -> None:
+        """Where blur was to be undone."""
+        if job.resume is None and sharpened(job):
+            job.provenance.warnings.append(
+                "The blur along z is not undone: that takes several planes, and at least four times"
+                " as many voxels across them as lie between two of them."
+            )
 
-def fit_planes(job: Job) -> Steps:
-    """Train, if held-out planes agree, what makes planes finer; ``job.network.planes`` is it."""
-    options = job.config.planes
-    factor, step = _steps(job)
-    sharpen = sharpened(job)
-    report: dict[str, Any] = {"planes_per_plane": factor, "sharpened": sharpen}
-    better = "learned"
-    if _judged(job):
-        better = yield from _gate(job, step, report)
-    if better != "learned" and not sharpen:
-        job.provenance["planes"] = report
-        job.provenance["reasons"]["planes"] = (
-            "what lateral planes teach did not predict held-out planes better than interpolation"
+    def plan(self, job: Job) -> None:
+        """The final network, and that of the gate."""
+        steps = job.config.planes.steps
+        job.schedule.planned["planes"] = steps + (_gate_steps(job) if _judged(job) else 0)
+
+    def run(self, job: Job) -> Generator[FitProgress, None, Verdict]:
+        """Train it if held-out planes agree; a blur is undone whatever they say."""
+        factor, step = _steps(job)
+        sharpen = sharpened(job)
+        report: dict[str, Any] = {"planes_per_plane": factor, "sharpened": sharpen}
+        better = "learned"
+        if _judged(job):
+            better = yield from _gate(job, step, report)
+        if better != "learned" and not sharpen:
+            why = "what lateral planes teach did not predict held-out planes better than"
+            return Verdict(kept=False, reason=f"{why} interpolation", report=report)
+        yield job.progress("planes")
+        lateral = _lateral(job, 1, denoised=True)
+        yield job.progress("planes")
+        blurs = _blurs(job, lateral, step)
+        report["blur_voxels"] = [round(blur, 3) for blur in blurs]
+        network = _network(job, factor, sharpen)
+        options = job.config.planes
+        steps = train_planes(
+            network, lateral, step, blurs, options.steps, options.learning_rate, job.seed
         )
-        return
-    yield job.progress("planes")
-    lateral = _lateral(job, 1, denoised=True)
-    yield job.progress("planes")
-    blurs = _blurs(job, lateral, step)
-    report["blur_voxels"] = [round(blur, 3) for blur in blurs]
-    network = _network(job, factor, sharpen)
-    steps = train_planes(
-        network, lateral, step, blurs, options.steps, options.learning_rate, job.seed
-    )
-    yield from job.drive(
-        "planes", "planes", steps, 0.94 if "voxels" in job.schedule.planned else 1.0
-    )
-    # Only now: a fit that was stopped before learns them when it is resumed.
-    job.provenance["planes"] = report
-    job.network.planes = network.requires_grad_(False)
+        yield from job.drive("planes", "planes", steps)
+        job.network.planes = network.requires_grad_(False)
+        return Verdict(kept=True, report=report)
+
+    def cost(self, shape: Sequence[int], config: Config, spacing: Sequence[float] | None) -> Cost:
+        """Nothing where the planes are near enough already."""
+        options = config.planes
+        if not options.enabled or shape[1] < 2 or spacing is None:
+            return Cost()
+        if spacing[1] < LEAST_RATIO * min(spacing[2:]):
+            return Cost()
+        return Cost(step_seconds(options) * options.steps * (1.5 if config.gate else 1.0))
+
+    def ablation(self) -> None:
+        """Frames held out are scored on the planes that were acquired."""
+
+    def told(self, report: Mapping[str, Any]) -> str:
+        """What was learned and, where it was, undone."""
+        undone = ", the blur along z is undone" if report.get("sharpened") else ""
+        return f"Finer planes are learned from the lateral ones{undone}."
 
 
 def _steps(job: Job) -> tuple[int, int]:
@@ -157,7 +194,7 @@ def _gate(job: Job, step: int, report: dict[str, Any]) -> Generator[FitProgress,
     steps = train_planes(
         learned, lateral, 2 * step, blurs, _gate_steps(job), options.learning_rate, job.seed
     )
-    yield from job.drive("hold-out: planes", "planes", steps, 0.9)
+    yield from job.drive("hold-out: planes", "planes", steps)
     errors = plane_errors(job, learned, step)
     # Linear interpolation falls behind as planes come nearer: at the real distance it is not what
     # is fallen back to.

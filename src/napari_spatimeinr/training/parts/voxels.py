@@ -1,5 +1,5 @@
-"""Finer voxels in the plane, learned from the planes made coarser; off by default, judged on a part
-of the planes kept back.
+"""The part that makes finer voxels in the plane, learned from the planes made coarser; off by
+default, judged on a part of the planes kept back.
 
 What a plane looks like at twice the voxel size is taken to tell what it looks like at half of it
 (internal learning across scales: Shocher et al. 2018, '"Zero-shot" super-resolution using deep
@@ -9,16 +9,20 @@ internal learning').
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Iterator
-from typing import Any
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
+from ...config.options import Config
+from ...config.parts import VoxelsOptions
+from ...model.build import VoxelsPart
 from ...model.finer import FinerVoxels
 from ...model.source import FrameSource
 from ..gate import Errors
-from ..job import FitProgress, Job, Steps
+from ..job import FitProgress, Job
+from ..stage import Cost, Stage, Verdict
 from .lines import (
     LARGEST_CROP,
     MOST_BLUR,
@@ -28,6 +32,7 @@ from .lines import (
     kept_noise,
     lively_crops,
     noise_of,
+    step_seconds,
     train_lines,
 )
 
@@ -40,48 +45,73 @@ MARGIN_DB = 0.5
 """It is judged at another scale than it is used at, so it must win clearly."""
 
 
-def wanted(job: Job) -> bool:
-    """Whether finer voxels are asked for, and there are enough to learn from and to judge by."""
-    options = job.config.voxels
-    y, x = job.volume.shape[2:]
-    return (
-        options.enabled
-        and min(y // KEPT_BACK if job.config.gate else y, x) >= LEAST_LINES * options.factor
-    )
+class Voxels(VoxelsPart, Stage):
+    """Finer voxels in the plane."""
 
+    label = "finer voxels"
+    words: ClassVar[Mapping[str, str]] = {
+        "voxels": "learning finer voxels",
+        "hold-out: voxels": "testing finer voxels on planes held out",
+    }
+    options = VoxelsOptions
 
-def plan(job: Job) -> None:
-    """Count its steps among those of the fit."""
-    job.schedule.planned["voxels"] = job.config.voxels.steps * (2 if job.config.gate else 1)
+    def wanted(self, job: Job) -> bool:
+        """Where they are asked for, and there are enough to learn from and to judge by."""
+        options = job.config.voxels
+        y, x = job.volume.shape[2:]
+        least = min(y // KEPT_BACK if job.config.gate else y, x)
+        return options.enabled and least >= LEAST_LINES * options.factor
 
+    def unwanted(self, job: Job) -> None:
+        """Where they were asked for."""
+        if job.config.voxels.enabled:
+            why = "the planes are too small to learn finer voxels from"
+            job.provenance.reasons[self.name] = why
 
-def fit_voxels(job: Job) -> Steps:
-    """Train, if planes kept back agree, what makes voxels finer; ``job.network.voxels`` is it."""
-    factor = job.config.voxels.factor
-    report: dict[str, Any] = {"voxels_per_voxel": factor}
-    y = job.frames.shape[1]
-    if job.config.gate:
-        edge = y - y // KEPT_BACK
-        judged = yield from _trained(job, (0, edge), report, "hold-out: voxels", 0.97)
-        gain = _errors(job, judged, (edge, y), report["blur_voxels"]).gain("learned", "cubic")
-        report["hold_out"] = {
-            "gain_over_cubic_db": round(gain, 3),
-            "note": f"voxels {factor} times as large, on a part of the planes kept back",
-        }
-        if gain < MARGIN_DB:
-            job.provenance["voxels"] = report
-            job.provenance["reasons"]["voxels"] = (
-                "what coarser planes teach did not predict finer voxels better than splines"
-            )
-            return
-    network = yield from _trained(job, (0, y), report, "voxels", 1.0)
-    job.provenance["voxels"] = report
-    job.network.voxels = network.requires_grad_(False)
+    def plan(self, job: Job) -> None:
+        """The final network, and that of the gate."""
+        job.schedule.planned["voxels"] = job.config.voxels.steps * (2 if job.config.gate else 1)
+
+    def run(self, job: Job) -> Generator[FitProgress, None, Verdict]:
+        """Train it if planes kept back agree."""
+        factor = job.config.voxels.factor
+        report: dict[str, Any] = {"voxels_per_voxel": factor}
+        y = job.frames.shape[1]
+        if job.config.gate:
+            edge = y - y // KEPT_BACK
+            judged = yield from _trained(job, (0, edge), report, "hold-out: voxels")
+            errors = _errors(job, judged, (edge, y), report["blur_voxels"])
+            gain = errors.gain("learned", "cubic")
+            report["hold_out"] = {
+                "gain_over_cubic_db": round(gain, 3),
+                "note": f"voxels {factor} times as large, on a part of the planes kept back",
+            }
+            if gain < MARGIN_DB:
+                why = "what coarser planes teach did not predict finer voxels better than splines"
+                return Verdict(kept=False, reason=why, report=report)
+        network = yield from _trained(job, (0, y), report, "voxels")
+        job.network.voxels = network.requires_grad_(False)
+        return Verdict(kept=True, report=report)
+
+    def cost(self, shape: Sequence[int], config: Config, spacing: Sequence[float] | None) -> Cost:
+        """The gate trains as long again."""
+        options = config.voxels
+        if not options.enabled:
+            return Cost()
+        return Cost(step_seconds(options) * options.steps * (2 if config.gate else 1))
+
+    def ablation(self) -> None:
+        """Frames held out are scored on the voxels that were acquired."""
+
+    def told(self, report: Mapping[str, Any]) -> str:
+        """What was learned."""
+        return "Finer voxels are learned from the planes."
 
 
 def _trained(
-    job: Job, rows: tuple[int, int], report: dict[str, Any], stage: str, until: float
+    job: Job, rows: tuple[int, int], report: dict[str, Any], stage: str
 ) -> Generator[FitProgress, None, FinerVoxels]:
+    """A network trained on a range of lines of the planes; the report is told their blur."""
     options = job.config.voxels
     factor = options.factor
     planes = _planes(job, rows)
@@ -92,7 +122,7 @@ def _trained(
         torch.manual_seed(job.seed)
         network = FinerVoxels(factor, options.channels, options.layers).to(job.device)
     steps = train_voxels(network, planes, blur, options.steps, options.learning_rate, job.seed)
-    yield from job.drive(stage, "voxels", steps, until)
+    yield from job.drive(stage, "voxels", steps)
     return network
 
 

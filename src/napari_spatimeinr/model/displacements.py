@@ -1,0 +1,25 @@
+"""Displacements between frame times, each computed once."""
+
+from __future__ import annotations
+
+import torch
+
+from .motion import Displaced
+from .network import Network
+
+
+class Displacements:
+    """Displacements of a network's motion by start and end; None when nothing moves."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.known: dict[tuple[float, float], Displaced] = {}
+
+    @torch.no_grad()
+    def __call__(self, start: float, end: float) -> Displaced | None:
+        """The displacement from one frame time to another."""
+        if self.network.motion is None or start == end:
+            return None
+        if (start, end) not in self.known:
+            self.known[start, end] = self.network.motion.displacement_nodes(start, end)
+        return self.known[start, end]

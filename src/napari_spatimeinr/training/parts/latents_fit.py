@@ -1,0 +1,288 @@
+"""Train encoder and decoder on frames the prediction did not see.
+
+A block of frame k is predicted from an earlier and a later frame along the trajectories. The noise
+of frame k is independent of theirs, so the mean-square optimum is the clean image (Lehtinen et al.
+2018, 'Noise2Noise').
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ...config.options import Config, CycleOptions
+from ...model.displacements import Displacements
+from ...model.frames import Box, Frames, grown, random_box
+from ...model.motion import Displaced
+from ...model.network import Around, Network, around, needed_box, sample, sample_denoised
+from ...model.sampling import PREFILTER_REACH, cubic, prefilter
+from ...model.source import FrameSource
+
+POINTS = 4096
+"""Voxels of a block that are compared in one step."""
+ALONE = 0.03
+"""Weight of predicting a frame from one neighbour alone; more would blur what moved too far to be
+aligned."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """Predict frame ``target`` from the frames around it, or (with ``around`` None)
+    from ``alone``.
+    """
+
+    target: int
+    around: Around | None
+    alone: int | None = None
+
+
+def tasks_for(given: list[int], outer: int) -> list[Task]:
+    """Training tasks from the given frame numbers: each frame from its neighbours; of two frames,
+    each from the other.
+    """
+    out = [Task(k, around(k, [n for n in given if n != k], outer)) for k in given[1:-1]]
+    if not out and len(given) == 2:
+        out = [Task(given[1], None, given[0]), Task(given[0], None, given[1])]
+    return out
+
+
+def train(
+    network: Network,
+    frames: Frames,
+    given: list[int],
+    config: Config,
+    steps: int,
+    seed: int,
+    mask: Tensor | None = None,
+) -> Iterator[tuple[int, float]]:
+    """Train encoder and decoder in place; yields (step, loss).
+
+    ``given`` are the frames that may be used; ``mask`` ``(1, 1, Z, Y, X)`` is 0 at voxels that must
+    not be targets.
+    """
+    assert network.latents is not None
+    options = config.latents
+    parameters = list(network.latents.parameters())
+    optimiser = torch.optim.AdamW(parameters, lr=options.learning_rate, weight_decay=1e-4)
+    blocks = _Blocks(network, frames, given, config, seed, mask)
+    for step in range(steps):
+        for group in optimiser.param_groups:
+            warm = min(1.0, (step + 1) / 20)
+            group["lr"] = options.learning_rate * warm * (0.02 + 0.98 * (1 - step / steps))
+        loss = torch.zeros((), device=frames.device)
+        for _ in range(options.blocks):
+            loss = loss + blocks.loss() / options.blocks
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimiser.step()
+        yield step + 1, float(loss.detach())
+
+
+class _Blocks:
+    """Random blocks of frames, predicted from the frames around them."""
+
+    def __init__(
+        self,
+        network: Network,
+        frames: Frames,
+        given: list[int],
+        config: Config,
+        seed: int,
+        mask: Tensor | None,
+    ) -> None:
+        self.network, self.frames, self.config, self.mask = network, frames, config, mask
+        self.source = FrameSource(network, frames)
+        self.tasks = tasks_for(given, network.outer)
+        self.generator = torch.Generator().manual_seed(seed)
+        self.displacements = Displacements(network)
+
+    def loss(self) -> Tensor:
+        """How well one block is predicted, and what the cycles add."""
+        cycle = self.config.cycle
+        number = int(torch.randint(0, len(self.tasks), (1,), generator=self.generator))
+        task = self.tasks[number]
+        box = random_box(self.frames.shape, self.config.latents.crop, self.generator)
+        spatial = cycle.spatial > 0
+        drawn = _drawn(self.frames, task.target, box, spatial, self.mask, self.generator)
+        if task.around is None:
+            assert task.alone is not None
+            return drawn.error(self._sampled(task.alone, task, drawn)[0])
+        near = task.around
+        inner = [self._sampled(k, task, drawn) for k in (near.before, near.after)]
+        sides = self._sides(near, inner, task, drawn)
+        loss = torch.zeros((), device=self.frames.device)
+        for value, _ in inner:
+            loss = loss + ALONE * drawn.error(value)
+        return loss + _blended_loss(partial(self._predicted, sides), near.share, drawn, cycle)
+
+    def _points(self, k: int, task: Task, drawn: _Drawn) -> tuple[Tensor, Box]:
+        """Where the voxels of the target are in frame ``k``, and the box that sampling them
+        touches.
+        """
+        moved = _moved(self.network, self.displacements(task.target, k), drawn.places)
+        return needed_box(moved[None], self.frames.shape)
+
+    def _sampled(self, k: int, task: Task, drawn: _Drawn) -> tuple[Tensor, Tensor | None]:
+        """Values and latents of frame ``k`` there."""
+        points, part = self._points(k, task, drawn)
+        return sample(self.source.encoded(k, part), points, part)
+
+    @torch.no_grad()
+    def _averaged(self, numbers: tuple[int, ...], task: Task, drawn: _Drawn) -> Tensor:
+        """The mean of frames there, which only helps to average: nothing is learned from them."""
+        values = []
+        for k in numbers:
+            points, part = self._points(k, task, drawn)
+            values.append(sample_denoised(self.source.denoised(k, part), points, part))
+        return torch.stack(values).mean(0)
+
+    def _sides(
+        self,
+        near: Around,
+        inner: list[tuple[Tensor, Tensor | None]],
+        task: Task,
+        drawn: _Drawn,
+    ) -> _Sides:
+        """What lies on both sides of the target, in either direction of time."""
+        outer = []
+        for side, beyond in enumerate((near.outer_before, near.outer_after)):
+            # One side is left out now and then, as it is at both ends of the recording.
+            if not beyond or float(torch.rand(1, generator=self.generator)) < 0.15:
+                outer.append(inner[side][0])
+            else:
+                outer.append(self._averaged(beyond, task, drawn))
+        # Time runs backwards half of the time: the decoder has no preferred direction.
+        backwards = bool(torch.rand(1, generator=self.generator) < 0.5)
+        first, second = (1, 0) if backwards else (0, 1)
+        (a, of_a), (b, of_b) = inner[first], inner[second]
+        assert of_a is not None and of_b is not None
+        return _Sides((a, b), (outer[first], outer[second]), (of_a, of_b), backwards)
+
+    def _predicted(self, sides: _Sides, share: float) -> Tensor:
+        """What the decoder makes of both sides at a share of the interval."""
+        assert self.network.latents is not None
+        asked = 1 - share if sides.backwards else share
+        result: Tensor = self.network.latents.decoder(
+            sides.inner, sides.outer, sides.latents, asked, self.network.precision
+        )
+        return result
+
+
+class _Sides(NamedTuple):
+    """Values, mean values of the frames beyond, and latents, each at the earlier and the later side
+    (the other way round where time runs ``backwards``).
+    """
+
+    inner: tuple[Tensor, Tensor]
+    outer: tuple[Tensor, Tensor]
+    latents: tuple[Tensor, Tensor]
+    backwards: bool
+
+
+class _Drawn(NamedTuple):
+    """Voxels of a block that are compared, the first ``number`` of the places; others lie around
+    some of them.
+    """
+
+    places: Tensor
+    target: Tensor
+    weight: Tensor
+    number: int
+
+    def error(self, values: Tensor) -> Tensor:
+        """The mean error of values at the voxels, robust."""
+        return _mean(_robust(values[: self.number] - self.target[: self.number]), self.weight)
+
+    def cells(self, values: Tensor) -> Tensor:
+        """Means over the cells around the first quarter of the voxels."""
+        count, quarter = self.number, self.number // 4
+        here = values[count : count + quarter]
+        there = values[count + quarter : count + 2 * quarter]
+        return (2 * values[:quarter] + here + there) / 4
+
+
+def _drawn(
+    frames: Frames, k: int, box: Box, spatial: bool, mask: Tensor | None, generator: torch.Generator
+) -> _Drawn:
+    """Voxels of a block of frame ``k``; with ``spatial``, a quarter of them also at two places in
+    their cells.
+    """
+    device = frames.device
+    (z0, z1), (y0, y1), (x0, x1) = box
+    total = (z1 - z0) * (y1 - y0) * (x1 - x0)
+    pick = (
+        torch.randperm(total, generator=generator)[:POINTS].to(device)
+        if total > POINTS
+        else torch.arange(total, device=device)
+    )
+    ny, nx = y1 - y0, x1 - x0
+    offsets = torch.stack([pick // (ny * nx), pick // nx % ny, pick % nx], -1).float()
+    at = offsets + offsets.new_tensor([z0, y0, x0])
+    places = at
+    if spatial:
+        # The cell around a voxel, sampled at two opposite random places (the same for the whole
+        # block).
+        shift = (torch.rand(3, generator=generator) - 0.5).to(device)
+        places = torch.cat([at, at[: len(at) // 4] + shift, at[: len(at) // 4] - shift])
+    weight = torch.ones(len(at), device=device)
+    if mask is not None:
+        z, y, x = at.long().unbind(-1)
+        weight = mask[0, 0, z, y, x]
+    return _Drawn(places, _target(frames, k, places, len(at)), weight, len(at))
+
+
+def _blended_loss(
+    predicted: Callable[[float], Tensor], share: float, drawn: _Drawn, cycle: CycleOptions
+) -> Tensor:
+    """The error of what the decoder makes of both sides at ``share`` of the interval, and what the
+    cycles add.
+    """
+    out = predicted(share)
+    loss = drawn.error(out)
+    if cycle.spatial > 0:
+        cell = drawn.cells(out) - drawn.cells(drawn.target)
+        loss = loss + cycle.spatial * _mean(cell**2, drawn.weight[: len(cell)])
+    if cycle.temporal > 0:
+        # Predict at two times between, and from these the frame back.
+        step = min(0.25, share, 1 - share)
+        back = (predicted(share - step) + predicted(share + step)) / 2
+        loss = loss + cycle.temporal * drawn.error(back)
+    return loss
+
+
+def _robust(error: Tensor) -> Tensor:
+    """Square of an error, growing only linearly beyond the noise: what cannot be aligned must not
+    teach blur.
+    """
+    scale = 3 * error.detach().abs().median().clamp(min=1e-6)
+    return 2 * scale**2 * (torch.sqrt(1 + (error / scale) ** 2) - 1)
+
+
+def _mean(values: Tensor, weight: Tensor) -> Tensor:
+    return (values * weight).sum() / weight.sum().clamp(min=1)
+
+
+@torch.no_grad()
+def _target(frames: Frames, k: int, places: Tensor, whole: int) -> Tensor:
+    """Frame k at voxels (the first ``whole`` places) and, by its spline, between them."""
+    points, needed = needed_box(places[None], frames.shape)
+    block = frames.block(k, grown(needed, PREFILTER_REACH))
+    low = places.new_tensor([a for a, _ in needed])
+    index = (places[:whole] - low + PREFILTER_REACH).long()
+    values = block[0, 0, index[:, 0], index[:, 1], index[:, 2]]
+    if len(places) == whole:
+        return values
+    between = cubic(prefilter(block), points[:, whole:] - low)[0]
+    return torch.cat([values, between])
+
+
+def _moved(network: Network, displaced: Displaced | None, points: Tensor) -> Tensor:
+    if displaced is None or network.motion is None:
+        return points
+    return points + network.motion.displacement_at(displaced, points[None])[0]
