@@ -11,7 +11,8 @@ import pytest
 from napari_spatimeinr import evaluate, fit
 from napari_spatimeinr.data.grid import Grid
 from napari_spatimeinr.errors import GridError, InputError
-from napari_spatimeinr.volume import Volume
+from napari_spatimeinr.io import read
+from napari_spatimeinr.volume import Volume, as_volume
 
 
 def test_defaults_and_repr() -> None:
@@ -97,3 +98,13 @@ def test_units_are_a_pair_of_words(units: Any) -> None:
 def test_what_is_no_volume_is_told(call: Any, what: Any) -> None:
     with pytest.raises(InputError, match=r"needs a Volume.*Volume\.open"):
         call(what)
+
+
+def test_what_was_read_without_a_volume_is_one_too(recording: Volume, recording_file: Path) -> None:
+    record = read(recording_file)
+    assert not isinstance(record, Volume)
+    volume = as_volume(record, "fit")
+    assert isinstance(volume, Volume)
+    assert volume.grid == recording.grid
+    assert np.array_equal(volume.data, recording.data)
+    assert as_volume(volume, "fit") is volume

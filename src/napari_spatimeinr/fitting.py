@@ -29,7 +29,7 @@ from .training.job import FitProgress, Job
 from .training.normalisation import estimate_normalisation, fingerprint
 from .training.run import FitRun
 from .training.schedule import Schedule
-from .volume import Volume, check_volume
+from .volume import Volume, as_volume
 
 __all__ = ["METHODS", "FitProgress", "FitRun", "fit", "fit_run", "fit_steps", "load"]
 
@@ -122,7 +122,7 @@ def fit_steps(
     the Field.
     """
     began = time.monotonic()
-    check_volume(volume, "fit")
+    volume = as_volume(volume, "fit")
     if roi is not None:
         volume = volume.crop(check_roi(roi, volume.shape))
     options = make_config(preset, config)
@@ -135,6 +135,41 @@ def fit_steps(
         resume = load(resume, device)
     _check_shapes(volume, resume, motion)
     _check_memory(volume)
+    job = _job(volume, options, where, seed, Schedule(began, time_budget), resume, motion)
+    if why is not None:
+        job.provenance.warnings.append(why)
+    # Of what is constant there is nothing to learn, by any method.
+    as_published = options.published is not None and not job.constant
+    run = METHODS[PublishedMethod.name if as_published else Aligned.name].run
+    with _in_a_sentence(volume, where):
+        if where.type == "cpu":
+            threads = job.provenance.setdefault("threads", [])
+            field = yield from steps_on(options.threads, run(job), threads)
+        else:
+            field = yield from run(job)
+    for part in _parts():
+        field.provenance.chosen.setdefault(part, False)
+    field.provenance.seconds = round(job.schedule.elapsed(), 2)
+    field.provenance.peak_memory_bytes = peak_memory()
+    field.provenance.complete = True
+    return field
+
+
+def _parts() -> list[str]:
+    """The parts that models of any method can have."""
+    return [part for kind in METHODS.values() for part in kind.method.PARTS]
+
+
+def _job(
+    volume: Volume,
+    options: Config,
+    where: torch.device,
+    seed: int,
+    schedule: Schedule,
+    resume: Field | None,
+    motion: Field | None,
+) -> Job:
+    """The state that a fit begins with, and what its provenance says from the start."""
     sha256 = fingerprint(volume.data)
     if resume is not None and resume.provenance.input.sha256 != sha256:
         raise InputError(
@@ -142,10 +177,7 @@ def fit_steps(
             " fit it anew."
         )
     normalisation, notes, constant = estimate_normalisation(volume.data)
-    if why is not None:
-        notes.append(why)
     name = str(volume.metadata.get("name") or volume.metadata.get("source") or "")
-    parts = [part for kind in METHODS.values() for part in kind.method.PARTS]
     provenance = Provenance(
         method="SpatimeINR, motion-aligned latents",
         version=__version__,
@@ -154,28 +186,11 @@ def fit_steps(
         input=Input(name=name, sha256=sha256),
         warnings=notes,
         steps=0,
-        chosen=Chosen(**dict.fromkeys(parts, False)),
+        chosen=Chosen(**dict.fromkeys(_parts(), False)),
     )
-    # Of what is constant there is nothing to learn, by any method.
-    as_published = options.published is not None and not constant
-    run = METHODS[PublishedMethod.name if as_published else Aligned.name].run
-    schedule = Schedule(began, time_budget)
-    job = Job(
+    return Job(
         volume, options, where, seed, normalisation, constant, provenance, schedule, resume, motion
     )
-    with _in_a_sentence(volume, where):
-        if where.type == "cpu":
-            field = yield from steps_on(
-                options.threads, run(job), provenance.setdefault("threads", [])
-            )
-        else:
-            field = yield from run(job)
-    for part in parts:
-        field.provenance.chosen.setdefault(part, False)
-    field.provenance.seconds = round(schedule.elapsed(), 2)
-    field.provenance.peak_memory_bytes = peak_memory()
-    field.provenance.complete = True
-    return field
 
 
 def load(path: str | Path, device: str = "auto") -> Field:

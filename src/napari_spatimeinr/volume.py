@@ -72,16 +72,19 @@ class Volume(Record):
         return io.write(self, path, **how)
 
 
-def check_volume(volume: Any, who: str) -> None:
-    """Refuse what is no recording.
+def as_volume(volume: Any, who: str) -> Volume:
+    """A recording, whoever read it: what :func:`napari_spatimeinr.io.read` returns is one too.
 
     Raises
     ------
     InputError
         If it is something else, for example an array or the name of a file.
     """
-    if not isinstance(volume, Volume):
-        raise InputError(
-            f"{who} needs a Volume, got {type(volume).__name__}; make one with Volume.open(path), "
-            "or of an array (t, z, y, x) with Volume(array, spacing=(dt, dz, dy, dx))."
-        )
+    if isinstance(volume, Volume):
+        return volume
+    if isinstance(volume, Record):
+        return Volume.of(volume)
+    raise InputError(
+        f"{who} needs a Volume, got {type(volume).__name__}; make one with Volume.open(path), "
+        "or of an array (t, z, y, x) with Volume(array, spacing=(dt, dz, dy, dx))."
+    )

@@ -23,7 +23,7 @@ from ..config.options import Config, make_config
 from ..data.grid import Grid
 from ..errors import InputError
 from ..fitting import FitProgress, fit
-from ..volume import Volume, check_volume
+from ..volume import Volume, as_volume
 from . import scores
 from .ablation import variants
 
@@ -127,7 +127,7 @@ def evaluate(
     InputError
         If it is no Volume, nothing could be scored, or a baseline or hold-out is unknown.
     """
-    check_volume(volume, "evaluate")
+    volume = as_volume(volume, "evaluate")
     _check(volume, hold_out, gap, baselines)
     began = time.monotonic()
     measurement = _Measurement(volume, hold_out, gap, progress)
