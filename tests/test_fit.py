@@ -26,12 +26,11 @@ def field(volume) -> Field:
 
 
 def parts(field: Field) -> dict[str, torch.Tensor]:
-    out = {}
-    for name in ("velocity", "encoder", "decoder", "planes"):
-        module = getattr(field.network, name)
-        if module is not None:
-            out |= {f"{name}.{k}": v for k, v in module.state_dict().items()}
-    return out
+    return {
+        f"{name}.{k}": v
+        for name, module in field.network.parts.items()
+        for k, v in module.state_dict().items()
+    }
 
 
 def same(a: Field, b: Field) -> bool:
@@ -98,7 +97,7 @@ def test_every_part_is_there_without_gates(field):
         "published": False,
         "interpolation": "linear",
     }
-    assert {k.split(".")[0] for k in parts(field)} == {"velocity", "encoder", "decoder", "planes"}
+    assert {k.split(".")[0] for k in parts(field)} == {"motion", "latents", "planes"}
 
 
 def test_provenance_says_what_was_done(field, volume):
@@ -255,7 +254,7 @@ def test_impossible_budgets(volume, budget):
 def test_shared_motion_is_the_other_channels(volume, field):
     other = Volume(np.asarray(volume.data) ** 2, volume.spacing, units=volume.units)
     second = fit(other, config={**KEPT, "latents": {"enabled": False}}, device="cpu", motion=field)
-    assert torch.equal(parts(second)["velocity.nodes"], parts(field)["velocity.nodes"])
+    assert torch.equal(parts(second)["motion.nodes"], parts(field)["motion.nodes"])
     assert second.provenance["chosen"]["motion"] is True
     place = np.array([[1.0, 2.0, 3.0]])
     np.testing.assert_array_equal(second.motion(place, 0, 60), field.motion(place, 0, 60))

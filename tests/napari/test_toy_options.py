@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from napari_spatimeinr._napari.docks.sentences import result_sentence, stage_words
 
 from napari_spatimeinr._napari.docks.options_form import OptionsForm
+from napari_spatimeinr.analysis.sentences import result_sentence, stage_words
 from napari_spatimeinr.training.stage import register, unregister
 from toy_part import OffsetPart
 
