@@ -143,7 +143,9 @@ def fitted(dock: Any, click: Any, wait: Wait) -> Any:
     click(dock.fit_button)
     wait(lambda: not dock.fitter.running)
     session = dock.session()
-    assert session is not None and session.field is not None, dock.progress_panel.message.text()
+    said = dock.progress_panel.message.text()
+    assert session is not None, said
+    assert session.field is not None, said
     return session
 
 

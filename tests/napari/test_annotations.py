@@ -50,7 +50,8 @@ def test_annotations_are_carried_to_the_rendered_times(
     carried = carry(viewer, dock, wait, labels)
     field = dock.session().field
     times = field.grid.refine(2.0).coordinates(0)
-    assert carried.data.shape == (7, *shape[1:]) and carried.data.dtype == drawn.dtype
+    assert carried.data.shape == (7, *shape[1:])
+    assert carried.data.dtype == drawn.dtype
     assert np.array_equal(carried.data, propagate_labels(field, drawn, times))
     assert np.array_equal(carried.data[2], drawn[1])
     # Each frame lies where its time is.
@@ -64,13 +65,11 @@ def test_annotations_are_carried_to_the_rendered_times(
         **placed(fitted),
     )
     carried = carry(viewer, dock, wait, points)
-    assert carried.data[:, 0].tolist() == [0, 1, 2, 3, 4, 5, 6] and carried.features[
-        "who"
-    ].tolist() == [*"aaaaa", *"bb"]
+    assert carried.data[:, 0].tolist() == [0, 1, 2, 3, 4, 5, 6]
+    assert carried.features["who"].tolist() == [*"aaaaa", *"bb"]
     assert carried.size.tolist() == [2] * 5 + [5] * 2
-    assert carried.data[2] == pytest.approx([2, 3, 8, 9], abs=1e-3) and carried.data[
-        6
-    ] == pytest.approx([6, 2, 7, 6], abs=1e-3)
+    assert carried.data[2] == pytest.approx([2, 3, 8, 9], abs=1e-3)
+    assert carried.data[6] == pytest.approx([6, 2, 7, 6], abs=1e-3)
     moved = field.motion([[3 * 0.5 + 3, 8 * 0.25 - 2, 9 * 0.25 + 5]], 180.0, 210.0)[0]
     assert (carried.data[3, 1:] - [3, 8, 9]) * fitted.scale[1:] == pytest.approx(moved, abs=1e-3)
 

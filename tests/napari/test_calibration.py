@@ -26,7 +26,8 @@ def test_a_layer_without_units_is_asked_about_once(
 ) -> None:
     layer = viewer.add_image(np.asarray(small.data), name="cells")
     click(dock.fit_button)
-    assert not dock.fitter.running and "does not say" in dock.progress_panel.message.text()
+    assert not dock.fitter.running
+    assert "does not say" in dock.progress_panel.message.text()
     assert dock.source_panel.editor.isVisible()
     dock.source_panel.interval.setText("60")
     dock.source_panel.voxel.setText("0.5, oops")
@@ -36,12 +37,11 @@ def test_a_layer_without_units_is_asked_about_once(
     dock.source_panel.time_unit.setCurrentText("s")
     dock.source_panel.space_unit.setCurrentText("um")
     click(dock.source_panel.apply)
-    assert (
-        np.allclose(layer.scale, (60, 0.5, 0.25, 0.25))
-        and [str(u) for u in layer.units] == ["second"] + ["micrometer"] * 3
-    )
+    assert np.allclose(layer.scale, (60, 0.5, 0.25, 0.25))
+    assert [str(u) for u in layer.units] == ["second"] + ["micrometer"] * 3
     session = fitted(dock, click, wait)
-    assert session.field.volume.spacing == (60, 0.5, 0.25, 0.25) and session.field.units == (
+    assert session.field.volume.spacing == (60, 0.5, 0.25, 0.25)
+    assert session.field.units == (
         "s",
         "um",
     )
@@ -94,7 +94,8 @@ def test_three_axes(
     )
     fitted(dock, click, wait)
     layer = viewer.layers[PREVIEW]
-    assert layer.ndim == 3 and layer.data.shape == ((6, 20, 24) if axes == "zyx" else (49, 20, 24))
+    assert layer.ndim == 3
+    assert layer.data.shape == ((6, 20, 24) if axes == "zyx" else (49, 20, 24))
     dock.scales_panel.yx.setValue(2)
     click(dock.output_panel.to_layer)
     wait(lambda: len(viewer.layers) == 3)
@@ -111,7 +112,8 @@ def test_only_the_rectangle_is_fitted(
     )
     dock.source_panel.region.setCurrentIndex(1)
     session = fitted(dock, click, wait)
-    assert session.roi == ((0, 4), (0, 6), (4, 17), (5, 17)) and session.field.grid.shape == (
+    assert session.roi == ((0, 4), (0, 6), (4, 17), (5, 17))
+    assert session.field.grid.shape == (
         4,
         6,
         13,
@@ -139,7 +141,8 @@ def test_calibration_entered_after_a_fit_moves_preview_and_renderings(
     panel.space_unit.setCurrentText("um")
     panel.edit.setChecked(True)
     click(panel.apply)
-    assert dock.session() is session and session.field.volume.spacing == (60, 0.5, 0.25, 0.25)
+    assert dock.session() is session
+    assert session.field.volume.spacing == (60, 0.5, 0.25, 0.25)
     same_world(viewer, "cells", PREVIEW)
     assert viewer.layers[PREVIEW].units == viewer.layers["cells"].units
     dock.scales_panel.scrubber.setValue(24)
@@ -147,10 +150,8 @@ def test_calibration_entered_after_a_fit_moves_preview_and_renderings(
     wait(lambda: drawn(viewer))
     click(dock.output_panel.to_layer)
     wait(lambda: len(viewer.layers) == 3)
-    assert (
-        np.allclose(viewer.layers[-1].scale, (30, 0.5, 0.25, 0.25))
-        and viewer.layers[-1].units == viewer.layers["cells"].units
-    )
+    assert np.allclose(viewer.layers[-1].scale, (30, 0.5, 0.25, 0.25))
+    assert viewer.layers[-1].units == viewer.layers["cells"].units
 
 
 def test_what_a_file_leaves_open_is_asked_in_the_dock(
@@ -163,18 +164,19 @@ def test_what_a_file_leaves_open_is_asked_in_the_dock(
     nibabel.save(image, tmp_path / "odd.nii")
     (layer,) = viewer.open(str(tmp_path / "odd.nii"), plugin="napari-spatimeinr")
     panel = dock.source_panel
-    assert panel.questions.isVisible() and "--" not in panel.questions.text()
-    assert (
-        "frame interval of 0" in panel.questions.text()
-        and "smaller than the pixel" in panel.questions.text()
-    )
+    assert panel.questions.isVisible()
+    assert "--" not in panel.questions.text()
+    assert "frame interval of 0" in panel.questions.text()
+    assert "smaller than the pixel" in panel.questions.text()
     panel.edit.setChecked(True)
     panel.interval.setText("60")
     panel.time_unit.setCurrentText("s")
     panel.voxel.setText("1, 0.5, 0.5")
     click(panel.apply)
-    assert not panel.questions.isVisible() and panel.questions.text() == ""
-    assert np.allclose(layer.scale, (60, 1, 0.5, 0.5)) and "60 s" in panel.summary.text()
+    assert not panel.questions.isVisible()
+    assert panel.questions.text() == ""
+    assert np.allclose(layer.scale, (60, 1, 0.5, 0.5))
+    assert "60 s" in panel.summary.text()
 
 
 def test_changes_of_the_layer_are_noticed(
@@ -188,7 +190,8 @@ def test_changes_of_the_layer_are_noticed(
     layer.data = np.asarray(small.data)[:3, :4]
     assert "3 x 4 x 20 x 24" in dock.source_panel.summary.text()
     session = fitted(dock, click, wait)
-    assert session.field.grid.shape == (3, 4, 20, 24) and session.field.grid.spacing == (
+    assert session.field.grid.shape == (3, 4, 20, 24)
+    assert session.field.grid.spacing == (
         30,
         1,
         0.5,

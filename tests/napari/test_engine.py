@@ -149,7 +149,9 @@ def test_a_stopped_job_ends_at_its_next_tick_and_the_next_one_runs(
     engine.submit(after)
     engine.cancel(job)
     wait(lambda: bool(done))
-    assert stopped and not finished and done[0][0] == "next"
+    assert stopped
+    assert not finished
+    assert done[0][0] == "next"
 
 
 def out_of_memory(tick: Any) -> None:
@@ -185,7 +187,8 @@ def test_an_error_becomes_a_sentence_and_the_next_job_runs(
     engine.submit(job)
     engine.submit(after)
     wait(lambda: bool(done))
-    assert failed[0][0].startswith(words) and "\n" not in failed[0][0]
+    assert failed[0][0].startswith(words)
+    assert "\n" not in failed[0][0]
 
 
 def test_a_picture_that_fails_is_told(engine: Engine, wait: Wait) -> None:

@@ -21,7 +21,8 @@ def test_stop_keeps_a_usable_preview_and_fit_goes_on(
     session = begun(dock, click, wait, 60)
     click(dock.stop_button)
     wait(lambda: not dock.fitter.running)
-    assert "Stopped" in dock.progress_panel.message.text() and dock.progress_panel.bar.isHidden()
+    assert "Stopped" in dock.progress_panel.message.text()
+    assert dock.progress_panel.bar.isHidden()
     steps = session.field.provenance["steps"]
     assert steps > 0
     wait(lambda: drawn(viewer))
@@ -32,7 +33,9 @@ def test_stop_keeps_a_usable_preview_and_fit_goes_on(
     dock.fitter.progressed.connect(lambda state: done.append(state.step))
     fitted(dock, click, wait)
     # The same fit, from the step where it was stopped, to its end.
-    assert dock.session() is session and min(done) >= steps and session.field.provenance["complete"]
+    assert dock.session() is session
+    assert min(done) >= steps
+    assert session.field.provenance["complete"]
 
 
 def test_the_published_preset_fits_within_its_budget_previews_and_renders(
@@ -46,8 +49,10 @@ def test_the_published_preset_fits_within_its_budget_previews_and_renders(
     assert panel.estimate.text().startswith("about 5 s")
     session = fitted(dock, click, wait)
     field = session.field
-    assert field.provenance["mlp"]["ended"] == "budget" and field.provenance["mlp"]["steps"] > 0
-    assert field.provenance["rcan"]["steps"] > 0 and field.provenance["chosen"]["published"]
+    assert field.provenance["mlp"]["ended"] == "budget"
+    assert field.provenance["mlp"]["steps"] > 0
+    assert field.provenance["rcan"]["steps"] > 0
+    assert field.provenance["chosen"]["published"]
     wait(lambda: drawn(viewer))
     click(dock.output_panel.to_layer)
     wait(lambda: len(viewer.layers) == 3)
@@ -63,7 +68,8 @@ def test_a_stopped_rendering_leaves_nothing(
     save_as(dock, "NIfTI")
     dock.stop()
     wait(lambda: not dock.results.running)
-    assert not list(tmp_path.iterdir()) and "Stopped" in dock.progress_panel.message.text()
+    assert not list(tmp_path.iterdir())
+    assert "Stopped" in dock.progress_panel.message.text()
 
 
 def test_a_recording_of_nan_is_refused_in_words(
@@ -103,7 +109,8 @@ def test_wrong_options_are_told(viewer: Any, dock: Any, click: Any, small: Volum
     add(viewer, small)
     dock.method_panel.form.editors[("psf",)].setText("nonsense")
     click(dock.fit_button)
-    assert "psf needs numbers" in dock.progress_panel.message.text() and not dock.fitter.running
+    assert "psf needs numbers" in dock.progress_panel.message.text()
+    assert not dock.fitter.running
     dock.method_panel.form.editors[("psf",)].setText("")
     dock.method_panel.device.setCurrentText("tpu")
     dock.method_panel.changed.emit()
@@ -143,5 +150,6 @@ def test_an_error_in_the_fit_is_told_and_the_next_fit_works(
         patch.setattr(stages, "motion_data", broken)
         click(dock.fit_button)
         wait(lambda: not dock.fitter.running)
-    assert words in dock.progress_panel.message.text() and dock.progress_panel.bar.isHidden()
+    assert words in dock.progress_panel.message.text()
+    assert dock.progress_panel.bar.isHidden()
     fitted(dock, click, wait)

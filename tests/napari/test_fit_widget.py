@@ -28,7 +28,8 @@ def test_scales_and_physical_values_say_the_same(viewer: Any, dock: Any, small: 
     panel.yx.setValue(2)
     assert panel.dyx.text() == "0.125"
     panel.isotropic.setChecked(True)
-    assert panel.dz.text() == "0.125" and not panel.z.isEnabled()
+    assert panel.dz.text() == "0.125"
+    assert not panel.z.isEnabled()
     panel.dt.setText("nonsense")
     panel.dt.editingFinished.emit()
     assert panel.dt.text() == "15"
@@ -42,7 +43,8 @@ def test_scales_and_physical_values_say_the_same(viewer: Any, dock: Any, small: 
     ):
         button.click()
         assert panel.scrubber.value() == steps
-    assert "acquired, frame 1" in panel.shown.text() and "t = 60 s" in panel.shown.text()
+    assert "acquired, frame 1" in panel.shown.text()
+    assert "t = 60 s" in panel.shown.text()
 
 
 def test_the_slider_of_the_viewer_moves_the_scrubber(
@@ -121,10 +123,10 @@ def test_channels_share_the_motion(
         )
     )
     one, two = (session.field.network.motion for session in dock.fitter.sessions)
-    assert one is not None and np.array_equal(
-        one.nodes.detach().numpy(), two.nodes.detach().numpy()
-    )
-    assert "other [SpatimeINR preview]" in viewer.layers and not viewer.layers["cells"].visible
+    assert one is not None
+    assert np.array_equal(one.nodes.detach().numpy(), two.nodes.detach().numpy())
+    assert "other [SpatimeINR preview]" in viewer.layers
+    assert not viewer.layers["cells"].visible
 
 
 def test_a_hidden_source_comes_back_with_the_end_of_its_preview(
@@ -150,7 +152,8 @@ def test_the_menu_acts_on_the_active_layer_alone(
     viewer.add_shapes(name="drawing")
     viewer.layers.selection.active = viewer.layers["drawing"]
     commands.fit_layer(viewer)
-    assert "Shapes layer" in dock.progress_panel.message.text() and not dock.fitter.running
+    assert "Shapes layer" in dock.progress_panel.message.text()
+    assert not dock.fitter.running
     viewer.layers.selection.clear()
     commands.fit_layer(viewer)
     assert "Select a layer" in dock.progress_panel.message.text()

@@ -59,7 +59,8 @@ def test_each_unusable_layer_is_refused_in_words() -> None:
     }
     for words, layer in cases.items():
         reason = why_not(layer)
-        assert reason is not None and words in reason
+        assert reason is not None
+        assert words in reason
         with pytest.raises(InputError, match=words):
             understand(layer)
 
@@ -96,9 +97,8 @@ def test_axes_of_three_are_guessed_from_names_and_units() -> None:
 
 def test_calibration_is_known_by_units_or_scale() -> None:
     assert not is_calibrated(Image(CUBE))
-    assert is_calibrated(Image(CUBE, scale=(1, 2, 1, 1))) and is_calibrated(
-        Image(CUBE, units=("s", "um", "um", "um"))
-    )
+    assert is_calibrated(Image(CUBE, scale=(1, 2, 1, 1)))
+    assert is_calibrated(Image(CUBE, units=("s", "um", "um", "um")))
 
 
 def test_irregular_times_of_a_file_are_refused() -> None:
@@ -160,7 +160,9 @@ def test_the_manifest_is_valid_and_everything_in_it_exists() -> None:
         "SpatimeINR Quality",
     }
     assert {c.command for c in contributions.readers or []} == {"napari-spatimeinr.read"}
-    assert contributions.menus and contributions.submenus and contributions.configurations
+    assert contributions.menus
+    assert contributions.submenus
+    assert contributions.configurations
     properties = contributions.configurations["fit"].properties
     assert {key: p.default for key, p in properties.items()} == {
         "preset": Settings().preset,
@@ -175,7 +177,8 @@ def test_the_manifest_is_valid_and_everything_in_it_exists() -> None:
 def test_the_sample_is_calibrated() -> None:
     ((data, options, kind),) = moving_membranes()
     layer = Image(data, **options)
-    assert kind == "image" and is_calibrated(layer)
+    assert kind == "image"
+    assert is_calibrated(layer)
     assert understand(layer).volume.units == ("s", "um")
 
 
@@ -201,7 +204,8 @@ def test_every_option_has_a_widget_and_comes_back(qtbot: Any) -> None:
     form.set_preset("balanced")
     form.editors["latents", "steps"].value = 7
     form.editors["psf",].setText("0.5, 0.1, 0.1")
-    assert form.config().latents.steps == 7 and form.config().psf == (0.5, 0.1, 0.1)
+    assert form.config().latents.steps == 7
+    assert form.config().psf == (0.5, 0.1, 0.1)
     form.editors["psf",].setText("0.5, many")
     with pytest.raises(ConfigError, match="psf needs numbers"):
         form.config()
@@ -227,11 +231,9 @@ def test_a_layer_written_is_the_layer_read(name: str, tmp_path: Path) -> None:
     assert write_image(str(tmp_path / name), data, meta) == [str(tmp_path / name)]
     (again,) = opened(tmp_path / name)
     assert np.array_equal(np.asarray(again.data), CUBE)
-    assert (
-        np.allclose(again.scale, layer.scale)
-        and again.units == layer.units
-        and tuple(again.axis_labels) == tuple("tzyx")
-    )
+    assert np.allclose(again.scale, layer.scale)
+    assert again.units == layer.units
+    assert tuple(again.axis_labels) == tuple("tzyx")
     if "tif" not in name:
         assert np.allclose(again.translate, layer.translate)
 
@@ -248,23 +250,19 @@ def test_an_oblique_file_keeps_its_affine_through_a_layer(tmp_path: Path) -> Non
     data, meta, _ = layer.as_layer_data_tuple()
     write_image(str(tmp_path / "out.nii"), data, meta)
     again = nibabel.load(tmp_path / "out.nii")
-    assert np.allclose(again.affine, affine, atol=1e-5) and np.array_equal(
-        np.asarray(again.dataobj), np.asarray(image.dataobj)
-    )
+    assert np.allclose(again.affine, affine, atol=1e-5)
+    assert np.array_equal(np.asarray(again.dataobj), np.asarray(image.dataobj))
 
 
 def test_channels_become_layers(tmp_path: Path) -> None:
     data = np.stack([CUBE, CUBE + 1], 2)
     tifffile.imwrite(tmp_path / "two.tif", data, imagej=True, metadata={"axes": "TZCYX"})
     one, other = opened(tmp_path / "two.tif")
-    assert np.array_equal(np.asarray(one.data), CUBE) and np.array_equal(
-        np.asarray(other.data), CUBE + 1
-    )
-    assert (
-        one.name != other.name
-        and one.blending == "additive"
-        and one.colormap.name != other.colormap.name
-    )
+    assert np.array_equal(np.asarray(one.data), CUBE)
+    assert np.array_equal(np.asarray(other.data), CUBE + 1)
+    assert one.name != other.name
+    assert one.blending == "additive"
+    assert one.colormap.name != other.colormap.name
 
 
 def test_a_folder_of_tiffs_is_one_recording(tmp_path: Path) -> None:
@@ -326,7 +324,8 @@ def test_a_name_without_ending_becomes_nifti_and_multiscale_is_written_finely(
         [CUBE, CUBE[:, :, ::2, ::2]],
         {"multiscale": True, "scale": (1, 2, 1, 1)},
     )
-    assert written.endswith("a.nii.gz") and nibabel.load(written).shape == (24, 20, 6, 4)
+    assert written.endswith("a.nii.gz")
+    assert nibabel.load(written).shape == (24, 20, 6, 4)
     (three,) = write_image(str(tmp_path / "b.nii"), CUBE[0], {"scale": (2, 1, 1)})
     assert nibabel.load(three).shape == (24, 20, 6)
 
@@ -337,5 +336,6 @@ def test_a_model_opens_as_its_recording(tmp_path: Path) -> None:
         volume, "fast", {"motion": {"steps": 2}, "latents": {"steps": 2}, "planes": {"steps": 2}}
     ).save(tmp_path / "m.spatimeinr")
     (layer,) = opened(tmp_path / "m.spatimeinr")
-    assert np.array_equal(np.asarray(layer.data), CUBE) and np.allclose(layer.scale, volume.spacing)
+    assert np.array_equal(np.asarray(layer.data), CUBE)
+    assert np.allclose(layer.scale, volume.spacing)
     assert Path(layer.metadata["spatimeinr_model"]) == tmp_path / "m.spatimeinr"

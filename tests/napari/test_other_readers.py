@@ -64,12 +64,13 @@ def test_napari_tiff(
         tifffile.imwrite(path, recording, ome=True, metadata=metadata)
     (layer,) = viewer.open(str(path), plugin="napari-tiff")
     rendered, volume, image = saved(viewer, dock, wait, layer, tmp_path)
-    assert rendered.scale == pytest.approx([15, *layer.scale[1:]]) and rendered.units == layer.units
-    assert volume.spacing == pytest.approx((15, 0.5, 0.25, 0.2)) and volume.units == ("s", "um")
+    assert rendered.scale == pytest.approx([15, *layer.scale[1:]])
+    assert rendered.units == layer.units
+    assert volume.spacing == pytest.approx((15, 0.5, 0.25, 0.2))
+    assert volume.units == ("s", "um")
     assert volume.shape == (7, *SHAPE[1:])
-    assert image.header.get_zooms() == pytest.approx(
-        (0.2, 0.25, 0.5, 15)
-    ) and image.header.get_xyzt_units() == ("micron", "sec")
+    assert image.header.get_zooms() == pytest.approx((0.2, 0.25, 0.5, 15))
+    assert image.header.get_xyzt_units() == ("micron", "sec")
 
 
 def test_napari_ome_zarr(
@@ -93,9 +94,11 @@ def test_napari_ome_zarr(
         datasets.append({"path": str(level), "coordinateTransformations": [scale]})
     group.attrs["multiscales"] = [{"version": "0.4", "axes": axes, "datasets": datasets}]
     (layer,) = viewer.open(str(tmp_path / "a.zarr"), plugin="napari-ome-zarr")
-    assert layer.multiscale and layer.ndim == 4
+    assert layer.multiscale
+    assert layer.ndim == 4
     rendered, volume, image = saved(viewer, dock, wait, layer, tmp_path)
     assert rendered.data_to_world((2, 1, 2, 3)) == pytest.approx(layer.data_to_world((1, 1, 2, 3)))
     assert rendered.units == layer.units
-    assert volume.units == ("ms", "um") and volume.spacing == pytest.approx((250, 0.5, 0.25, 0.2))
+    assert volume.units == ("ms", "um")
+    assert volume.spacing == pytest.approx((250, 0.5, 0.25, 0.2))
     assert image.header.get_xyzt_units() == ("micron", "msec")

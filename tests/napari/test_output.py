@@ -64,7 +64,8 @@ def test_a_file_is_not_replaced_unasked(
     answer(tmp_path / "m")
     monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.Cancel)
     click(dock.output_panel.save_model)
-    assert path.read_text() == "precious" and not dock.results.running
+    assert path.read_text() == "precious"
+    assert not dock.results.running
     answer(tmp_path / "raw.nii")
     click(dock.output_panel.save_model)
     wait(lambda: not dock.results.running)
@@ -88,7 +89,8 @@ def test_a_folder_that_is_shown_is_not_written_over(
     dock.source_panel.select(viewer.layers["cells"])
     answer(tmp_path / "shown.ome.zarr")
     save_as(dock, "OME-Zarr")
-    assert "is read from" in dock.progress_panel.message.text() and not dock.results.running
+    assert "is read from" in dock.progress_panel.message.text()
+    assert not dock.results.running
 
 
 def test_two_models_at_once(
@@ -131,10 +133,8 @@ def test_a_rendering_that_cannot_be_shown_is_told(
     monkeypatch.setattr(output, "add_rendered", broken)
     click(dock.output_panel.to_layer)
     wait(lambda: not dock.results.running)
-    assert (
-        "ValueError: no room" in dock.progress_panel.message.text()
-        and dock.progress_panel.bar.isHidden()
-    )
+    assert "ValueError: no room" in dock.progress_panel.message.text()
+    assert dock.progress_panel.bar.isHidden()
 
 
 def test_a_preview_cannot_be_saved(

@@ -101,8 +101,10 @@ def test_a_recording_survives_being_a_layer(
     }[turned]
     volume = Volume(np.zeros(SHAPE, np.uint16), spacing, origin, units, orientation)
     again = understand(Image(volume.data, **from_volume(volume))).volume
-    assert again.shape == volume.shape and again.units == volume.units
-    assert np.allclose(again.spacing, spacing) and np.allclose(again.origin, origin, atol=1e-9)
+    assert again.shape == volume.shape
+    assert again.units == volume.units
+    assert np.allclose(again.spacing, spacing)
+    assert np.allclose(again.origin, origin, atol=1e-9)
     if orientation is None:
         assert again.orientation is None
     else:
@@ -140,7 +142,8 @@ def test_three_axes(axes: str, shape: tuple[int, ...], lazy: bool) -> None:
     data = np.random.default_rng(0).random((4, 5, 6))
     layer = Image(dask.array.from_array(data, chunks=2) if lazy else data, scale=(3, 2, 1))
     source = understand(layer, axes)
-    assert source.volume.shape == shape and source.axes == axes
+    assert source.volume.shape == shape
+    assert source.axes == axes
     assert np.array_equal(np.asarray(source.volume.data[...]), data.reshape(shape))
     index = (0, slice(1, 3), 2, slice(0, 6, 2))
     assert np.array_equal(np.asarray(source.volume.data[index]), data.reshape(shape)[index])
@@ -158,6 +161,8 @@ def test_metadata_of_a_writer_is_understood() -> None:
     )
     _, meta, _ = layer.as_layer_data_tuple()
     one, other = Placement.of(layer), Placement.of_metadata(meta, 4)
-    assert np.allclose(one.world, other.world) and one.units == other.units
+    assert np.allclose(one.world, other.world)
+    assert one.units == other.units
     bare = to_volume(layer.data, "tzyx", Placement.of_metadata({}, 4), {})
-    assert bare.spacing == (1, 1, 1, 1) and bare.units == ("frame", "voxel")
+    assert bare.spacing == (1, 1, 1, 1)
+    assert bare.units == ("frame", "voxel")

@@ -79,12 +79,11 @@ def asked(recording: Volume, field: Field) -> tuple[PreviewArray, Wanted, Any]:
 
 def test_before_there_is_a_field_it_shows_linear_interpolation(recording: Volume) -> None:
     array, want = preview(recording)
-    assert array.shape == (3 * PREVIEW_STEPS + 1, 6, 20, 24) and array.ndim == 4
-    assert (
-        array.size == np.prod(array.shape)
-        and array.nbytes == 4 * array.size
-        and len(array) == array.shape[0]
-    )
+    assert array.shape == (3 * PREVIEW_STEPS + 1, 6, 20, 24)
+    assert array.ndim == 4
+    assert array.size == np.prod(array.shape)
+    assert array.nbytes == 4 * array.size
+    assert len(array) == array.shape[0]
     plane = array[24:25, 2:3, :, :]
     assert np.allclose(plane[0, 0], (recording.data[1, 2] + recording.data[2, 2]) / 2, atol=1e-6)
     assert np.array_equal(array[16, 3], recording.data[1, 3])
@@ -137,11 +136,17 @@ def test_frames_of_a_model_are_not_verified_in_the_main_thread(
         return summed(self, k)
 
     monkeypatch.setattr(checkpoint.ModelFrames, "_sum", watched)
-    assert not array[24:25, 2:3].any() and not cropped[8:9, 2:3].any() and not verified
+    assert not array[24:25, 2:3].any()
+    assert not cropped[8:9, 2:3].any()
+    assert not verified
     model.volume.data.verify([1])
-    assert array[16:17, 2:3].any() and cropped[0:1, 2:3].any() and not array[24:25, 2:3].any()
+    assert array[16:17, 2:3].any()
+    assert cropped[0:1, 2:3].any()
+    assert not array[24:25, 2:3].any()
     model.volume.data.verify([2])
-    assert array[24:25, 2:3].any() and cropped[8:9, 2:3].any() and verified == [1, 2]
+    assert array[24:25, 2:3].any()
+    assert cropped[8:9, 2:3].any()
+    assert verified == [1, 2]
 
 
 def test_indexing_asks_and_never_computes(
@@ -161,13 +166,15 @@ def test_indexing_asks_and_never_computes(
 
     monkeypatch.setattr(Renderer, "volume", watched)
     before = array[5:6, 2:3]
-    assert want.keys and not threads
+    assert want.keys
+    assert not threads
     worker = threading.Thread(target=want.draw, args=(array,))
     worker.start()
     worker.join()
     assert set(threads) == {worker}
     after = array[5:6, 2:3]
-    assert not want.keys and array.is_fresh()
+    assert not want.keys
+    assert array.is_fresh()
     assert np.array_equal(after, field.on_grid(array.grid)[5:6, 2:3])
     assert not np.array_equal(before, after)
 
@@ -181,9 +188,11 @@ def test_what_was_drawn_stays_until_the_newer_field_is_drawn(
     want.draw(array)
     first = array[5:6, 2:3].copy()
     array.update(field.interpolated(), True)
-    assert np.array_equal(array[5:6, 2:3], first) and not array.is_fresh()
+    assert np.array_equal(array[5:6, 2:3], first)
+    assert not array.is_fresh()
     want.draw(array)
-    assert not np.array_equal(array[5:6, 2:3], first) and array.is_fresh()
+    assert not np.array_equal(array[5:6, 2:3], first)
+    assert array.is_fresh()
 
 
 @pytest.mark.usefixtures("coarse")
@@ -195,13 +204,13 @@ def test_a_volume_is_drawn_coarsely_first_then_finely(recording: Volume, field: 
     want.keys[:] = want.keys[:1]
     want.draw(array)
     fine = array[5:6]
-    assert rough.shape == fine.shape and array.is_fresh() and not want.keys
+    assert rough.shape == fine.shape
+    assert array.is_fresh()
+    assert not want.keys
     assert np.allclose(fine, field.on_grid(array.grid)[5:6], atol=1e-5)
     # The rough one is the same picture, thinned out: exact at the samples it kept.
-    assert (
-        np.allclose(rough[0, 0, 0, 0], fine[0, 0, 0, 0], atol=1e-5)
-        and np.corrcoef(rough.ravel(), fine.ravel())[0, 1] > 0.8
-    )
+    assert np.allclose(rough[0, 0, 0, 0], fine[0, 0, 0, 0], atol=1e-5)
+    assert np.corrcoef(rough.ravel(), fine.ravel())[0, 1] > 0.8
 
 
 @pytest.mark.usefixtures("coarse")
@@ -210,7 +219,8 @@ def test_a_fine_volume_gives_way_to_what_is_newer(recording: Volume, field: Fiel
     array.draw(key, lambda: False)
     want.keys.clear()
     array.draw(key, lambda: True)
-    assert want.keys == [(key, True)] and not array.is_fresh()
+    assert want.keys == [(key, True)]
+    assert not array.is_fresh()
 
 
 @pytest.mark.usefixtures("coarse")
@@ -224,7 +234,8 @@ def test_what_gave_way_goes_on_where_it_was(
             continue
         break
     # Interrupted after every slab of 2 planes, it is there after as many turns as it has slabs.
-    assert array.is_fresh() and np.allclose(array[5:6], field.on_grid(array.grid)[5:6], atol=1e-5)
+    assert array.is_fresh()
+    assert np.allclose(array[5:6], field.on_grid(array.grid)[5:6], atol=1e-5)
 
 
 @pytest.mark.usefixtures("coarse")
@@ -233,10 +244,12 @@ def test_a_movie_shown_as_a_volume_is_drawn_in_pieces(recording: Volume, field: 
     array.update(field, True)
     array[:, 2:3]
     key, _ = want.keys.pop(0)
-    assert array.draw(key, lambda: True) and not array.is_fresh()
+    assert array.draw(key, lambda: True)
+    assert not array.is_fresh()
     assert not array.draw(key, lambda: True)
     want.draw(array)
-    assert array.is_fresh() and array[:, 2:3].shape == (49, 1, 80, 96)
+    assert array.is_fresh()
+    assert array[:, 2:3].shape == (49, 1, 80, 96)
 
 
 def test_a_copy_shows_the_same(recording: Volume, field: Field) -> None:
@@ -245,7 +258,9 @@ def test_a_copy_shows_the_same(recording: Volume, field: Field) -> None:
     other = copy.deepcopy(array)
     other[5:6, 2:3]
     want.draw(other)
-    assert other is not array and other.is_fresh() and other.field is field
+    assert other is not array
+    assert other.is_fresh()
+    assert other.field is field
 
 
 @pytest.mark.usefixtures("coarse")
@@ -256,9 +271,8 @@ def test_while_a_fit_runs_volumes_stay_coarse(recording: Volume, field: Field) -
     want.draw(array)
     assert array.is_fresh()
     picture = array[5:6]
-    assert np.array_equal(picture[..., 0], picture[..., 1]) and not np.allclose(
-        picture, field.on_grid(array.grid)[5:6], atol=1e-2
-    )
+    assert np.array_equal(picture[..., 0], picture[..., 1])
+    assert not np.allclose(picture, field.on_grid(array.grid)[5:6], atol=1e-2)
 
 
 @pytest.mark.parametrize(
@@ -286,7 +300,8 @@ def test_fewer_axes(recording: Volume, field: Field) -> None:
     array.update(fit(one, "fast"), True)
     assert array[3:4].shape == (1, 20, 24)
     want.draw(array)
-    assert array.is_fresh() and array[3].shape == (20, 24)
+    assert array.is_fresh()
+    assert array[3].shape == (20, 24)
 
 
 def test_the_whole_is_refused_with_words(recording: Volume) -> None:
@@ -337,7 +352,8 @@ def test_a_swipe_is_the_fit_left_and_the_baseline_right(recording: Volume, field
 
 def test_arrows_point_where_the_field_moves(recording: Volume, field: Field) -> None:
     vectors = arrows(field, "tzyx")(lambda _: None)
-    assert len(vectors) > 10 and vectors.shape[1:] == (2, 4)
+    assert len(vectors) > 10
+    assert vectors.shape[1:] == (2, 4)
     start, move = vectors[7]
     assert move[0] == 0
     spacing, times = np.array(recording.spacing[1:]), recording.grid.coordinates(0)
@@ -355,6 +371,5 @@ def test_scales_name_and_grid() -> None:
     assert grid.refine(**scales.rendering(grid)).spacing == (36, 0.09, 0.09, 0.09)
     assert scales.preview(grid).shape[0] == 4 * PREVIEW_STEPS + 1
     single = Volume(np.zeros((1, 10, 20, 20))).grid
-    assert (
-        Scales(4).rendering(single)["time_scale"] == 1 and Scales(4).preview(single).shape[0] == 1
-    )
+    assert Scales(4).rendering(single)["time_scale"] == 1
+    assert Scales(4).preview(single).shape[0] == 1

@@ -107,7 +107,8 @@ def test_annotations_are_carried_as_they_were_when_the_button_was_pressed(
         carried.data, propagate_labels(field, before, field.grid.refine(16).coordinates(0))
     )
     points = viewer.layers["points carried"]
-    assert set(points.size.tolist()) == {2, 5} and len(points.data) == 49
+    assert set(points.size.tolist()) == {2, 5}
+    assert len(points.data) == 49
     assert len(viewer.layers["tracks carried"].data) == 49
     wait(lambda: viewer.layers[PREVIEW].data.is_fresh())
 
@@ -143,20 +144,21 @@ def test_quality_is_measured_under_a_storm_and_says_of_what(
     viewer.layers.remove(viewer.layers[PREVIEW])
     viewer.layers.remove(viewer.layers["one"])
     storm(lambda: not quality.results.running, quality.swipe)
-    assert quality.message.text().startswith('"one" was removed') and not quality.scores.errors.rows
+    assert quality.message.text().startswith('"one" was removed')
+    assert not quality.scores.errors.rows
     quality.recording.setCurrentText("two")
-    assert (
-        quality.message.text() == ""
-        and not quality.scores.errors.rows
-        and quality.table.rowCount() == 0
-    )
+    assert quality.message.text() == ""
+    assert not quality.scores.errors.rows
+    assert quality.table.rowCount() == 0
 
     quality.measure.click()
     wait(lambda: not quality.results.running)
     viewer.layers["two"].name = "renamed"
-    assert quality.recording.currentText() == "renamed" and quality.scores.errors.isVisible()
+    assert quality.recording.currentText() == "renamed"
+    assert quality.scores.errors.isVisible()
     viewer.layers["renamed"].data = np.asarray(cells.data)[:1, :4]
-    assert quality.message.text() == "" and not quality.scores.errors.isVisible()
+    assert quality.message.text() == ""
+    assert not quality.scores.errors.isVisible()
 
 
 def test_a_measurement_ends_with_its_dock_and_with_the_window(

@@ -43,13 +43,12 @@ def test_the_whole_tour(
     viewer.open_sample("napari-spatimeinr", "moving_membranes")
     name = "Moving membranes"
     preview = f"{name} [SpatimeINR preview]"
-    assert (
-        "7 x 32 x 64 x 64" in dock.source_panel.summary.text()
-        and "60 s" in dock.source_panel.summary.text()
-    )
+    assert "7 x 32 x 64 x 64" in dock.source_panel.summary.text()
+    assert "60 s" in dock.source_panel.summary.text()
     assert "GB on" in dock.method_panel.estimate.text()
     click(dock.fit_button)
-    assert preview in viewer.layers and not dock.fit_button.isEnabled()
+    assert preview in viewer.layers
+    assert not dock.fit_button.isEnabled()
     same_world(viewer, name, preview)
     wait(lambda: not dock.fitter.running, 120)
     words = dock.progress_panel.message.text()
@@ -59,17 +58,16 @@ def test_the_whole_tour(
         words,
     )
     bars = dock.progress_panel.errors
-    assert bars.isVisible() and [row.name for row in bars.rows] == [
+    assert bars.isVisible()
+    assert [row.name for row in bars.rows] == [
         "linear interpolation",
         "SpatimeINR",
     ]
     assert f"{100 - 100 * bars.rows[1].error:.0f} % less" in words
 
     dock.scales_panel.scrubber.setValue(24)
-    assert (
-        viewer.dims.point[0] == 90.0
-        and "interpolated between frames 1 and 2" in dock.scales_panel.shown.text()
-    )
+    assert viewer.dims.point[0] == 90.0
+    assert "interpolated between frames 1 and 2" in dock.scales_panel.shown.text()
     wait(lambda: drawn(viewer, preview))
     dock.scales_panel.time.setValue(2.5)
     dock.scales_panel.isotropic.setChecked(True)
@@ -81,22 +79,20 @@ def test_the_whole_tour(
     rendered = f"{name} [t x2.5, z x2, yx x1]"
     wait(lambda: rendered in viewer.layers)
     layer, source = viewer.layers[rendered], viewer.layers[name]
-    assert (
-        layer.data.shape == (16, 64, 64, 64)
-        and layer.units == source.units
-        and layer.axis_labels == source.axis_labels
-    )
-    assert (
-        np.allclose(layer.contrast_limits, source.contrast_limits)
-        and layer.colormap.name == source.colormap.name
-    )
+    assert layer.data.shape == (16, 64, 64, 64)
+    assert layer.units == source.units
+    assert layer.axis_labels == source.axis_labels
+    assert np.allclose(layer.contrast_limits, source.contrast_limits)
+    assert layer.colormap.name == source.colormap.name
     provenance = layer.metadata["spatimeinr"]
-    assert provenance["acquired"][:6] == [0, None, None, None, None, 2] and "hold_out" in provenance
+    assert provenance["acquired"][:6] == [0, None, None, None, None, 2]
+    assert "hold_out" in provenance
 
     click(dock.output_panel.confidence)
     wait(lambda: f"{rendered} confidence" in viewer.layers)
     sure = viewer.layers[f"{rendered} confidence"]
-    assert sure.data.shape == layer.data.shape and float(np.asarray(sure.data).min()) > 0
+    assert sure.data.shape == layer.data.shape
+    assert float(np.asarray(sure.data).min()) > 0
     viewer.layers.remove(sure)
     wait(lambda: not dock.results.running)
 
@@ -104,7 +100,8 @@ def test_the_whole_tour(
     save_as(dock, "NIfTI")
     wait(lambda: not dock.results.running)
     image = nibabel.load(tmp_path / "up.nii.gz")
-    assert image.shape == (64, 64, 64, 16) and image.header.get_xyzt_units() == ("micron", "sec")
+    assert image.shape == (64, 64, 64, 16)
+    assert image.header.get_xyzt_units() == ("micron", "sec")
     assert np.allclose(image.header.get_zooms(), (0.25, 0.25, 0.25, 24))
     # Half a voxel: twice as many planes in the same extent.
     assert np.allclose(
@@ -113,7 +110,8 @@ def test_the_whole_tour(
         atol=1e-6,
     )
     assert np.allclose(np.asarray(image.dataobj).T, np.asarray(layer.data), atol=1e-5)
-    assert threading.main_thread() not in threads and threads == set(engine_threads())
+    assert threading.main_thread() not in threads
+    assert threads == set(engine_threads())
 
 
 @pytest.mark.parametrize("ending", [".tif", ".nii.gz"])
@@ -157,7 +155,8 @@ def test_the_tour_from_a_file(
     mirrored = -1 if ending == ".nii.gz" else 1
     for name in ("layer.nii", "dock.nii"):
         again = nibabel.load(tmp_path / name)
-        assert again.shape == (24, 20, 6, 7) and again.header.get_xyzt_units() == ("micron", "sec")
+        assert again.shape == (24, 20, 6, 7)
+        assert again.header.get_xyzt_units() == ("micron", "sec")
         assert np.allclose(again.header.get_zooms(), (0.25, 0.25, 0.5, 30))
         assert np.allclose(again.affine, np.diag([0.25 * mirrored, 0.25, 0.5, 1]), atol=1e-6)
         assert np.allclose(np.asarray(again.dataobj).T, np.asarray(layer.data), atol=1e-5)
@@ -192,15 +191,18 @@ def test_other_formats(
     wait(lambda: not dock.results.running)
     path = destination(tmp_path / written)
     again = Volume.open(path)
-    assert again.shape == (7, 6, 20, 24) and np.allclose(again.spacing, (30, 0.5, 0.25, 0.25))
+    assert again.shape == (7, 6, 20, 24)
+    assert np.allclose(again.spacing, (30, 0.5, 0.25, 0.25))
     assert np.allclose(
         np.asarray(again.data[3]), np.asarray(session.field.lazy(time_scale=2)[3]), atol=1e-5
     )
     if path == tmp_path:
-        assert len(list(tmp_path.glob("a_00[1-7].NII"))) == 7 and (tmp_path / "a.json").is_file()
+        assert len(list(tmp_path.glob("a_00[1-7].NII"))) == 7
+        assert (tmp_path / "a.json").is_file()
     elif name.endswith("TIFF"):
         with tifffile.TiffFile(path) as file:
-            assert file.is_ome == (name == "OME-TIFF") and file.is_imagej == (name == "ImageJ TIFF")
+            assert file.is_ome == (name == "OME-TIFF")
+            assert file.is_imagej == (name == "ImageJ TIFF")
 
     # What would be replaced and the dialog has not asked about is asked about here.
     asked = []
@@ -209,7 +211,8 @@ def test_other_formats(
     )
     save_as(dock, name)
     assert not dock.results.running
-    assert len(asked) == 1 and "there already" in asked[0]
+    assert len(asked) == 1
+    assert "there already" in asked[0]
 
 
 def test_a_large_rendering_goes_to_disk_when_asked(
@@ -237,7 +240,8 @@ def test_a_large_rendering_goes_to_disk_when_asked(
     name = "cells [t x2, z x1, yx x1]"
     wait(lambda: name in viewer.layers)
     layer = viewer.layers[name]
-    assert (tmp_path / "big.ome.zarr").is_dir() and not isinstance(layer.data, np.ndarray)
+    assert (tmp_path / "big.ome.zarr").is_dir()
+    assert not isinstance(layer.data, np.ndarray)
     assert np.allclose(
         np.asarray(layer.data[3]), np.asarray(session.field.lazy(time_scale=2)[3]), atol=1e-5
     )

@@ -103,10 +103,8 @@ def test_warnings_are_readable_in_both_themes(
     viewer: Any, dock: Any, settle: Settle, small: Volume, appearance: Any
 ) -> None:
     add(viewer, small, scale=(60, 0.1, 0.5, 0.5))
-    assert (
-        "smaller than the pixel" in dock.source_panel.questions.text()
-        and dock.source_panel.questions.isVisible()
-    )
+    assert "smaller than the pixel" in dock.source_panel.questions.text()
+    assert dock.source_panel.questions.isVisible()
     colours = set()
     for theme in ("light", "dark"):
         appearance.theme = theme
@@ -181,7 +179,8 @@ def test_the_second_dock_comes_as_a_tab_in_front_and_what_was_folded_stays_folde
     section = dock.scales_panel.parentWidget().parentWidget()
     assert dock.scales_panel.isVisible()
     section.header.click()
-    assert not dock.scales_panel.isVisible() and dock.source_panel.isVisible()
+    assert not dock.scales_panel.isVisible()
+    assert dock.source_panel.isVisible()
     _, quality = viewer.window.add_plugin_dock_widget("napari-spatimeinr", "SpatimeINR Quality")
     wait(lambda: _holder(quality) in dock.window().tabifiedDockWidgets(_holder(dock)))
     wait(lambda: not quality.visibleRegion().isEmpty())
@@ -189,7 +188,8 @@ def test_the_second_dock_comes_as_a_tab_in_front_and_what_was_folded_stays_folde
     viewer.window.remove_dock_widget(dock)
     _, again = viewer.window.add_plugin_dock_widget("napari-spatimeinr", "SpatimeINR")
     wait(lambda: not again.source_panel.visibleRegion().isEmpty())
-    assert again is not dock and not again.scales_panel.isVisible()
+    assert again is not dock
+    assert not again.scales_panel.isVisible()
     assert _holder(again) in again.window().tabifiedDockWidgets(_holder(quality))
 
 
@@ -205,9 +205,11 @@ def test_sliders_say_what_they_do(dock: Any, viewer: Any, small: Volume) -> None
     assert said() == ["time: 2.5 x more frames", "z: 2 x finer", "y, x: 1 x, as recorded"]
     panel.rows[2].factor.setText("0.5")
     panel.rows[2].factor.editingFinished.emit()
-    assert panel.yx.value() == 0.5 and said()[2] == "y, x: 0.5 x as fine"
+    assert panel.yx.value() == 0.5
+    assert said()[2] == "y, x: 0.5 x as fine"
     panel.isotropic.setChecked(True)
-    assert said()[1] == "z: 1 x, as recorded" and panel.dz.text() == "0.5"
+    assert said()[1] == "z: 1 x, as recorded"
+    assert panel.dz.text() == "0.5"
 
 
 # -- words ---------------------------------------------------------------------------------
@@ -218,9 +220,8 @@ def test_gains_are_said_as_errors() -> None:
         gain_words(3.6)
         == "34 % less RMS error than linear interpolation on frames it had not seen (+3.6 dB)"
     )
-    assert gain_words(-1.0).startswith("12 % more RMS error than") and gain_words(0.01).startswith(
-        "the same RMS error as"
-    )
+    assert gain_words(-1.0).startswith("12 % more RMS error than")
+    assert gain_words(0.01).startswith("the same RMS error as")
 
 
 def test_a_constant_recording_says_one_thing(
@@ -233,7 +234,8 @@ def test_a_constant_recording_says_one_thing(
     )
     fitted(dock, click, wait)
     words = dock.progress_panel.message.text()
-    assert words.startswith('"cells": All intensities are equal') and words.count(".") == 1
+    assert words.startswith('"cells": All intensities are equal')
+    assert words.count(".") == 1
     assert not dock.progress_panel.errors.isVisible()
 
 
@@ -255,23 +257,25 @@ def test_words_and_bars_go_with_their_layer(
     fitted(dock, click, wait)
     message, errors = dock.progress_panel.message, dock.progress_panel.errors
     words = message.text()
-    assert words.startswith('"cells": ') and errors.isVisible()
+    assert words.startswith('"cells": ')
+    assert errors.isVisible()
     other = add(viewer, small)
     other.name = "others"
     assert message.text() == words
     dock.source_panel.select(other)
-    assert message.text() == "" and not errors.isVisible()
+    assert message.text() == ""
+    assert not errors.isVisible()
     dock.source_panel.select(layer)
-    assert message.text() == words and errors.isVisible()
+    assert message.text() == words
+    assert errors.isVisible()
     layer.data = np.asarray(small.data)[:, :4]
-    assert message.text() == "" and not errors.isVisible()
+    assert message.text() == ""
+    assert not errors.isVisible()
     dock.message("something about what is there")
     viewer.layers.clear()
-    assert (
-        message.text() == ""
-        and not errors.isVisible()
-        and "Open a recording" in dock.source_panel.summary.text()
-    )
+    assert message.text() == ""
+    assert not errors.isVisible()
+    assert "Open a recording" in dock.source_panel.summary.text()
 
 
 def test_a_question_that_is_answered_goes(
@@ -302,10 +306,8 @@ def test_what_is_fitted_is_named_while_another_layer_is_chosen(
     dock.fitter.progressed.connect(lambda state: told.append(dock.progress_panel.message.text()))
     wait(lambda: len(told) > 2)
     assert all(words.startswith('Fitting "cells"') for words in told)
-    assert (
-        'A fit of "cells" is running' in dock.fit_button.toolTip()
-        and not dock.progress_panel.errors.isVisible()
-    )
+    assert 'A fit of "cells" is running' in dock.fit_button.toolTip()
+    assert not dock.progress_panel.errors.isVisible()
     viewer.layers.remove(viewer.layers["cells"])
     wait(lambda: len(told) > 5)
     assert told[-1].startswith('Fitting "cells"')
