@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from ..model.network import ALONG_TIME
 from ..training.parts import STAGES
 
 WORDS = {
@@ -60,7 +61,7 @@ def gain_of(provenance: Mapping[str, Any]) -> float | None:
     """
     chosen = provenance.get("chosen", {})
     gain = provenance.get("hold_out", {}).get("gain_over_linear_db")
-    learned = chosen.get("motion") or chosen.get("latents")
+    learned = any(chosen.get(name) for name in ALONG_TIME)
     return float(gain) if learned and gain is not None and math.isfinite(gain) else None
 
 
@@ -98,7 +99,7 @@ def _judgement(provenance: Mapping[str, Any]) -> str:
     compare.
     """
     chosen = provenance.get("chosen", {})
-    kept = " and ".join(name for name in ("motion", "latents") if chosen.get(name))
+    kept = " and ".join(name for name in ALONG_TIME if chosen.get(name))
     gain = gain_of(provenance)
     if chosen.get("published"):
         return "Done, by the method as it was published."

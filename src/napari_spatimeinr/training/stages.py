@@ -124,7 +124,7 @@ def _along_time(job: Job, wanted: list[str]) -> Steps:
     if motion:
         # Something to look at within a second or two.
         job.network.motion = start(data, options, job.candidate)
-        yield job.progress("motion")
+        yield job.progress(Motion.name)
     if job.held_out is not None:
         decision = yield from HoldOut(job, job.held_out).run()
         job.candidate = decision.candidate

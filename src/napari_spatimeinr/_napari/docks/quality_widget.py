@@ -15,6 +15,7 @@ from ...analysis.sentences import gain_words
 from ...config.options import PRESETS
 from ...errors import SpatimeINRError
 from ...fitting import FitProgress
+from ...model.network import ALONG_TIME
 from ..background.jobs import Share
 from ..background.results import Results
 from ..layers.keys import RENDERED
@@ -171,7 +172,7 @@ class QualityWidget(Dock):
             if "linear" in report.methods
             else math.nan
         )
-        off = [part for part in ("motion", "latents") if not report.chosen.get(part)]
+        off = [part for part in ALONG_TIME if not report.chosen.get(part)]
         what = "frames" if report.hold_out == "time" else "planes"
         words = (
             f'"{layer.name}": {gain_words(gain, f"on {what} it had not seen")}, measured in'
