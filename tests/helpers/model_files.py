@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from napari_spatimeinr import Volume, phantom
+from napari_spatimeinr import Volume, load, phantom
+from napari_spatimeinr.errors import FormatError
 
 
 def recording(dtype="u2") -> Volume:
@@ -19,3 +21,12 @@ def recording(dtype="u2") -> Volume:
         orientation,
         extra,
     )
+
+
+def refused(path, said: str = "") -> str:
+    with pytest.raises(FormatError) as caught:
+        load(path)
+    text = str(caught.value)
+    assert "\n" not in text
+    assert said in text
+    return text

@@ -16,7 +16,7 @@ import pytest
 from napari_spatimeinr import Volume, phantom
 
 HERE = find_spec("napari") is not None and find_spec("pytestqt") is not None
-collect_ignore_glob = [] if HERE else ["test_*.py"]
+collect_ignore_glob = [] if HERE else ["test_*.py", "*/test_*.py"]
 
 
 def has_display() -> bool:

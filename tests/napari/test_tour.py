@@ -28,10 +28,13 @@ from .conftest import (
     save_as,
 )
 
+SAMPLE = "Moving membranes"
+SAMPLE_PREVIEW = f"{SAMPLE} [SpatimeINR preview]"
 
-def test_the_whole_tour(
-    viewer: Any, dock: Any, click: Any, wait: Wait, answer: Any, tmp_path: Path, monkeypatch: Any
-) -> None:
+
+@pytest.fixture
+def rendering(monkeypatch: pytest.MonkeyPatch) -> set[threading.Thread]:
+    """The threads in which volumes are rendered."""
     threads: set[threading.Thread] = set()
     whole = Renderer.volume
 
@@ -40,16 +43,19 @@ def test_the_whole_tour(
         return whole(*args, **options)
 
     monkeypatch.setattr(Renderer, "volume", watched)
+    return threads
+
+
+def _fit_sample(viewer: Any, dock: Any, click: Any, wait: Wait) -> None:
+    """Open the sample and fit it; the dock says what that gained."""
     viewer.open_sample("napari-spatimeinr", "moving_membranes")
-    name = "Moving membranes"
-    preview = f"{name} [SpatimeINR preview]"
     assert "7 x 32 x 64 x 64" in dock.source_panel.summary.text()
     assert "60 s" in dock.source_panel.summary.text()
     assert "GB on" in dock.method_panel.estimate.text()
     click(dock.fit_button)
-    assert preview in viewer.layers
+    assert SAMPLE_PREVIEW in viewer.layers
     assert not dock.fit_button.isEnabled()
-    same_world(viewer, name, preview)
+    same_world(viewer, SAMPLE, SAMPLE_PREVIEW)
     wait(lambda: not dock.fitter.running, 120)
     words = dock.progress_panel.message.text()
     assert re.search(
@@ -65,20 +71,26 @@ def test_the_whole_tour(
     ]
     assert f"{100 - 100 * bars.rows[1].error:.0f} % less" in words
 
+
+def _scale(viewer: Any, dock: Any, wait: Wait) -> None:
+    """Look between two frames, and choose 2.5 times as many of isotropic voxels."""
     dock.scales_panel.scrubber.setValue(24)
     assert viewer.dims.point[0] == 90.0
     assert "interpolated between frames 1 and 2" in dock.scales_panel.shown.text()
-    wait(lambda: drawn(viewer, preview))
+    wait(lambda: drawn(viewer, SAMPLE_PREVIEW))
     dock.scales_panel.time.setValue(2.5)
     dock.scales_panel.isotropic.setChecked(True)
-    wait(lambda: viewer.layers[preview].data.shape[1] == 64)
-    same_world(viewer, name, preview)
-    wait(lambda: drawn(viewer, preview))
+    wait(lambda: viewer.layers[SAMPLE_PREVIEW].data.shape[1] == 64)
+    same_world(viewer, SAMPLE, SAMPLE_PREVIEW)
+    wait(lambda: drawn(viewer, SAMPLE_PREVIEW))
 
+
+def _render(viewer: Any, dock: Any, click: Any, wait: Wait) -> Any:
+    """The layer that is rendered, which looks like its source."""
     click(dock.output_panel.to_layer)
-    rendered = f"{name} [t x2.5, z x2, yx x1]"
+    rendered = f"{SAMPLE} [t x2.5, z x2, yx x1]"
     wait(lambda: rendered in viewer.layers)
-    layer, source = viewer.layers[rendered], viewer.layers[name]
+    layer, source = viewer.layers[rendered], viewer.layers[SAMPLE]
     assert layer.data.shape == (16, 64, 64, 64)
     assert layer.units == source.units
     assert layer.axis_labels == source.axis_labels
@@ -87,15 +99,21 @@ def test_the_whole_tour(
     provenance = layer.metadata["spatimeinr"]
     assert provenance["acquired"][:6] == [0, None, None, None, None, 2]
     assert "hold_out" in provenance
+    return layer
 
+
+def _confidence(viewer: Any, dock: Any, click: Any, wait: Wait, layer: Any) -> None:
     click(dock.output_panel.confidence)
-    wait(lambda: f"{rendered} confidence" in viewer.layers)
-    sure = viewer.layers[f"{rendered} confidence"]
+    wait(lambda: f"{layer.name} confidence" in viewer.layers)
+    sure = viewer.layers[f"{layer.name} confidence"]
     assert sure.data.shape == layer.data.shape
     assert float(np.asarray(sure.data).min()) > 0
     viewer.layers.remove(sure)
     wait(lambda: not dock.results.running)
 
+
+def _save(dock: Any, wait: Wait, answer: Any, tmp_path: Path, layer: Any) -> None:
+    """The layer as NIfTI, as nibabel sees it."""
     answer(tmp_path / "up.nii.gz")
     save_as(dock, "NIfTI")
     wait(lambda: not dock.results.running)
@@ -110,8 +128,24 @@ def test_the_whole_tour(
         atol=1e-6,
     )
     assert np.allclose(np.asarray(image.dataobj).T, np.asarray(layer.data), atol=1e-5)
-    assert threading.main_thread() not in threads
-    assert threads == set(engine_threads())
+
+
+def test_the_whole_tour(
+    viewer: Any,
+    dock: Any,
+    click: Any,
+    wait: Wait,
+    answer: Any,
+    tmp_path: Path,
+    rendering: set[threading.Thread],
+) -> None:
+    _fit_sample(viewer, dock, click, wait)
+    _scale(viewer, dock, wait)
+    layer = _render(viewer, dock, click, wait)
+    _confidence(viewer, dock, click, wait, layer)
+    _save(dock, wait, answer, tmp_path, layer)
+    assert threading.main_thread() not in rendering
+    assert rendering == set(engine_threads())
 
 
 @pytest.mark.parametrize("ending", [".tif", ".nii.gz"])

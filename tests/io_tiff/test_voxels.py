@@ -1,4 +1,4 @@
-"""TIFF: ImageJ, OME and plain stacks, round trips and what others write."""
+"""TIFF: ImageJ, OME and plain stacks come back; channels, axes, pages, and what a TIFF cannot hold."""
 
 from __future__ import annotations
 
@@ -26,12 +26,6 @@ steps = st.floats(1e-2, 1e2)
 places = st.floats(-1e3, 1e3)
 UNITS = {"nm": 1e-3, "um": 1.0, "mm": 1e3, "m": 1e6}
 SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
-
-
-@pytest.fixture
-def stack() -> np.ndarray:
-    """A recording (3, 4, 5, 6) whose values are all different."""
-    return np.arange(3 * 4 * 5 * 6, dtype="u2").reshape(3, 4, 5, 6)
 
 
 @settings(max_examples=30, deadline=None)
@@ -98,49 +92,6 @@ def test_ome_round_trip(
             assert ("PhysicalSizeX=" in file.ome_metadata) == (
                 space != "voxel" or spacing[1:] != (1, 1, 1)
             )
-
-
-@pytest.mark.parametrize("unit", ["um", "µm", "μm", "\\u00B5m", "micron", "microns"])
-def test_spellings_of_the_micrometre(tmp_path: Path, stack: np.ndarray, unit: str) -> None:
-    """All of them are seen in the wild."""
-    metadata = {"axes": "TZYX", "unit": "U" * len(unit.encode()), "spacing": 0.5, "finterval": 2.5}
-    tifffile.imwrite(tmp_path / "a.tif", stack, imagej=True, resolution=(10, 5), metadata=metadata)
-    raw = (tmp_path / "a.tif").read_bytes()
-    (tmp_path / "a.tif").write_bytes(
-        raw.replace(b"unit=" + b"U" * len(unit.encode()), b"unit=" + unit.encode())
-    )
-    volume = read(tmp_path / "a.tif")
-    assert (volume.spacing, volume.units) == ((2.5, 0.5, 0.2, 0.1), ("s", "um"))
-    assert volume.metadata["calibrated_by"] == {"dt": "ImageJ metadata", "voxel": "ImageJ metadata"}
-
-
-def test_imagej_without_calibration(tmp_path: Path, stack: np.ndarray) -> None:
-    """Nothing stated is nothing known."""
-    tifffile.imwrite(tmp_path / "a.tif", stack, imagej=True, metadata={"axes": "TZYX"})
-    told = describe(tmp_path / "a.tif")
-    assert (told["spacing"], told["units"], told["shape"]) == (
-        [None] * 4,
-        [None, None],
-        [3, 4, 5, 6],
-    )
-    tifffile.imwrite(
-        tmp_path / "b.tif",
-        stack,
-        imagej=True,
-        resolution=(1, 1),
-        metadata={"axes": "TZYX", "unit": "um", "spacing": 1, "finterval": 0},
-    )
-    warnings = " ".join(describe(tmp_path / "b.tif")["warnings"])
-    assert "frame interval of 0" in warnings
-    assert "1 um on every axis" in warnings
-    tifffile.imwrite(
-        tmp_path / "c.tif",
-        stack,
-        imagej=True,
-        resolution=(2, 2),
-        metadata={"axes": "TZYX", "unit": "um", "spacing": 0.1},
-    )
-    assert "smaller than the pixel" in " ".join(describe(tmp_path / "c.tif")["warnings"])
 
 
 @pytest.mark.parametrize("compression", [None, "zlib"])
@@ -242,64 +193,6 @@ def test_paged_arrays_index_like_arrays_from_many_threads(
             data[bad]
 
 
-def test_ome_units_and_plane_times(tmp_path: Path, stack: np.ndarray) -> None:
-    """Each axis has its own unit; plane times stand in for a missing increment."""
-
-    def save(times: list[float], **more: Any) -> Path:
-        plane = {"DeltaT": [t for t in times for _ in range(4)], "DeltaTUnit": ["s"] * 12}
-        metadata = {
-            "axes": "TZYX",
-            "PhysicalSizeX": 100,
-            "PhysicalSizeXUnit": "nm",
-            "PhysicalSizeY": 0.1,
-            "PhysicalSizeZ": 5e-4,
-        }
-        tifffile.imwrite(
-            tmp_path / "a.ome.tif",
-            stack,
-            metadata=metadata | {"PhysicalSizeZUnit": "mm", "Plane": plane} | more,
-        )
-        return tmp_path / "a.ome.tif"
-
-    volume = read(save([0, 10, 20]))
-    assert (volume.spacing, volume.units) == ((10, 500, 100, 100), ("s", "nm"))
-    assert volume.metadata["calibrated_by"]["dt"] == "OME-XML"
-    assert read(save([0, 10, 20.3])).metadata["warnings"]
-    assert "which is right" in " ".join(
-        read(save([0, 10, 20], TimeIncrement=1000, TimeIncrementUnit="ms")).metadata["warnings"]
-    )
-    path = save([0, 10, 40])
-    with pytest.raises(InputError, match=r"irregular times.*--spacing"):
-        read(path)
-    assert read(path, spacing=(20, None, None, None)).spacing[0] == 20
-    assert read(save([0, 0, 0])).units[0] == "frame"
-    nothing = tmp_path / "b.ome.tif"
-    tifffile.imwrite(nothing, stack, metadata={"axes": "TZYX"})
-    assert describe(nothing)["spacing"] == [None] * 4
-
-
-def test_ome_sizes_in_part(tmp_path: Path, stack: np.ndarray) -> None:
-    """Each size meets its own unit, whichever are stated."""
-    metadata = {
-        "axes": "TZYX",
-        "PhysicalSizeX": 0.1,
-        "PhysicalSizeZ": 500,
-        "PhysicalSizeZUnit": "nm",
-    }
-    tifffile.imwrite(tmp_path / "a.ome.tif", stack, metadata=metadata)
-    volume = read(tmp_path / "a.ome.tif")
-    assert (volume.spacing, volume.units) == ((1, 0.5, 0.1, 0.1), ("frame", "um"))
-    assert describe(tmp_path / "a.ome.tif")["spacing"] == [None, 0.5, None, 0.1]
-    metadata = {
-        "axes": "TZYX",
-        "PhysicalSizeX": 0.1,
-        "PhysicalSizeXUnit": "pixel",
-        "PhysicalSizeY": 0.1,
-    }
-    tifffile.imwrite(tmp_path / "a.ome.tif", stack, metadata=metadata)
-    assert read(tmp_path / "a.ome.tif").units == ("frame", "voxel")
-
-
 def test_imagej_stacks_without_dimensions(tmp_path: Path, stack: np.ndarray) -> None:
     """Old ImageJ counts images only; axes may be named with or without those of size 1."""
     tifffile.imwrite(
@@ -320,22 +213,6 @@ def test_imagej_stacks_without_dimensions(tmp_path: Path, stack: np.ndarray) -> 
         ("TZCYX", (1, 4, 5, 6)),
     ):
         assert read(tmp_path / "b.tif", axes=axes).shape == shape
-
-
-def test_resolution_tags_fine_enough_are_pixels(tmp_path: Path, stack: np.ndarray) -> None:
-    """A print resolution is not a pixel size."""
-    how: dict[str, Any] = {"photometric": "minisblack", "metadata": {"axes": "ZYX"}}
-    tifffile.imwrite(
-        tmp_path / "a.tif", stack[0], resolution=(1e5, 1e5), resolutionunit="CENTIMETER", **how
-    )
-    volume = read(tmp_path / "a.tif")
-    assert (volume.spacing, volume.units) == ((1, 1, 0.1, 0.1), ("frame", "um"))
-    assert describe(tmp_path / "a.tif")["spacing"] == [None, None, 0.1, 0.1]
-    assert "z step" in volume.metadata["warnings"][0]
-    tifffile.imwrite(
-        tmp_path / "b.tif", stack[0], resolution=(300, 300), resolutionunit="INCH", **how
-    )
-    assert read(tmp_path / "b.tif").units == ("frame", "voxel")
 
 
 def test_what_a_tiff_cannot_hold(tmp_path: Path) -> None:

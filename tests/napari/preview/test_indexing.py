@@ -14,67 +14,10 @@ import numpy as np
 import pytest
 
 from napari_spatimeinr import Field, Volume, checkpoint, fit, load
-from napari_spatimeinr._napari.layers.compare import Swipe, arrows
 from napari_spatimeinr._napari.layers.preview import PreviewArray
 from napari_spatimeinr._napari.layers.scales import PREVIEW_STEPS, Scales
 from napari_spatimeinr.errors import SpatimeINRError
-
-
-@pytest.fixture(scope="module")
-def recording() -> Volume:
-    from napari_spatimeinr import phantom
-
-    return phantom((4, 6, 20, 24), motion=2.0, seed=3)[0]
-
-
-@pytest.fixture(scope="module")
-def field(recording: Volume) -> Field:
-    return fit(
-        recording,
-        "fast",
-        {
-            "motion": {"steps": 4},
-            "latents": {"enabled": False},
-            "planes": {"enabled": False},
-            "gate": False,
-        },
-    )
-
-
-class Wanted:
-    def __init__(self) -> None:
-        self.keys: list[tuple[Any, bool]] = []
-
-    def __call__(self, picture: Any, key: Any, later: bool = False) -> None:
-        self.keys.append((key, later))
-
-    def draw(self, picture: PreviewArray) -> None:
-        while self.keys:
-            picture.draw(self.keys.pop(0)[0], lambda: False)
-
-
-@pytest.fixture
-def coarse(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Thin out smaller volumes than usual, and draw thinner slabs."""
-    monkeypatch.setattr("napari_spatimeinr._napari.layers.preview.COARSE", 20_000)
-    monkeypatch.setattr("napari_spatimeinr._napari.layers.preview.SLAB", 20_000)
-
-
-def preview(
-    recording: Volume, scales: Scales | None = None, axes: str = "tzyx", **more: Any
-) -> tuple[PreviewArray, Wanted]:
-    want = Wanted()
-    grid = (scales or Scales()).preview(recording.grid)
-    return PreviewArray(recording, grid, axes, want, **more), want
-
-
-def asked(recording: Volume, field: Field) -> tuple[PreviewArray, Wanted, Any]:
-    """A preview four times finer in space, of which a volume was asked for, and the key of that."""
-    array, want = preview(recording, Scales(z=4, yx=4))
-    array.update(field, True)
-    array[5:6]
-    key, _ = want.keys.pop(0)
-    return array, want, key
+from previews import Wanted, preview
 
 
 def test_before_there_is_a_field_it_shows_linear_interpolation(recording: Volume) -> None:
@@ -195,63 +138,6 @@ def test_what_was_drawn_stays_until_the_newer_field_is_drawn(
     assert array.is_fresh()
 
 
-@pytest.mark.usefixtures("coarse")
-def test_a_volume_is_drawn_coarsely_first_then_finely(recording: Volume, field: Field) -> None:
-    array, want, key = asked(recording, field)
-    array.draw(key, lambda: False)
-    assert want.keys == [(key, True)]
-    rough = array[5:6].copy()
-    want.keys[:] = want.keys[:1]
-    want.draw(array)
-    fine = array[5:6]
-    assert rough.shape == fine.shape
-    assert array.is_fresh()
-    assert not want.keys
-    assert np.allclose(fine, field.on_grid(array.grid)[5:6], atol=1e-5)
-    # The rough one is the same picture, thinned out: exact at the samples it kept.
-    assert np.allclose(rough[0, 0, 0, 0], fine[0, 0, 0, 0], atol=1e-5)
-    assert np.corrcoef(rough.ravel(), fine.ravel())[0, 1] > 0.8
-
-
-@pytest.mark.usefixtures("coarse")
-def test_a_fine_volume_gives_way_to_what_is_newer(recording: Volume, field: Field) -> None:
-    array, want, key = asked(recording, field)
-    array.draw(key, lambda: False)
-    want.keys.clear()
-    array.draw(key, lambda: True)
-    assert want.keys == [(key, True)]
-    assert not array.is_fresh()
-
-
-@pytest.mark.usefixtures("coarse")
-def test_what_gave_way_goes_on_where_it_was(
-    recording: Volume, field: Field, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    array, want, key = asked(recording, field)
-    array.draw(key, lambda: False)
-    for _ in range(20):
-        if not array.draw(key, lambda: True):
-            continue
-        break
-    # Interrupted after every slab of 2 planes, it is there after as many turns as it has slabs.
-    assert array.is_fresh()
-    assert np.allclose(array[5:6], field.on_grid(array.grid)[5:6], atol=1e-5)
-
-
-@pytest.mark.usefixtures("coarse")
-def test_a_movie_shown_as_a_volume_is_drawn_in_pieces(recording: Volume, field: Field) -> None:
-    array, want = preview(recording, Scales(yx=4))
-    array.update(field, True)
-    array[:, 2:3]
-    key, _ = want.keys.pop(0)
-    assert array.draw(key, lambda: True)
-    assert not array.is_fresh()
-    assert not array.draw(key, lambda: True)
-    want.draw(array)
-    assert array.is_fresh()
-    assert array[:, 2:3].shape == (49, 1, 80, 96)
-
-
 def test_a_copy_shows_the_same(recording: Volume, field: Field) -> None:
     array, want = preview(recording)
     array.update(field, True)
@@ -261,18 +147,6 @@ def test_a_copy_shows_the_same(recording: Volume, field: Field) -> None:
     assert other is not array
     assert other.is_fresh()
     assert other.field is field
-
-
-@pytest.mark.usefixtures("coarse")
-def test_while_a_fit_runs_volumes_stay_coarse(recording: Volume, field: Field) -> None:
-    array, want = preview(recording, Scales(z=4, yx=4))
-    array.update(field, False)
-    array[5:6]
-    want.draw(array)
-    assert array.is_fresh()
-    picture = array[5:6]
-    assert np.array_equal(picture[..., 0], picture[..., 1])
-    assert not np.allclose(picture, field.on_grid(array.grid)[5:6], atol=1e-2)
 
 
 @pytest.mark.parametrize(
@@ -331,45 +205,3 @@ def test_several_threads_may_look(recording: Volume, field: Field) -> None:
     for thread in threads:
         thread.join()
     assert not errors
-
-
-def test_a_swipe_is_the_fit_left_and_the_baseline_right(recording: Volume, field: Field) -> None:
-    swipe = Swipe("linear", 0.25)
-    array, want = preview(recording, make=swipe)
-    array.update(field, True)
-    for share in (0.25, 0.75, 0.0, 1.0):
-        swipe.share = share
-        array.update(field, True)
-        array[24:25, 2:3]
-        want.draw(array)
-        picture = array[24:25, 2:3]
-        line = round(24 * share)
-        whole, baseline = (f.on_grid(array.grid)[24:25, 2:3] for f in (field, field.interpolated()))
-        assert not np.allclose(whole, baseline, atol=1e-2)
-        assert np.allclose(picture[..., :line], whole[..., :line], atol=1e-5)
-        assert np.allclose(picture[..., line:], baseline[..., line:], atol=1e-5)
-
-
-def test_arrows_point_where_the_field_moves(recording: Volume, field: Field) -> None:
-    vectors = arrows(field, "tzyx")(lambda _: None)
-    assert len(vectors) > 10
-    assert vectors.shape[1:] == (2, 4)
-    start, move = vectors[7]
-    assert move[0] == 0
-    spacing, times = np.array(recording.spacing[1:]), recording.grid.coordinates(0)
-    origin = np.array(recording.origin[1:])
-    k = int(start[0])
-    expected = field.motion(start[1:] * spacing + origin, times[k], times[k + 1]) / spacing
-    assert np.allclose(move[1:], expected)
-    assert arrows(field, "zyx")(lambda _: None).shape[2] == 3
-
-
-def test_scales_name_and_grid() -> None:
-    grid = Volume(np.zeros((5, 10, 20, 20)), (90, 0.42, 0.09, 0.09)).grid
-    scales = Scales(2.5, 1, 1, True)
-    assert scales.name("cells", grid) == "cells [t x2.5, z x4.67, yx x1]"
-    assert grid.refine(**scales.rendering(grid)).spacing == (36, 0.09, 0.09, 0.09)
-    assert scales.preview(grid).shape[0] == 4 * PREVIEW_STEPS + 1
-    single = Volume(np.zeros((1, 10, 20, 20))).grid
-    assert Scales(4).rendering(single)["time_scale"] == 1
-    assert Scales(4).preview(single).shape[0] == 1
