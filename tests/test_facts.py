@@ -161,6 +161,13 @@ def test_facts_change_as_dictionaries_do():
     assert list(facts) == ["seed", "steps", "complete", "threads"]
 
 
+def test_facts_go_into_dictionaries():
+    facts = Provenance(seed=3, method="ours")
+    joined = {"seed": 1, "toy": True} | facts
+    assert type(joined) is dict
+    assert joined == {"seed": 3, "toy": True, "method": "ours"}
+
+
 def test_copies_are_independent():
     facts = Provenance.of(RARE)
     written, other = facts.to_dict(), copy.deepcopy(facts)

@@ -73,6 +73,10 @@ class Facts(BaseModel, MutableMapping[str, Any]):
         out.update(other)
         return out
 
+    def __ror__(self, other: Mapping[str, Any]) -> dict[str, Any]:
+        """A dictionary with what another says, and what these facts say in place of it."""
+        return {**other, **self}
+
     def __ior__(self, other: Mapping[str, Any]) -> Self:
         self.update(other)
         return self

@@ -231,7 +231,7 @@ def sample(encoded: Encoded, points: Tensor, box: Box) -> tuple[Tensor, Tensor |
 
 
 def sample_denoised(denoised: Tensor, points: Tensor, box: Box) -> Tensor:
-    """Cleaned values ``(P,)``, linearly: enough for the outer frames, which only help
+    """Denoised values ``(P,)``, linearly: enough for the outer frames, which only help
     to average.
     """
     return linear(denoised, points - points.new_tensor([a for a, _ in box]))[0, 0]
