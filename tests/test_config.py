@@ -165,3 +165,13 @@ def test_files_that_cannot_be_read(tmp_path):
         make_config(config=tmp_path / "latin.yaml")
     (tmp_path / "empty.yaml").write_text("")
     assert make_config(config=tmp_path / "empty.yaml") == make_config()
+
+
+def test_names_of_now_go_before_those_of_then_whatever_is_said_first() -> None:
+    for said in (
+        ["voxels.steps=900", "axial.steps=5"],
+        ["axial.steps=5", "voxels.steps=900"],
+    ):
+        config = apply_settings(make_config("fast"), said)
+        assert config.voxels.steps == 900
+        assert config.planes.steps == 5

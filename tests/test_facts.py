@@ -223,3 +223,12 @@ def test_what_is_set_is_checked():
 def test_facts_need_no_torch():
     said = "import sys, napari_spatimeinr.config.facts; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", said], check=True)
+
+
+def test_copies_are_those_of_a_dictionary() -> None:
+    facts = Provenance(seed=3)
+    other = facts.copy()
+    other.seed = 4
+    assert facts.seed == 3
+    with pytest.raises(KeyError, match="underscore"):
+        facts["_mine"] = 3

@@ -170,6 +170,7 @@ def _job(
     motion: Field | None,
 ) -> Job:
     """The state that a fit begins with, and what its provenance says from the start."""
+    seed = int(seed)  # NumPy's are taken too
     sha256 = fingerprint(volume.data)
     if resume is not None and resume.provenance.input.sha256 != sha256:
         raise InputError(

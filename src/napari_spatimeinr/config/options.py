@@ -182,7 +182,9 @@ def apply_settings(config: Config, settings: list[str]) -> Config:
             raise ConfigError(f"The value of {key} is not YAML: {text!r}.") from error
         for part in reversed(key.strip().split(".")):
             value = {part: value}
-        changes = _merged(changes, former.configuration(value))
+        changes = _merged(changes, value)
+    # All at once: names of now go before those of then, in whatever order they are said.
+    changes = former.configuration(changes)
     return _validated(_merged(config.model_dump(mode="json"), changes))
 
 

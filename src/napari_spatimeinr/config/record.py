@@ -43,6 +43,8 @@ class Facts(BaseModel, MutableMapping[str, Any]):
         return getattr(self, name) if name in type(self).model_fields else self._others()[name]
 
     def __setitem__(self, key: str, value: Any) -> None:
+        if key.startswith("_"):
+            raise KeyError(f"{key}: names of facts do not begin with an underscore")
         setattr(self, former.PARTS.get(key, key), value)
 
     def __delitem__(self, key: str) -> None:
@@ -80,6 +82,10 @@ class Facts(BaseModel, MutableMapping[str, Any]):
     def __ior__(self, other: Mapping[str, Any]) -> Self:
         self.update(other)
         return self
+
+    def copy(self) -> Self:  # type: ignore[override]  # as of a dictionary
+        """Another with the same facts; what is nested is shared."""
+        return copy.copy(self)
 
     def setdefault(self, key: str, default: Any = None) -> Any:
         """What a key says, set before if it said nothing: the very object that is kept."""
