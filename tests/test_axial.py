@@ -218,11 +218,10 @@ def test_a_model_keeps_it(field: Any, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_planes_and_blocks_equal_the_whole(field: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from napari_spatimeinr.render import renderer as render
-    from napari_spatimeinr.render import tiles
+    from napari_spatimeinr.render import blocks, tiles
 
     whole = np.asarray(field.lazy(time_scale=2, scale_z=3))
-    monkeypatch.setattr(render, "BLOCK", (3, 7, 5))
+    monkeypatch.setattr(blocks, "BLOCK", (3, 7, 5))
     monkeypatch.setattr(tiles, "TILE", (2, 5, 6))
     again = type(field)(
         field.volume, field.network, field.normalisation, field.config, field.device

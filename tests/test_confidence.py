@@ -88,10 +88,10 @@ def test_it_is_positive_in_the_units_of_the_source_and_kept_by_a_model(
 
 @pytest.mark.slow
 def test_blocks_equal_the_whole(field: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from napari_spatimeinr.render import renderer as render
+    from napari_spatimeinr.render import blocks
 
     whole = np.asarray(field.lazy(time_scale=2, scale_z=2, what="confidence"))
-    monkeypatch.setattr(render, "BLOCK", (5, 7, 9))
+    monkeypatch.setattr(blocks, "BLOCK", (5, 7, 9))
     parts = np.asarray(field.lazy(time_scale=2, scale_z=2, what="confidence"))
     # A value at the edge of a bin may fall on either side of it.
     assert np.mean(~np.isclose(parts, whole, rtol=1e-4)) < 1e-3

@@ -161,12 +161,11 @@ def test_a_model_keeps_it_and_resuming_too(field: Any, recording: Volume, tmp_pa
 
 @pytest.mark.slow
 def test_planes_and_blocks_equal_the_whole(field: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from napari_spatimeinr.render import renderer as render
-    from napari_spatimeinr.render import tiles
+    from napari_spatimeinr.render import blocks, tiles
 
     how: dict[str, Any] = {"time_scale": 2, "scale_z": 2, "scale_yx": 2.5}
     whole = np.asarray(field.lazy(**how))
-    monkeypatch.setattr(render, "BLOCK", (3, 7, 5))
+    monkeypatch.setattr(blocks, "BLOCK", (3, 7, 5))
     monkeypatch.setattr(tiles, "TILE", (2, 5, 6))
     again = type(field)(
         field.volume, field.network, field.normalisation, field.config, field.device

@@ -27,6 +27,7 @@ from napari_spatimeinr.errors import FormatError
 from napari_spatimeinr.io import read, write
 from napari_spatimeinr.io.lazy import LazyArray
 from napari_spatimeinr.io.stored import StoredArray
+from other_packages import needed
 
 SHAPE = (3, 4, 5, 7)
 DATA = np.random.default_rng(0).integers(0, 60_000, SHAPE).astype("u2")
@@ -225,7 +226,7 @@ def test_a_spawned_process_reads_the_file(tmp_path):
 @pytest.mark.beside
 @pytest.mark.parametrize("kind", KINDS)
 def test_dask_tells_recordings_apart_by_their_file(tmp_path, kind):
-    dask = pytest.importorskip("dask.base")
+    dask = needed("dask.base")
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     one, other = (made(tmp_path / name, kind) for name in "ab")

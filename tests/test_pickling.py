@@ -15,6 +15,7 @@ import torch
 from fits import LEAST
 from napari_spatimeinr import Field, Volume, fit, load, phantom
 from napari_spatimeinr.errors import FormatError
+from other_packages import needed
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -165,7 +166,7 @@ def test_another_process_renders_the_same(loaded, field, whole):
 
 @pytest.mark.beside
 def test_dask_tells_renderings_apart_by_model_grid_and_type(field, loaded):
-    tokenize = pytest.importorskip("dask.base").tokenize
+    tokenize = needed("dask.base").tokenize
     lazy = field.lazy(**HOW)
     same = [
         field.lazy(**HOW),
@@ -210,7 +211,7 @@ def test_dask_tells_renderings_apart_by_model_grid_and_type(field, loaded):
 @pytest.mark.beside
 @pytest.mark.slow
 def test_dasks_process_scheduler_renders_the_same(loaded, whole):
-    da = pytest.importorskip("dask.array")
+    da = needed("dask.array")
     array = da.from_array(loaded.lazy(**HOW), chunks=(3, -1, -1, -1))
     out = array.compute(scheduler="processes", num_workers=1)
     assert np.array_equal(out, whole)

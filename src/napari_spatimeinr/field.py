@@ -23,7 +23,7 @@ from .io.summed import frame_sums
 from .model.frames import Frames, Normalisation
 from .model.network import Network
 from .render.array import RenderedArray
-from .render.blocks import Renders
+from .render.blocks import Blocks
 from .render.method import Aligned, Method
 from .render.quantities import Confidence, Disagreement
 from .volume import Volume
@@ -142,7 +142,7 @@ class Field:
             self._quantity(what), self.grid, grid, dtype, self.volume.dtype, keep_acquired, remake
         )
 
-    def _quantity(self, what: str) -> Renders:
+    def _quantity(self, what: str) -> Blocks:
         if what == "intensity":
             return self._renderer
         if what not in ("disagreement", "confidence"):

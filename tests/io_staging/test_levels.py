@@ -19,6 +19,7 @@ from napari_spatimeinr.errors import InputError, SaveError
 from napari_spatimeinr.io import describe, read, write
 from napari_spatimeinr.io.pyramid import coarser, factors
 from napari_spatimeinr.volume import Volume
+from other_packages import needed
 from refusal import refused
 from staged import MADE, SMALL
 
@@ -99,7 +100,7 @@ def test_every_level_lies_where_the_recording_is(
 @pytest.mark.beside
 @pytest.mark.parametrize("version", VERSIONS)
 def test_ome_zarr_reads_every_level(tmp_path: Path, large: Volume, version: str) -> None:
-    pytest.importorskip("ome_zarr")
+    needed("ome_zarr")
     from ome_zarr.io import parse_url
     from ome_zarr.reader import Reader
 

@@ -20,7 +20,10 @@ from napari_spatimeinr.io import atomic, read, write
 from napari_spatimeinr.volume import Volume
 from windows import SMALL
 
-fcntl = pytest.importorskip("fcntl", reason="what simulates Windows needs another system")
+if sys.platform == "win32":
+    pytest.skip("what simulates Windows needs another system", allow_module_level=True)
+import fcntl
+
 NAMES = ["a.nii", "a.nii.gz", "e_{t:02}.nii.gz", "a.tif", "a.ome.tif", "a.ome.zarr"]
 MADE = {"spatimeinr": {"seed": 3}}
 

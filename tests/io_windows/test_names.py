@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,8 @@ from napari_spatimeinr.io import names, present, read, write
 from napari_spatimeinr.volume import Volume
 from windows import SMALL
 
-fcntl = pytest.importorskip("fcntl", reason="what simulates Windows needs another system")
+if sys.platform == "win32":
+    pytest.skip("what simulates Windows needs another system", allow_module_level=True)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from napari_spatimeinr.errors import InputError
 from napari_spatimeinr.io import describe, read, write
 from napari_spatimeinr.io.zarr import write as zarr_write
 from napari_spatimeinr.volume import Volume
+from other_packages import needed
 from zarr_stores import DATA, VERSIONS, ours, store
 
 TIMES = ("us", "ms", "s", "min", "h", "frame")
@@ -104,7 +105,7 @@ def test_number_types(tmp_path: Path) -> None:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_ome_zarr_reads_ours(tmp_path: Path, version: str) -> None:
     """The reference implementation finds the axes, the scale and the pixels."""
-    pytest.importorskip("ome_zarr")
+    needed("ome_zarr")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from ome_zarr.io import parse_url
@@ -130,7 +131,7 @@ def test_ome_zarr_reads_ours(tmp_path: Path, version: str) -> None:
 @pytest.mark.parametrize("axes", ["tzyx", "tczyx", "zyx", "tyx", "yx"])
 def test_we_read_what_ome_zarr_writes(tmp_path: Path, version: str, axes: str) -> None:
     """Every choice of axes the reference implementation makes, with its pyramid."""
-    pytest.importorskip("ome_zarr")
+    needed("ome_zarr")
     shape = tuple({"t": 3, "c": 2, "z": 4, "y": 16, "x": 18}[letter] for letter in axes)
     data = np.random.default_rng(1).integers(0, 999, shape).astype("u2")
     with warnings.catch_warnings():

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import napari_spatimeinr.render.renderer as rendering
 from napari_spatimeinr import Field, Volume, load
 from napari_spatimeinr.data.grid import Grid
+from napari_spatimeinr.render import blocks, renderer
 from render_fields import SHAPE, fresh
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -22,8 +22,8 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 def test_blocks_equal_the_whole(field, monkeypatch, block):
     options = {"time_scale": 2, "scale_z": 1.4, "scale_yx": 0.6}
     whole = field.render(**options).data
-    monkeypatch.setattr(rendering, "BLOCK", block)
-    monkeypatch.setattr(rendering, "SPAN", 7)
+    monkeypatch.setattr(blocks, "BLOCK", block)
+    monkeypatch.setattr(renderer, "SPAN", 7)
     pieces = fresh(field).lazy(**options, roi=None)
     assert np.array_equal(pieces[3:5], whole[3:5])
 

@@ -60,7 +60,7 @@ def gain_of(provenance: Mapping[str, Any]) -> float | None:
     interpolation or none were.
     """
     chosen = provenance.get("chosen", {})
-    gain = provenance.get("hold_out", {}).get("gain_over_linear_db")
+    gain = (provenance.get("hold_out") or {}).get("gain_over_linear_db")
     learned = any(chosen.get(name) for name in ALONG_TIME)
     return float(gain) if learned and gain is not None and math.isfinite(gain) else None
 

@@ -6,9 +6,9 @@ import copy
 from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any, Self
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, PrivateAttr, StrictFloat, StrictInt
 
+from ..data.plain import plain
 from . import former
 
 Number = StrictInt | StrictFloat
@@ -95,7 +95,7 @@ class Facts(BaseModel, MutableMapping[str, Any]):
 
     def to_dict(self) -> dict[str, Any]:
         """What was set, in that order, as JSON values; changing them changes nothing here."""
-        return {key: _plain(value) for key, value in self.items()}
+        return {key: plain(value, finite=False) for key, value in self.items()}
 
     def _names(self) -> list[str]:
         """What was set, and what was put into a default since (a warning into no warnings)."""
@@ -111,14 +111,3 @@ class Facts(BaseModel, MutableMapping[str, Any]):
 
     def _default(self, name: str) -> Any:
         return type(self).model_fields[name].get_default(call_default_factory=True)
-
-
-def _plain(value: Any) -> Any:
-    """A copy in JSON values; what has none becomes text."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(inner) for inner in value]
-    if isinstance(value, (np.ndarray, np.generic)):
-        return _plain(value.tolist())
-    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)

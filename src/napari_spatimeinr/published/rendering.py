@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from ..compute.threads import chosen
 from ..config.options import RenderOptions
 from ..model.frames import Frames
 from ..model.network import Network
 from ..model.rendering import existing
-from ..render.blocks import Cell, Floats, in_blocks
+from ..render.blocks import Blocks, Cell, Floats
 from ..render.quantities import Quantity, raw_intensities
 from ..render.renderer import Renderer
 from .hypercube import fixed
 from .model import Published
 
 
-class PublishedRenderer:
+class PublishedRenderer(Blocks):
     """Values of the published model anywhere; several threads may call it.
 
     Parameters
@@ -39,24 +38,6 @@ class PublishedRenderer:
     def showing(self, quantity: Quantity) -> Renderer:
         """Another quantity, which is one of the frames alone: this method knows no motion."""
         return Renderer(Network(), self.frames, self.options).showing(quantity)
-
-    @chosen()
-    def volume(
-        self,
-        t: float,
-        positions: Sequence[Floats],
-        cell: Cell,
-        watch: Callable[[int], None] | None = None,
-    ) -> NDArray[np.float32]:
-        """One time point on any regular grid, block by block: ``(z, y, x)`` float32.
-
-        ``watch`` is told the voxels of each block after it; what it raises ends the rendering.
-        """
-
-        def block(some: Sequence[Floats]) -> NDArray[np.float32]:
-            return self.block(t, some, cell)
-
-        return in_blocks(block, positions, cell, self.frames.shape, watch=watch)
 
     @torch.no_grad()
     def block(self, t: float, positions: Sequence[Floats], cell: Cell) -> NDArray[np.float32]:

@@ -15,7 +15,7 @@ from ..data.recent import Recent
 from ..errors import OutOfMemoryError
 from ..io.cast import convert_dtype, resolve_dtype
 from ..model.frames import SAME
-from .blocks import Renders
+from .blocks import Blocks
 
 MOST_CACHED = 64 * 2**20
 
@@ -36,7 +36,7 @@ class RenderedArray(IndexedArray):
 
     def __init__(
         self,
-        renderer: Renders,
+        renderer: Blocks,
         source: Grid,
         grid: Grid,
         dtype: str = "float32",

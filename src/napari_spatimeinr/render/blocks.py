@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..compute.threads import chosen
 from ..model.frames import Frames
 
 if TYPE_CHECKING:
@@ -22,11 +24,28 @@ BLOCK = (24, 128, 128)
 """Points (z, y, x) computed at once."""
 
 
-class Renders(Protocol):
-    """What a rendering is made by: a renderer of any method."""
+class Blocks(ABC):
+    """What renders a time point on any regular grid, if it can render a block of it; several
+    threads may call it.
+
+    Attributes
+    ----------
+    frames : the recording, ``(t, z, y, x)``.
+    """
 
     frames: Frames
 
+    @abstractmethod
+    def block(self, t: float, positions: Sequence[Floats], cell: Cell) -> NDArray[np.float32]:
+        """Raw values at time ``t`` (frames) on the regular grid of voxel ``positions``, ``(z, y,
+        x)``; ``cell`` is the extent of an output cell.
+        """
+
+    @abstractmethod
+    def showing(self, quantity: Quantity) -> Blocks:
+        """What renders another quantity, of the same frames."""
+
+    @chosen()
     def volume(
         self,
         t: float,
@@ -34,46 +53,23 @@ class Renders(Protocol):
         cell: Cell,
         watch: Callable[[int], None] | None = None,
     ) -> NDArray[np.float32]:
-        """One time point ``(z, y, x)`` on any regular grid of voxel ``positions``; see
-        :func:`in_blocks`.
+        """One time point on any regular grid, block by block: ``(z, y, x)`` float32.
+
+        ``watch`` is told the voxels of each block after it; what it raises ends the rendering.
         """
-        ...
-
-    def showing(self, quantity: Quantity) -> Renders:
-        """What renders another quantity, of the same frames."""
-        ...
-
-
-def in_blocks(
-    block: Callable[[Sequence[Floats]], NDArray[np.float32]],
-    positions: Sequence[Floats],
-    cell: Cell,
-    shape: tuple[int, int, int],
-    most: tuple[int, int, int] = BLOCK,
-    watch: Callable[[int], None] | None = None,
-) -> NDArray[np.float32]:
-    """Values ``(z, y, x)`` on a regular grid of voxel ``positions``, block by block.
-
-    Parameters
-    ----------
-    block : gives the values at some of the positions.
-    cell : of the output.
-    shape : (z, y, x) of a frame in voxels.
-    most : points (z, y, x) of a block; fewer output voxels where a cell takes several of them.
-    watch : told the voxels of each block after it; what it raises ends the rendering.
-    """
-    out = np.empty([len(p) for p in positions], np.float32)
-    size = [
-        max(1, int(points / max(1.0, min(extent, n))))
-        for points, extent, n in zip(most, cell[1:], shape, strict=True)
-    ]
-    parts = (even(len(p), s) for p, s in zip(positions, size, strict=True))
-    for where in itertools.product(*parts):
-        values = block([p[w] for p, w in zip(positions, where, strict=True)])
-        out[where] = values
-        if watch is not None:
-            watch(values.size)
-    return out
+        out = np.empty([len(p) for p in positions], np.float32)
+        # Fewer output voxels per block where a cell takes several samples.
+        size = [
+            max(1, int(points / max(1.0, min(extent, n))))
+            for points, extent, n in zip(BLOCK, cell[1:], self.frames.shape, strict=True)
+        ]
+        parts = (even(len(p), s) for p, s in zip(positions, size, strict=True))
+        for where in itertools.product(*parts):
+            values = self.block(t, [p[w] for p, w in zip(positions, where, strict=True)], cell)
+            out[where] = values
+            if watch is not None:
+                watch(values.size)
+        return out
 
 
 def even(n: int, most: int) -> list[slice]:

@@ -14,7 +14,7 @@ from ..model.build import arrays, build_network, headers
 from ..model.frames import Frames
 from ..model.network import Network
 from ..model.part import PARTS
-from .blocks import Renders
+from .blocks import Blocks
 from .renderer import Renderer
 
 
@@ -42,7 +42,7 @@ class Method(ABC):
         options: RenderOptions,
         interpolation: str = "linear",
         linear: Collection[int] = (),
-    ) -> Renders:
+    ) -> Blocks:
         """What renders its intensities.
 
         Parameters

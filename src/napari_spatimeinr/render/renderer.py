@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..compute.threads import chosen
 from ..config.options import RenderOptions
 from ..model.finer import Chain
 from ..model.frames import Frames
 from ..model.network import Network
 from ..model.rendering import quadrature
 from ..model.source import factors
-from .blocks import BLOCK, Cell, Floats, in_blocks, runs
+from . import blocks
+from .blocks import Blocks, Cell, Floats, runs
 from .quantities import Intensity, Quantity
 from .sampler import Sampler
 from .tiles import TiledSource, kept
@@ -29,7 +29,7 @@ SMALLEST_CACHE = 640 * 2**20
 """Bytes of encoded boxes kept at least: what planes of 512 x 512 voxels need between two frames."""
 
 
-class Renderer:
+class Renderer(Blocks):
     """Values of a network anywhere; several threads may call it.
 
     Parameters
@@ -90,24 +90,6 @@ class Renderer:
             total = _means(total, axis, samples.shape[1])
         return (total / len(times)).cpu().numpy()
 
-    @chosen()
-    def volume(
-        self,
-        t: float,
-        positions: Sequence[Floats],
-        cell: Cell,
-        watch: Callable[[int], None] | None = None,
-    ) -> NDArray[np.float32]:
-        """One time point on any regular grid, block by block: ``(z, y, x)`` float32.
-
-        ``watch`` is told the voxels of each block after it; what it raises ends the rendering.
-        """
-
-        def block(some: Sequence[Floats]) -> NDArray[np.float32]:
-            return self.block(t, some, cell)
-
-        return in_blocks(block, positions, cell, self.frames.shape, BLOCK, watch)
-
     def _times(self, t: float, extent: float) -> list[float]:
         """The times that a cell around ``t`` is the mean of: as many as asked for, at least one for
         each frame in it.
@@ -129,7 +111,9 @@ class Renderer:
         ]
         out = torch.empty([len(p) for p in positions], device=device)
         spans = [SPAN / factor for factor in factors(finer)]
-        parts = (runs(p, most, span) for p, most, span in zip(fine, BLOCK, spans, strict=True))
+        parts = (
+            runs(p, most, span) for p, most, span in zip(fine, blocks.BLOCK, spans, strict=True)
+        )
         for where in itertools.product(*parts):
             z, y, x = (p[w] for p, w in zip(positions, where, strict=True))
             value = self.quantity.value(self.sampler, t, (z, y, x), finer)
