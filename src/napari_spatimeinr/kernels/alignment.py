@@ -19,16 +19,14 @@ from .smoothness import smoothness
 __all__ = ["alignment", "smoothness"]
 
 ZERO, HALF, ONE = np.float32(0), np.float32(0.5), np.float32(1)
-U1, U2, U3 = np.uintp(1), np.uintp(2), np.uintp(3)
+U0, U1, U2, U3 = np.uintp(0), np.uintp(1), np.uintp(2), np.uintp(3)
 AT_ONCE = 256
 """Points of a block; what is computed of them stays in the fastest cache."""
 
 
 @compiled()
 def _low(x: Any, n: Any) -> Any:
-    """The sample below a place, how far it is to the next, and 1 inside or 0 where it is
-    clamped.
-    """
+    """The sample below a place, how far it is from there, and 1 inside or 0 where clamped."""
     inside, last = ONE, np.float32(n - 1)
     if not x > ZERO:  # also what is not a number
         x, inside = ZERO, ZERO
@@ -40,9 +38,7 @@ def _low(x: Any, n: Any) -> Any:
 
 @compiled()
 def _cell(shape: Any, z: Any, y: Any, x: Any) -> Any:
-    """The first of the 8 samples around a place, the ways to the others, the place between them,
-    and whether it is inside.
-    """
+    """The first of 8 samples around a place, the ways to the others, how far between, if inside."""
     nz, ny, nx = shape
     iz, fz, gz = _low(z, nz)
     iy, fy, gy = _low(y, ny)
@@ -98,10 +94,9 @@ def _four(values: Any, at: Any, c: Any, w: Any) -> Any:
 def _read(nodes: Any, first: Any, way: Any, w: Any, part: Any, total: Any) -> Any:
     """A knot's velocity in a cell, a part of it, added to a total."""
     low, high = _eight(first, way, U3)
-    u0, u1 = np.uintp(0), w[0]
-    a = _four(nodes, low, u0, u1) + _four(nodes, high, u0, w[1])
-    b = _four(nodes, low, U1, u1) + _four(nodes, high, U1, w[1])
-    c = _four(nodes, low, U2, u1) + _four(nodes, high, U2, w[1])
+    a = _four(nodes, low, U0, w[0]) + _four(nodes, high, U0, w[1])
+    b = _four(nodes, low, U1, w[0]) + _four(nodes, high, U1, w[1])
+    c = _four(nodes, low, U2, w[0]) + _four(nodes, high, U2, w[1])
     return total[0] + part * a, total[1] + part * b, total[2] + part * c
 
 
@@ -211,10 +206,8 @@ def _sample(
         a, b = _eight(np.uintp(first) + cell, way, U1)
         low = frames[a[0]], frames[a[1]], frames[a[2]], frames[a[3]]
         high = frames[b[0]], frames[b[1]], frames[b[2]], frames[b[3]]
-        w, u = _weights(inner)
-        value = w[0] * low[0] + w[1] * low[1] + (w[2] * low[2] + w[3] * low[3])
-        more = u[0] * high[0] + u[1] * high[1] + (u[2] * high[2] + u[3] * high[3])
-        values[i] = value + more
+        w = _weights(inner)
+        values[i] = _four(frames, a, U0, w[0]) + _four(frames, b, U0, w[1])
         slope = _slope(low, high, inner, inside)
         slopes[i, 0] = slope[0] * scale[1, 0]
         slopes[i, 1] = slope[1] * scale[1, 1]

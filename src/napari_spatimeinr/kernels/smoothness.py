@@ -10,10 +10,24 @@ from .jit import compiled
 
 
 @compiled()
-def _pull(out: Any, weight: Any, nodes: Any, here: Any, there: Any) -> None:
+def _pull(out: Any, weight: Any, here: Any, there: Any) -> None:
     """Add the gradient of the squared difference of two rows of nodes."""
     for i in range(len(out)):
-        out[i] += weight[i] * (nodes[here + i] - nodes[there + i])
+        out[i] += weight[i] * (here[i] - there[i])
+
+
+@compiled()
+def _add(out: Any, more: Any) -> None:
+    """Add a row to another."""
+    for i in range(len(out)):
+        out[i] += more[i]
+
+
+@compiled()
+def _add_product(out: Any, a: Any, b: Any) -> None:
+    """Add the product of two rows to a third."""
+    for i in range(len(out)):
+        out[i] += a[i] * b[i]
 
 
 @compiled(
@@ -42,30 +56,31 @@ def smoothness(
         wide[:, i] = weights[:, i % 3]
     gradient = np.empty(row, np.float32)
     products = np.zeros(row, np.float32)
-    ways = (count, row * ny * nz), (nz, row * ny), (ny, row)
+    plane = ny * row
+    ways = nz * plane, plane, row
     for z in range(nz):
         for y in range(ny):
-            inner = (z * ny + y) * row
-            at = k * nz * ny * row + inner
+            inner = z * plane + y * row
+            at = k * nz * plane + inner
+            here = nodes[at : at + row]
             gradient[:] = 0
-            for axis in range(3):
-                n, way = ways[axis]
-                index = k if axis == 0 else z if axis == 1 else y
+            for axis, (index, n) in enumerate(((k, count), (z, nz), (y, ny))):
+                way = ways[axis]
                 if index > 0:
-                    _pull(gradient, wide[axis], nodes, at, at - way)
+                    _pull(gradient, wide[axis], here, nodes[at - way : at - way + row])
                 if index < n - 1:
-                    _pull(gradient, wide[axis], nodes, at, at + way)
-            _pull(gradient[3:], wide[3], nodes, at + 3, at)
-            _pull(gradient[: row - 3], wide[3], nodes, at, at + 3)
+                    _pull(gradient, wide[axis], here, nodes[at + way : at + way + row])
+            _pull(gradient[3:], wide[3], here[3:], here[: row - 3])
+            _pull(gradient[: row - 3], wide[3], here[: row - 3], here[3:])
             # What is a sum of squares is half of its gradient times where it is.
-            for i in range(row):
-                products[i] += gradient[i] * nodes[at + i]
+            _add_product(products, gradient, here)
             for p in range(len(parts)):
                 if held[p, 0] <= k < held[p, 1]:
-                    gradient += parts[p, k - held[p, 0], inner : inner + row]
-            for x in range(nx):
-                for c in range(3):
-                    out[k, c, z, y, x] = gradient[3 * x + c]
+                    _add(gradient, parts[p, k - held[p, 0], inner : inner + row])
+            for c in range(3):
+                line = out[k, c, z, y]
+                for x in range(nx):
+                    line[x] = gradient[3 * x + c]
     total = 0.0
     for i in range(row):
         total += products[i]
