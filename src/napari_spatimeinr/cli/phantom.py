@@ -81,15 +81,20 @@ def phantom(
 
 
 def _sampled(truth: Truth, recording: Volume, time_scale: float, labels: bool) -> Volume:
-    """The truth, or labels, on the grid of the recording, at more times."""
+    """The truth, or labels, on the grid of the recording; with a time scale at even times."""
     import numpy as np
 
+    from ..data.grid import Grid
     from ..volume import Volume
 
-    grid = recording.grid if time_scale == 1 else recording.grid.refine(time_scale)
+    grid = recording.grid
+    if time_scale != 1:
+        dt = grid.spacing[0] / time_scale
+        frames = int(grid.coordinates(0)[-1] / dt + 1e-6) + 1
+        grid = Grid((frames, *grid.shape[1:]), (dt, *grid.spacing[1:]))
     z, y, x = np.meshgrid(*(grid.coordinates(axis) for axis in (1, 2, 3)), indexing="ij")
-    frames = [
+    sampled = [
         truth.labels(float(t), z, y, x) if labels else truth.frame(float(t), grid)
         for t in grid.coordinates(0)
     ]
-    return Volume(np.stack(frames), grid.spacing, grid.origin, recording.units, times=grid.times)
+    return Volume(np.stack(sampled), grid.spacing, grid.origin, recording.units, times=grid.times)
