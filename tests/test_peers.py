@@ -20,6 +20,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few steps."""
     monkeypatch.setattr(idir, "SMOOTHER", ((0.0, 2),))
     monkeypatch.setattr(uvi, "STEPS", 2)
+    monkeypatch.setattr(uvi, "CROP", (4, 4, 4))
 
 
 def translating() -> np.ndarray:

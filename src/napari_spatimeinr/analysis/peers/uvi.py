@@ -23,6 +23,8 @@ from .warp import unlike, warped
 WIDTHS = (16, 24, 32, 32)
 STEPS = 240
 RATE = 1e-3
+CROP = (32, 128, 128)
+"""Of larger frames a random part of this size is trained on in each step."""
 SMOOTH = 0.02
 """Weight of the squared differences of neighbouring displacements, voxels."""
 CYCLE = 0.5
@@ -83,7 +85,10 @@ def align_all(
     for step in range(STEPS):
         tick(step, STEPS)
         k = int(generator.integers(len(given) - 1))
-        loss = _loss(network, given[k], given[k + 1], float(generator.uniform(0.2, 0.8)))
+        first = [int(generator.integers(max(n - c, 0) + 1)) for n, c in _sizes(given)]
+        part = tuple(slice(f, f + c) for f, (_, c) in zip(first, _sizes(given), strict=True))
+        a, b = given[k][part], given[k + 1][part]
+        loss = _loss(network, a, b, float(generator.uniform(0.2, 0.8)))
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -93,6 +98,11 @@ def align_all(
             forth, back = network(a, b)
             pairs.append((forth.numpy(), back.numpy()))
     return pairs
+
+
+def _sizes(frames: Tensor) -> list[tuple[int, int]]:
+    """Size of the frames and of a part of them, along each axis."""
+    return list(zip(frames.shape[1:], CROP, strict=True))
 
 
 def _loss(network: UNet, a: Tensor, b: Tensor, t: float) -> Tensor:
