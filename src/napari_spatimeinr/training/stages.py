@@ -19,12 +19,14 @@ from .parts import STAGES
 from .parts.latents import Latents
 from .parts.motion import Motion
 from .parts.motion_fit import motion_data, start, untried
-from .schedule import CHECKS
+from .schedule import CHECKS, ENDS
 from .stage import Stage, Verdict
 
 GAIN_VOXELS = 512
 """Frames are compared in brightness on the coarsest level with at least this many voxels; smaller
 recordings say too little."""
+LOOK_AGAIN = 0.1
+"""Seconds between two looks whether kernels are compiled; the preview is drawn in between."""
 INHERITED = (
     "hold_out",
     "confidence",
@@ -127,6 +129,7 @@ def _along_time(job: Job, wanted: list[str]) -> Steps:
         # Something to look at within a second or two.
         job.network.motion = start(data, options, job.candidate)
         yield job.progress(Motion.name)
+        yield from _compiled(job)
     if job.held_out is not None:
         decision = yield from HoldOut(job, job.held_out).run()
         job.candidate = decision.candidate
@@ -143,6 +146,16 @@ def _along_time(job: Job, wanted: list[str]) -> Steps:
     if (table := job.provenance.confidence) is not None:
         native = at_native_gap(dict(table), job.network, job.frames, job.seed)
         job.provenance.confidence = ConfidenceTable(**native)
+
+
+def _compiled(job: Job) -> Steps:
+    """Wait for the kernels of motion: the bits of a fit do not depend on when they are there, and
+    they save more than the seconds that compiling takes the first time.
+    """
+    while job.device.type == "cpu" and not kernels.decided("alignment", LOOK_AGAIN):
+        yield job.progress(Motion.name)
+        if job.schedule.late(ENDS["hold-out: motion"]):
+            return
 
 
 def _plan_checks(job: Job) -> None:
@@ -165,6 +178,7 @@ def _resumed(job: Job, old: Field) -> Steps:
     job.network = old.network.copy()
     if job.network.motion is not None:
         _plan_checks(job)
+    yield from _compiled(job)
     yield from STAGES[Motion.name].resume(job, old)
     looked = guard.find_jumps(job, job.moving)
     yield from STAGES[Latents.name].resume(job, old)
