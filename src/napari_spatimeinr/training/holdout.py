@@ -65,7 +65,7 @@ class HoldOut:
         keep_latents = best == Latents.name
         keep_motion = best in names or (keep_latents and along is not None)
         if not keep_latents:
-            job.network = Network(job.network.motion)
+            job.network = job.network.without_latents()
         self._give_reasons(keep_motion, keep_latents)
         self._report(best)
         yield job.progress("hold-out")
@@ -130,7 +130,7 @@ class HoldOut:
         yield from job.drive("hold-out: latents", Latents.name, training)
         self._score(Latents.name, base)
         # What was learned goes on with the motion of all frames.
-        job.network = Network(network.motion, base.latents, base.precision)
+        job.network = Network(network.motion, base.latents)
 
     # -- what comes of it ----------------------------------------------------------------
 
