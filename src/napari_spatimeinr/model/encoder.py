@@ -59,7 +59,8 @@ class Encoder(nn.Module):
             ]
             x = parts[0] if len(parts) == 1 else torch.cat(parts, 2)
         centre = frames[:, :, r : r + depth, r : frames.shape[3] - r, r : frames.shape[4] - r]
-        return centre + x[:, :1], x[:, 1:]
+        correction, features = x.split([1, x.shape[1] - 1], 1)
+        return centre + correction, features
 
     def _convolved(self, frames: Tensor, precision: torch.dtype) -> Tensor:
         planes = frames[0].transpose(0, 1)
@@ -110,13 +111,12 @@ class _Convolved(torch.autograd.Function):
         else:
             kernel = weight.permute(2, 0, 1, 3, 4).flatten(0, 1)
         planes, kernel = _channels_last(planes), _channels_last(kernel)
-        parts = F.conv2d(planes, kernel).float()
-        if given < made:
-            out = parts.add_(bias.view(-1, 1, 1))
-        else:
-            out = parts[:depth, :made] + bias.view(-1, 1, 1)
-            for z in (1, 2):
-                out += parts[z : z + depth, z * made : (z + 1) * made]
+        # Of three parts that are added, the first has the bias.
+        shift = bias if given < made else F.pad(bias, (0, 2 * made))
+        out = F.conv2d(planes, kernel, shift.to(precision)).float()
+        if given >= made:
+            first, second, third = (out[z : z + depth, z * made : (z + 1) * made] for z in range(3))
+            out = (first + second).add_(third)
         if slope != 1:
             F.leaky_relu(out, slope, inplace=True)
         ctx.save_for_backward(planes, kernel, out)
