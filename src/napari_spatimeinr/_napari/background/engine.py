@@ -2,7 +2,9 @@
 
 A second thread of computation would fight the first for the same cores, so there is one. A job is
 a function that calls ``tick`` often; between two ticks the newest wanted picture is drawn, and a
-job that was stopped ends there. Nothing is computed in the main thread.
+job that was stopped ends there. With nothing else to do, what lies around the picture that was
+drawn last is prepared. Nothing is computed in the main thread, and what the user does with the
+machine comes first.
 """
 
 from __future__ import annotations
@@ -12,11 +14,12 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from qtpy.QtCore import QObject, Qt, Signal
 
+from ...compute.priority import below_normal
 from ...errors import sentence
 
 LOG = logging.getLogger(__name__)
@@ -39,6 +42,9 @@ class Picture(Protocol):
 
     def draw(self, key: Any, superseded: Callable[[], bool]) -> bool:
         """Compute what ``key`` names and keep it; whether there is something new to show."""
+
+    def ahead(self) -> Iterator[None]:
+        """Prepare what may be wanted next, a small piece each step, until all is there."""
 
 
 class Job(QObject):
@@ -79,6 +85,7 @@ class Engine(QObject):
         self._thread: threading.Thread | None = None
         self._closed = False
         self._running: Job | None = None
+        self._ahead: Iterator[None] | None = None
 
     @property
     def worker(self) -> threading.Thread | None:
@@ -132,6 +139,7 @@ class Engine(QObject):
             self._closed = True
             self._jobs.clear()
             self._wanted.clear()
+            self._ahead = None
             if self._running is not None:
                 self._running.cancelled = True
             self._there_is_work.notify_all()
@@ -150,6 +158,7 @@ class Engine(QObject):
         self._there_is_work.notify_all()
 
     def _run(self) -> None:
+        below_normal()
         before = sys.getswitchinterval()
         sys.setswitchinterval(min(before, SWITCH))
         try:
@@ -161,7 +170,7 @@ class Engine(QObject):
         drew = False
         while True:
             with self._there_is_work:
-                while not (self._closed or self._wanted or self._jobs):
+                while not (self._closed or self._wanted or self._jobs or self._ahead):
                     self._there_is_work.wait()
                 if self._closed:
                     return
@@ -169,11 +178,26 @@ class Engine(QObject):
                 # waiting for ever.
                 if self._jobs and (drew or not self._wanted):
                     self._running = self._jobs.popleft()
+                idle = self._running is None and not self._wanted
             drew = self._running is None
-            if self._running is None:
+            if idle:
+                self._prepare()
+            elif self._running is None:
                 self._draw()
             else:
                 self._do(self._running)
+
+    def _prepare(self) -> None:
+        """One piece of what may be wanted next."""
+        assert self._ahead is not None
+        try:
+            next(self._ahead)
+        except StopIteration:
+            self._ahead = None
+        # What the user did not ask for fails in silence; it is told if the user does.
+        except BaseException:
+            LOG.exception("SpatimeINR could not prepare what lies around a picture")
+            self._ahead = None
 
     def _do(self, job: Job) -> None:
         def tick(value: Any = None) -> None:
@@ -208,6 +232,7 @@ class Engine(QObject):
             picture, key, _ = self._wanted.pop()
         try:
             new = picture.draw(key, self._anything_newer)
+            self._ahead = picture.ahead()
         except BaseException as error:
             LOG.exception("a picture of SpatimeINR could not be drawn")
             _emit(self, "trouble", sentence(error, WHERE))
