@@ -45,7 +45,7 @@ class Rough:
         )
 
     @torch.no_grad()
-    @chosen()
+    @chosen(anew=False)
     def volume(self, t: float, positions: Sequence[Floats]) -> NDArray[np.float32]:
         """Raw values ``(z, y, x)`` at time ``t`` (frames) on the regular grid of voxel
         ``positions``.

@@ -19,7 +19,7 @@ def coarse(monkeypatch: pytest.MonkeyPatch) -> None:
     """Thin out smaller volumes than usual, and draw thinner slabs."""
     monkeypatch.setattr("napari_spatimeinr._napari.layers.pieces.COARSE", 20_000)
     monkeypatch.setattr("napari_spatimeinr._napari.layers.pieces.SLAB", 20_000)
-    monkeypatch.setattr("napari_spatimeinr._napari.layers.pieces.ROWS", 20_000)
+    monkeypatch.setattr("napari_spatimeinr._napari.layers.pieces.ROWS", 32)
 
 
 def asked(recording: Volume, field: Field) -> tuple[PreviewArray, Wanted, Any]:

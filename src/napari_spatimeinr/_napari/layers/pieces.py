@@ -19,8 +19,9 @@ COARSE = 2**18
 """Voxels of a rough picture; what has no more is drawn at once where everything is there for it."""
 SLAB = 2**20
 """Voxels of a piece of a volume: thick ones are faster."""
-ROWS = 2**18
-"""Voxels of a piece of a plane: what is lost where something newer is wanted."""
+ROWS = 128
+"""Rows of a piece of a plane: what is computed at once, and lost where something newer is
+wanted."""
 
 Piece = tuple[slice, slice, slice, slice]
 """Part of a picture (t, z, y, x)."""
@@ -44,11 +45,11 @@ class Drawable(Protocol):
 
 
 def split(key: Rows) -> list[Piece]:
-    """The pieces of a picture, in order: slabs of planes, or rows of large planes."""
+    """The pieces of a picture, in order: slabs of volumes, rows of planes."""
     t, z, y, x = (len(range(*r)) for r in key)
-    most = ROWS if t == 1 and 1 in (z, y, x) else SLAB
-    thick = max(1, most // max(1, y * x))
-    rows = max(1, y if y * x <= most else most // max(1, x))
+    plane = t == 1 and 1 in (z, y, x)
+    thick = max(1, SLAB // max(1, y * x))
+    rows = ROWS if plane else max(1, y)
     return [
         (slice(i, i + 1), slice(j, min(j + thick, z)), slice(k, min(k + rows, y)), slice(0, x))
         for i, j, k in itertools.product(range(t), range(0, z, thick), range(0, y, rows))

@@ -26,6 +26,8 @@ MOST_CACHED = 256 * 2**20
 MOST_FINE = 128_000_000
 """Voxels of a volume (or of a movie that is shown as one) that is drawn finely; a larger one stays
 rough."""
+AT_ONCE = 0.15
+"""Seconds that a picture may take without a rough one before it."""
 UPDATE_SHARE = 4.0
 """While a fit runs, a picture is renewed when this many times its cost have passed: the fit comes
 first."""
@@ -77,6 +79,7 @@ class PreviewArray(DuckArray):
         self._last: dict[tuple[int, ...], Rows] = {}  # what was drawn last of a shape
         self._shown: Rows | None = None
         self._drawn_at, self._cost = -math.inf, 0.0
+        self._pace = 0.0  # seconds a voxel took of what everything was there for
         # What is being drawn: key, generation, voxels, pieces still to do. The engine's alone.
         self._begun: tuple[Rows, int, NDArray[np.float32], list[Piece]] | None = None
         self._drawing: Rows | None = None
@@ -207,7 +210,7 @@ class PreviewArray(DuckArray):
             return False
         size = math.prod(_shape(key))
         fine = size <= (MOST_FINE if final else pieces.COARSE)
-        at_once = known is not None or _is_quick(array, key)
+        at_once = known is not None or self._is_quick(array, key)
         if not (fine and at_once):
             # Kept as an older generation if the fine one follows: it is shown, and the fine one
             # still wanted.
@@ -221,6 +224,13 @@ class PreviewArray(DuckArray):
             return False
         self._keep(key, generation, out)
         return True
+
+    def _is_quick(self, array: Drawable, key: Rows) -> bool:
+        """Whether it is drawn so soon that a rough picture before it would only flicker."""
+        size = math.prod(_shape(key))
+        if size > pieces.COARSE or size * self._pace > AT_ONCE:
+            return False
+        return size == 0 or array.is_warm(_slices(key))
 
     def _piece_by_piece(
         self, array: Drawable, key: Rows, generation: int, superseded: Callable[[], bool]
@@ -239,8 +249,11 @@ class PreviewArray(DuckArray):
                 piece = _slices(part(key, left[0]))
                 # What is given up in the middle leaves the tiles it has made: next time it is
                 # either quick, and done to its end, or has fewer of them to make.
-                array.watch = None if array.is_warm(piece) else watch
+                warm, began = array.is_warm(piece), time.monotonic()
+                array.watch = None if warm else watch
                 out[left[0]] = array[piece]
+                if warm:
+                    self._pace = (time.monotonic() - began) / out[left[0]].size
                 del left[0]
                 if left and superseded():
                     return None
@@ -263,12 +276,6 @@ def _shape(key: Rows) -> tuple[int, ...]:
 
 def _slices(key: Rows) -> tuple[slice, ...]:
     return tuple(as_slice(range(*r)) for r in key)
-
-
-def _is_quick(array: Drawable, key: Rows) -> bool:
-    """Whether it is drawn so soon that a rough picture before it would only flicker."""
-    size = math.prod(_shape(key))
-    return size == 0 or (size <= pieces.COARSE and array.is_warm(_slices(key)))
 
 
 def _is_plane(key: Rows) -> bool:
