@@ -16,14 +16,6 @@ from napari_spatimeinr.errors import FitError
 from .conftest import Wait
 
 
-@pytest.fixture
-def engine(qtbot: Any) -> Any:
-    engine = Engine()
-    yield engine
-    engine.close(wait=10)
-    assert engine.worker is None or not engine.worker.is_alive()
-
-
 def heard(signal: Any) -> list[Any]:
     values: list[Any] = []
     signal.connect(lambda *v: values.append((*v, threading.current_thread())))

@@ -85,6 +85,8 @@ class Engine(QObject):
         self._thread: threading.Thread | None = None
         self._closed = False
         self._running: Job | None = None
+        # What is done with nothing else to do: what was given for that, then what lies around.
+        self._spare: Iterator[None] | None = None
         self._ahead: Iterator[None] | None = None
 
     @property
@@ -109,6 +111,14 @@ class Engine(QObject):
             ]
             self._wanted.insert(0 if later else len(self._wanted), (picture, key, not later))
             del self._wanted[:-MOST_WANTED]
+            self._wake()
+
+    def when_idle(self, work: Iterator[None]) -> None:
+        """Do small pieces of work while there is nothing else to do, in place of what was given
+        before; given up where a job begins.
+        """
+        with self._there_is_work:
+            self._spare = work
             self._wake()
 
     def busy(self) -> bool:
@@ -139,7 +149,7 @@ class Engine(QObject):
             self._closed = True
             self._jobs.clear()
             self._wanted.clear()
-            self._ahead = None
+            self._ahead = self._spare = None
             if self._running is not None:
                 self._running.cancelled = True
             self._there_is_work.notify_all()
@@ -170,7 +180,7 @@ class Engine(QObject):
         drew = False
         while True:
             with self._there_is_work:
-                while not (self._closed or self._wanted or self._jobs or self._ahead):
+                while not (self._closed or self._wanted or self._jobs or self._idle_work()):
                     self._there_is_work.wait()
                 if self._closed:
                     return
@@ -178,6 +188,7 @@ class Engine(QObject):
                 # waiting for ever.
                 if self._jobs and (drew or not self._wanted):
                     self._running = self._jobs.popleft()
+                    self._spare = None
                 idle = self._running is None and not self._wanted
             drew = self._running is None
             if idle:
@@ -187,17 +198,25 @@ class Engine(QObject):
             else:
                 self._do(self._running)
 
+    def _idle_work(self) -> Iterator[None] | None:
+        return self._spare if self._spare is not None else self._ahead
+
     def _prepare(self) -> None:
-        """One piece of what may be wanted next."""
-        assert self._ahead is not None
+        """One piece of what is done with nothing else to do."""
+        work = self._idle_work()
+        if work is None:
+            return
         try:
-            next(self._ahead)
+            next(work)
+            return
         except StopIteration:
-            self._ahead = None
+            pass
         # What the user did not ask for fails in silence; it is told if the user does.
         except BaseException:
-            LOG.exception("SpatimeINR could not prepare what lies around a picture")
-            self._ahead = None
+            LOG.info("SpatimeINR could not prepare what may be wanted", exc_info=True)
+        with self._there_is_work:
+            self._spare = None if self._spare is work else self._spare
+            self._ahead = None if self._ahead is work else self._ahead
 
     def _do(self, job: Job) -> None:
         def tick(value: Any = None) -> None:
