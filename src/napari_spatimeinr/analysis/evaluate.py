@@ -200,7 +200,7 @@ class _Measurement:
             truth = np.ascontiguousarray(np.moveaxis(truth, 1, 0))
             given = np.ascontiguousarray(truth[:: self.gap])
         for name in baselines:
-            if self.axis == 0 or name not in scores.FLOWS:
+            if self.axis == 0 or name not in scores.WARPING:
                 tell = partial(self._tell, name)
                 self.predicted[name] = scores.baseline(name, given, self.gap, tell)
         methods = _scored(self.predicted, truth, given, self.gap, self._tell)
@@ -250,9 +250,9 @@ def _scored(
     for number, (name, frames) in enumerate(predicted.items()):
         tell("scoring", number, len(predicted))
         methods[name] = scores.score(frames, truth, given, gap)
-    for number, name in enumerate(("linear", *scores.FLOWS)):
+    for number, name in enumerate(("linear", *scores.WARPING)):
         if name in predicted:
-            tell("best blur", number, 1 + len(scores.FLOWS))
+            tell("best blur", number, 1 + len(scores.WARPING))
             methods[f"{name} + best blur"] = scores.best_blur(predicted[name], truth)
     return methods
 

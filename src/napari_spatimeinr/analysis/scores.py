@@ -1,4 +1,5 @@
-"""Scores and the methods users have now: PSNR, SSIM, NRMSE; linear, cubic, classical flow.
+"""Scores and the methods users have now: PSNR, SSIM, NRMSE; linear, cubic, classical flow, and
+peers that learn motion from the recording.
 
 Intensities are scaled so that the 0.5 and 99.8 percentiles of the whole recording are 0 and 1;
 PSNR has range 1 and is the mean of the frames' dB.
@@ -17,11 +18,14 @@ from skimage.registration import optical_flow_ilk, optical_flow_tvl1
 
 from ..model.frames import PERCENTILES
 from ..model.interpolation import temporal_weights
+from .peers import PEERS, aligned
 
 Frame = NDArray[np.float32]
 FLOWS = ("flow", "tvl1")
 """Classical flow by scikit-image: iterative Lucas-Kanade and TV-L1."""
-BASELINES = ("linear", "cubic", *FLOWS)
+WARPING = (*FLOWS, *PEERS)
+"""Those that move frames, which is done in time alone."""
+BASELINES = ("linear", "cubic", *WARPING)
 BLURS = np.arange(0, 1.75, 0.25)
 """Standard deviations tried for the blurred baselines, voxels."""
 
@@ -97,10 +101,15 @@ def baseline(
         work.
     """
     times = np.arange(len(given), dtype=np.float64)
+    pairs = None
+    if name in PEERS:
+        pairs = aligned(name, np.stack([smooth(frame) for frame in given]), tick)
     out: dict[int, Frame] = {}
     for k in range(len(given) - 1):
         tick(k, len(given) - 1)
-        flows = flow_pair(given[k], given[k + 1], name) if name in FLOWS else None
+        flows = None if pairs is None else pairs[k]
+        if name in FLOWS:
+            flows = flow_pair(given[k], given[k + 1], name)
         for i in range(1, gap):
             u = i / gap
             if flows is None:

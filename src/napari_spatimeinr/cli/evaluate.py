@@ -13,7 +13,7 @@ from .presets import configured
 
 commands = typer.Typer()
 
-BASELINES = ("linear", "cubic", "flow", "tvl1")
+BASELINES = ("linear", "cubic", "flow", "tvl1", "idir", "uvi")
 HoldOut = Annotated[
     Literal["time", "z"],
     typer.Option("--hold-out", help="What is held out: frames (time) or planes (z)."),
@@ -22,7 +22,11 @@ Gap = Annotated[
     int, typer.Option("--gap", min=2, help="Every how-manieth frame or plane is given.")
 ]
 Baselines = Annotated[
-    str, typer.Option("--baselines", help="Of linear, cubic, flow (Lucas-Kanade) and tvl1.")
+    str,
+    typer.Option(
+        "--baselines",
+        help="Of linear, cubic, flow (Lucas-Kanade), tvl1, and two that learn: idir, uvi.",
+    ),
 ]
 Ablate = Annotated[bool, typer.Option("--ablate", help="Also with each component switched off.")]
 

@@ -1,24 +1,26 @@
-"""Moving-cell phantoms whose noise-free truth is known at any time and place."""
+"""Phantoms of moving cells whose noise-free truth is known at any time and place."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from ..data.grid import Grid
 from ..errors import InputError
 from ..volume import Volume
-from .cells import embryo
-from .truth import SPACING, Truth
+from .cells import SPACING
+from .embryo import embryo
+from .kinds import KINDS, Kind
+from .truth import Truth
 
-__all__ = ["SPACING", "Truth", "phantom"]
+__all__ = ["KINDS", "SPACING", "Kind", "Truth", "phantom"]
 
 
 def phantom(
     shape: tuple[int, int, int, int] = (7, 32, 64, 64),
     motion: float = 4.5,
-    kind: Literal["membranes", "nuclei"] = "membranes",
+    kind: str = "membranes",
     accelerate: float = 0.0,
     divide: int = 0,
     seed: int = 0,
@@ -33,8 +35,11 @@ def phantom(
     Parameters
     ----------
     shape : (T, Z, Y, X) of the recording; the voxel is 0.5 x 0.25 x 0.25 um, a frame 60 s.
-    motion : 95th percentile of the displacement of moving structure, voxels per frame.
-    kind : "membranes" (sheets between cells) or "nuclei" (blobs).
+    motion : 95th percentile of the displacement of moving structure, voxels per frame; divisions
+        and jumps apart, and as far as a turn of 1 rad per frame allows.
+    kind : one of ``KINDS``: "membranes" (sheets between cells), "nuclei" (blobs), "rotating",
+        "sliding", "tumbling" (both), "drifting", "jumping", "appearing", "uneven" (in time), or
+        "filaments".
     accelerate : relative speeding-up per frame.
     divide : number of cells that divide during the recording.
     seed : the same seed gives the same recording.
@@ -47,20 +52,34 @@ def phantom(
     Returns
     -------
     Volume
-        float32 in units of brightness plus background, ``(T, Z, Y, X)``.
+        float32 in units of brightness plus background, ``(T, Z, Y, X)``; of the kind "uneven",
+        frames of a recording half as long again, every third of which is missing.
     Truth
         ``truth(t, z, y, x, psf=True)`` in physical coordinates; it includes the background
         level and bleaching is left out (it belongs to the recording, not to the object).
+        Displacements, trajectories, velocities and labels are known as well.
+
+    Raises
+    ------
+    InputError
+        If there is no such kind, or an option is out of its range.
     """
-    if kind not in ("membranes", "nuclei"):
-        raise InputError(f"kind is 'membranes' or 'nuclei', got {kind!r}.")
+    if kind not in KINDS:
+        raise InputError(f"kind is one of {', '.join(KINDS)}, got {kind!r}.")
     if not 0 <= bleach < 1 or min(photons, background, read, motion) < 0 or min(psf) < 0:
         raise InputError(
             "bleach must lie in [0, 1), and motion, photons, background, read and psf must not be"
             " negative."
         )
-    grid = Grid(shape, SPACING)
-    truth = embryo(grid, motion, kind, accelerate, divide, seed, psf, bleach)
+    if divide and KINDS[kind].looks == "filaments":
+        raise InputError("Filaments do not divide; leave divide at 0, or choose another kind.")
+    regular = Grid(_whole(shape, KINDS[kind]), SPACING)
+    grid = Grid(shape, SPACING, times=_times(regular.shape[0], shape[0], seed))
+    truth = Truth(
+        embryo(regular, motion, KINDS[kind], accelerate, divide, seed),
+        np.asarray(psf, float) ** 2,
+        bleach,
+    )
     rng = np.random.default_rng([seed, 1])
     data = np.empty(grid.shape, np.float32)
     for k, t in enumerate(grid.coordinates(0)):
@@ -71,7 +90,22 @@ def phantom(
         data[k] = clean + read * rng.standard_normal(clean.shape, dtype=np.float32)
     metadata: dict[str, Any] = {
         "name": f"phantom {kind}",
-        "channel": kind,
+        "channel": KINDS[kind].looks,
         "calibrated_by": "phantom",
     }
-    return Volume(data, grid.spacing, units=("s", "um"), metadata=metadata), truth
+    return Volume(data, SPACING, units=("s", "um"), metadata=metadata, times=grid.times), truth
+
+
+def _whole(shape: tuple[int, int, int, int], kind: Kind) -> tuple[int, int, int, int]:
+    """The shape with the frames that will be missing."""
+    frames = int(shape[0])
+    return (frames * 3 // 2 if kind.uneven and frames > 2 else frames, *shape[1:])
+
+
+def _times(frames: int, kept: int, seed: int) -> tuple[float, ...] | None:
+    """Times of the frames that are kept, the first and the last among them; None for all."""
+    if frames == kept:
+        return None
+    rng = np.random.default_rng([seed, 3])
+    dropped = 1 + rng.permutation(frames - 2)[: frames - kept]
+    return tuple(SPACING[0] * k for k in range(frames) if k not in dropped)

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Generator
 from dataclasses import replace
 
+from .. import kernels
 from ..config.facts import ConfidenceTable, Reasons
 from ..field import Field
 from ..model.network import ALONG_TIME
@@ -38,6 +39,7 @@ INHERITED = (
 
 def run(job: Job) -> Generator[FitProgress, None, Field]:
     """All stages; returns the final Field."""
+    kernels.prepare()
     facts = job.provenance
     facts.chosen.interpolation = "linear"
     facts.reasons = Reasons()
