@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,26 +11,9 @@ import torch
 
 from napari_spatimeinr._napari.background.engine import Engine, Job, acquire, release
 from napari_spatimeinr.errors import FitError
+from pictures import Picture, heard
 
 from .conftest import Wait
-
-
-def heard(signal: Any) -> list[Any]:
-    values: list[Any] = []
-    signal.connect(lambda *v: values.append((*v, threading.current_thread())))
-    return values
-
-
-class Picture:
-    def __init__(self) -> None:
-        self.drawn: list[Any] = []
-
-    def draw(self, key: Any, superseded: Any) -> bool:
-        self.drawn.append((key, threading.current_thread()))
-        return bool(key)
-
-    def ahead(self) -> Iterator[None]:
-        yield from ()
 
 
 def test_jobs_run_in_order_beside_the_main_thread(engine: Engine, wait: Wait) -> None:

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from napari_spatimeinr._napari.background.engine import Engine, Job
+from pictures import Picture, heard
 
 from .conftest import Wait
-from .test_engine import Picture, heard
 
 
 def test_what_lies_around_is_prepared_until_something_is_wanted(engine: Engine, wait: Wait) -> None:
