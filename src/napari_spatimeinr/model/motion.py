@@ -97,6 +97,16 @@ class VelocityField(nn.Module):
         """Velocity at times ``(B,)`` and points ``(B, P, 3)``: ``(B, P, 3)``."""
         return linear(self.at_time(t), points * self.size).transpose(1, 2)
 
+    def on_grid(self, t: float, positions: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+        """Velocity at one time on the regular grid of voxel positions: ``(3, z, y, x)``, in voxels
+        per frame.
+        """
+        out = self.at_time(self.times.new_tensor([t]))
+        size = self.size.tolist()
+        for axis in (2, 1, 0):  # what grows most comes last
+            out = _between_nodes(out, positions[axis] * size[axis], 2 + axis)
+        return out[0]
+
     def course(
         self, start: Tensor, end: Tensor, steps_per_frame: float = 2.0
     ) -> tuple[Tensor, Tensor]:
