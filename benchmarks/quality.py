@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
 from worlds import PHANTOMS
 
 from napari_spatimeinr import Field, Volume, evaluate, fit, phantom
 from napari_spatimeinr.analysis import scores
-from napari_spatimeinr.analysis.evaluate import ABLATIONS
+from napari_spatimeinr.analysis.ablation import ablations
 from napari_spatimeinr.phantoms import Truth
 
 STACKS = (
@@ -223,7 +222,7 @@ def ablation(seeds: Sequence[int], preset: str, folder: Path | None) -> Lines:
     """What each part is worth: PSNR and seconds with one of them switched off."""
     changes: dict[str, dict[str, Any]] = {
         "all parts": {},
-        **ABLATIONS,
+        **ablations(),
         "without gates": {"gate": False},
     }
     names = ("slow",)
