@@ -13,7 +13,7 @@ PHANTOMS: dict[str, dict[str, Any]] = {
     "low light": {"motion": 4.5, "photons": 30},
     "bleaching": {"motion": 4.5, "bleach": 0.1},
     "rotating and sliding, slow": {"motion": 4.5, "kind": "tumbling"},
-    "rotating and sliding, fast": {"motion": 11, "kind": "tumbling"},
+    "rotating and sliding, fast": {"motion": 12, "kind": "tumbling"},
     "rotating, slow": {"motion": 4.5, "kind": "rotating"},
     "rotating, fast": {"motion": 11, "kind": "rotating"},
     "sliding, slow": {"motion": 4.5, "kind": "sliding"},
