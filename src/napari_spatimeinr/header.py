@@ -179,7 +179,7 @@ def opened(
         )
     with damage_in_a_sentence(path):
         config, volume = config_of(header), volume_of(header, frames)
-        precision = precision or resolve_precision(config.precision, device)
+        precision = precision or resolve_precision(config.precision, device, method.convolved)
         field = cls(
             volume,
             method.build(header, weights, volume.grid.shape[1:], config, device, precision),

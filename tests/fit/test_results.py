@@ -10,7 +10,7 @@ import torch
 
 from fits import GATED, KEPT
 from fitted_fields import parts, same
-from napari_spatimeinr import Volume, fit, phantom
+from napari_spatimeinr import Volume, fit, load, phantom
 from napari_spatimeinr.errors import ConfigError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -153,6 +153,18 @@ def test_each_component_can_be_switched(volume, change, expected):
     low, high = volume.data.min(), volume.data.max()
     assert out.min() > low - (high - low)
     assert out.max() < high + (high - low)
+
+
+def test_what_is_fitted_and_what_is_loaded_compute_alike(volume, tmp_path):
+    """Without latents too: finer planes then are the only network."""
+    config = {**KEPT, "latents": {"enabled": False}, "precision": "bfloat16"}
+    field = fit(volume, config=config, device="cpu")
+    assert field.network.planes is not None
+    field.save(tmp_path / "one.spatimeinr")
+    again = load(tmp_path / "one.spatimeinr", "cpu")
+    assert again.method.precision == field.method.precision == torch.bfloat16
+    ours, loaded = (f.render(scale_z=2).data for f in (field, again))
+    np.testing.assert_array_equal(ours, loaded)
 
 
 def test_two_frames_teach_no_latents(volume):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import functools
 import sys
 import time
+from typing import Literal
 
 import psutil
 import torch
+from torch.nn import functional as F
 
 from ..errors import DeviceError
 
@@ -47,26 +49,38 @@ def resolve_device(name: str = "auto") -> torch.device:
     )
 
 
-def resolve_precision(choice: str, device: torch.device) -> torch.dtype:
-    """bfloat16 where it is measurably faster for the networks' convolutions, else float32."""
+Convolved = Literal["planes", "volumes"]
+"""What networks convolve: one precision may be fast for one, and slow for the other."""
+_SIZES: dict[Convolved, tuple[tuple[int, ...], tuple[int, ...]]] = {
+    "planes": ((16, 16, 48, 48), (16, 16, 3, 3)),
+    "volumes": ((1, 16, 20, 48, 48), (16, 16, 3, 3, 3)),
+}
+
+
+def resolve_precision(choice: str, device: torch.device, convolved: Convolved) -> torch.dtype:
+    """bfloat16 where it is measurably faster for what a network convolves, else float32."""
     if choice != "auto":
         return torch.bfloat16 if choice == "bfloat16" else torch.float32
-    return torch.bfloat16 if _bfloat16_is_fast(str(device)) else torch.float32
+    return torch.bfloat16 if _bfloat16_is_fast(str(device), convolved) else torch.float32
 
 
 @functools.cache
-def _bfloat16_is_fast(device: str) -> bool:
-    """Time one convolution of the encoder in both precisions, once per process."""
+def _bfloat16_is_fast(device: str, convolved: Convolved) -> bool:
+    """Time one convolution in both precisions, once per process."""
+    given, kernel = _SIZES[convolved]
+    last = torch.channels_last if convolved == "planes" else torch.contiguous_format
     seconds = {}
     with torch.no_grad():
         for dtype in (torch.float32, torch.bfloat16):
             try:
-                x = torch.ones(1, 16, 20, 48, 48, dtype=dtype, device=device)
-                weight = torch.ones(16, 16, 3, 3, 3, dtype=dtype, device=device)
+                x = torch.ones(given, dtype=dtype, device=device).contiguous(memory_format=last)
+                weight = torch.ones(kernel, dtype=dtype, device=device)
+                weight = weight.contiguous(memory_format=last)
+                run = F.conv2d if convolved == "planes" else F.conv3d
                 best = float("inf")
                 for _ in range(4):
                     began = time.perf_counter()
-                    float(torch.nn.functional.conv3d(x, weight).flatten()[0])
+                    float(run(x, weight)[(0,) * x.ndim])
                     best = min(best, time.perf_counter() - began)
             except RuntimeError:
                 best = float("inf")

@@ -24,6 +24,7 @@ class Recent(Generic[Key, Value]):
     """
 
     def __init__(self, most: int, size: Callable[[Value], int]) -> None:
+        self.most = most
         # One that is larger than all that is kept counts as all of it: it takes the place of all
         # others, where the library would refuse it.
         self._kept: LRUCache[Key, Value] = LRUCache(most, lambda value: min(size(value), most))

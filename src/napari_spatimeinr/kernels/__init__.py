@@ -15,15 +15,15 @@ import threading
 from types import ModuleType
 
 LOG = logging.getLogger(__name__)
-NAMES: tuple[str, ...] = ()
+NAMES: tuple[str, ...] = ("alignment",)
 """The modules, in the order in which they are compiled: what is needed first comes first."""
 SWITCH = "SPATIMEINR_KERNELS"
 """The variable by which users say ``off``."""
 
 _READY: dict[str, ModuleType] = {}
 _FAILED: dict[str, str] = {}
+_DECIDED: dict[str, threading.Event] = {}
 _LOCK = threading.Lock()
-_THREADS: list[threading.Thread] = []
 
 
 def prepare() -> None:
@@ -31,9 +31,9 @@ def prepare() -> None:
     if os.environ.get(SWITCH, "").lower() == "off":
         return
     with _LOCK:
-        if not _THREADS:
-            _THREADS.append(threading.Thread(target=_compile, name="kernels", daemon=True))
-            _THREADS[0].start()
+        if not _DECIDED:
+            _DECIDED.update({name: threading.Event() for name in NAMES})
+            threading.Thread(target=_compile, name="kernels", daemon=True).start()
 
 
 def ready(name: str) -> ModuleType | None:
@@ -41,29 +41,40 @@ def ready(name: str) -> ModuleType | None:
     return _READY.get(name)
 
 
-def settle() -> dict[str, str]:
-    """Wait until nothing is compiled any more; what failed, and why."""
+def decided(name: str, seconds: float) -> bool:
+    """Wait so long at most until a module is compiled, or known not to be."""
     prepare()
-    for thread in _THREADS:
-        thread.join()
+    one = _DECIDED.get(name)
+    return one is None or one.wait(seconds)
+
+
+def settle(*names: str) -> dict[str, str]:
+    """Wait until modules, all without a name, are compiled; which are not, and why."""
+    prepare()
+    for name, one in dict(_DECIDED).items():
+        if not names or name in names:
+            one.wait()
     return dict(_FAILED)
 
 
 def _compile() -> None:
-    for name in NAMES:
+    for name, one in _DECIDED.items():
         try:
             _READY[name] = importlib.import_module(f"{__name__}.{name}")
         # Whatever an installation of numba comes up with, torch computes the same.
         except Exception as error:
             _FAILED[name] = f"{type(error).__name__}: {error}"
             LOG.info("kernels of %s are not compiled, torch computes: %s", name, error)
+        finally:
+            one.set()
 
 
 def _forget() -> None:
     """A forked process has no thread that would go on compiling."""
     global _LOCK
     _LOCK = threading.Lock()
-    _THREADS.clear()
+    if not all(one.is_set() for one in _DECIDED.values()):
+        _DECIDED.clear()
 
 
 if hasattr(os, "register_at_fork"):

@@ -72,35 +72,62 @@ class VelocityField(nn.Module):
         self.register_buffer("curved", torch.tensor(curved))
         self.register_buffer("size", torch.tensor([s / REFINE for s in self._per_voxel]))
 
+    def between_knots(self, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The knots before and after times ``(B,)``, and the share of the later one: ``(B,)``."""
+        k = len(self.knots)
+        if k == 1 or not self.curved:
+            index = torch.searchsorted(self.times[1:-1], t)
+            return index, index, torch.zeros_like(t)
+        low = (torch.searchsorted(self.knots, t, right=True) - 1).clamp(0, k - 2)
+        u = ((t - self.knots[low]) / (self.knots[low + 1] - self.knots[low])).clamp(0, 1)
+        return low, low + 1, u
+
     def at_time(self, t: Tensor) -> Tensor:
         """The control grids at times ``(B,)``: ``(B, 3, z, y, x)``, constant beyond the
         end knots.
         """
-        k = len(self.knots)
-        if k == 1:
+        if len(self.knots) == 1:
             return self.nodes.expand(len(t), -1, -1, -1, -1)
+        low, high, u = self.between_knots(t)
         if not self.curved:
-            return self.nodes[torch.searchsorted(self.times[1:-1], t)]
-        low = (torch.searchsorted(self.knots, t, right=True) - 1).clamp(0, k - 2)
-        u = ((t - self.knots[low]) / (self.knots[low + 1] - self.knots[low])).clamp(0, 1)
-        return torch.lerp(self.nodes[low], self.nodes[low + 1], u.view(-1, 1, 1, 1, 1))
+            return self.nodes[low]
+        return torch.lerp(self.nodes[low], self.nodes[high], u.view(-1, 1, 1, 1, 1))
 
     def forward(self, t: Tensor, points: Tensor) -> Tensor:
         """Velocity at times ``(B,)`` and points ``(B, P, 3)``: ``(B, P, 3)``."""
         return linear(self.at_time(t), points * self.size).transpose(1, 2)
 
-    def trajectory(
-        self, points: Tensor, start: Tensor, end: Tensor, steps_per_frame: float = 2.0
-    ) -> Tensor:
-        """Where the points at time ``start`` (B,) are at time ``end`` (B,): ``(B, P, 3)``."""
+    def on_grid(self, t: float, positions: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+        """Velocity at one time on the regular grid of voxel positions: ``(3, z, y, x)``, in voxels
+        per frame.
+        """
+        out = self.at_time(self.times.new_tensor([t]))
+        size = self.size.tolist()
+        for axis in (2, 1, 0):  # what grows most comes last
+            out = _between_nodes(out, positions[axis] * size[axis], 2 + axis)
+        return out[0]
+
+    def course(
+        self, start: Tensor, end: Tensor, steps_per_frame: float = 2.0
+    ) -> tuple[Tensor, Tensor]:
+        """How trajectories from times ``start`` to ``end`` (B,) are followed: the frame intervals
+        of a step, ``(B,)``, and when velocity is read in each, first and half way, ``(S, 2, B)``.
+        """
         longest = float((end - start).abs().max())
         steps = max(1, math.ceil(longest * steps_per_frame - 1e-6))
         h = (end - start) / steps
-        for i in range(steps):
-            t = start + i * h
-            # Not at t itself: where velocity changes at a frame, the side that is entered counts.
-            half = points + (0.5 * h).view(-1, 1, 1) * self(t + 0.25 * h, points)
-            points = points + h.view(-1, 1, 1) * self(t + 0.5 * h, half)
+        # Not at t itself: where velocity changes at a frame, the side that is entered counts.
+        read = [
+            torch.stack([start + i * h + 0.25 * h, start + i * h + 0.5 * h]) for i in range(steps)
+        ]
+        return h, torch.stack(read)
+
+    def trajectory(self, points: Tensor, start: Tensor, end: Tensor) -> Tensor:
+        """Where the points at time ``start`` (B,) are at time ``end`` (B,): ``(B, P, 3)``."""
+        h, read = self.course(start, end)
+        for first, middle in read:
+            half = points + (0.5 * h).view(-1, 1, 1) * self(first, points)
+            points = points + h.view(-1, 1, 1) * self(middle, half)
         return points
 
     @torch.no_grad()

@@ -143,7 +143,7 @@ class Network:
 
     def without_latents(self) -> Network:
         """The same motion, frames sampled as they are."""
-        return Network(self.motion)
+        return Network(self.motion, None, self.precision)
 
     @property
     def reach(self) -> int:

@@ -79,7 +79,7 @@ def _fault(device: torch.device) -> str | None:
 
 def fault(device: torch.device) -> str | None:
     """What a device does wrong, None if nothing was found."""
-    precision = resolve_precision("auto", device)
+    precision = resolve_precision("auto", device, "planes")
     expected = dict(results(torch.device("cpu"), precision))
     computed = results(device, precision)
     for name, tensor in expected.items():

@@ -85,7 +85,7 @@ def load(folder: Path, volume: Volume, sha256: str, device: str) -> Field:
                 " folder."
             )
         normalisation = normalisation_of(facts, volume.shape[0])
-        precision = resolve_precision(config.precision, where)
+        precision = resolve_precision(config.precision, where, PublishedMethod.convolved)
         method = PublishedMethod.build({}, weights, volume.shape[1:], config, where, precision)
         return Field(volume, method, normalisation, config, where, "linear", facts["provenance"])
     except FileNotFoundError as error:

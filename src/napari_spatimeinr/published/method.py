@@ -28,6 +28,7 @@ class PublishedMethod(Method):
     """
 
     name = "published"
+    convolved = "volumes"
     PARTS = ("published",)
 
     def __init__(self, model: Published) -> None:

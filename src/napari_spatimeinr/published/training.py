@@ -68,7 +68,7 @@ def run(job: Job) -> Generator[FitProgress, None, Field]:
 
 def _begun(job: Job, options: PublishedOptions) -> Published:
     """A model as it is before training, by the seed."""
-    precision = resolve_precision(job.config.precision, job.device)
+    precision = resolve_precision(job.config.precision, job.device, PublishedMethod.convolved)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(job.seed)
         model = Published(

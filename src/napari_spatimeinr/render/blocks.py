@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -44,6 +44,20 @@ class Blocks(ABC):
     @abstractmethod
     def showing(self, quantity: Quantity) -> Blocks:
         """What renders another quantity, of the same frames."""
+
+    @abstractmethod
+    def rough(self, t: float, positions: Sequence[Floats], cell: Cell) -> NDArray[np.float32]:
+        """What :meth:`volume` gives, as it is to be had at once."""
+
+    def is_warm(self, t: float, positions: Sequence[Floats], cell: Cell) -> bool:
+        """Whether everything is there that :meth:`volume` would keep to be faster the next time."""
+        return False
+
+    def ahead(self, t: float, positions: Sequence[Floats], cell: Cell) -> Iterator[None]:
+        """Prepare what lies around, the nearest first, while there is room: a small piece of work
+        each step.
+        """
+        yield from ()
 
     @chosen()
     def volume(

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 import torch
 from numpy.typing import NDArray
 
+from ..compute.device import Convolved
 from ..config.options import Config, RenderOptions
 from ..model.build import arrays, build_network, headers
 from ..model.frames import Frames
@@ -28,11 +29,13 @@ class Method(ABC):
     ----------
     name : the method's, in the header of model files.
     PARTS : what it can consist of, by the names that provenance (``chosen``) gives them.
+    convolved : what its networks convolve, by which their precision is chosen.
     precision : arithmetic of its networks.
     """
 
     name: ClassVar[str]
     PARTS: ClassVar[Collection[str]]
+    convolved: ClassVar[Convolved]
     precision: torch.dtype
 
     @abstractmethod
@@ -105,6 +108,7 @@ class Aligned(Method):
     """
 
     name = "aligned"
+    convolved = "planes"
     PARTS = PARTS
 
     def __init__(self, network: Network) -> None:

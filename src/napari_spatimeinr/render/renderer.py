@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -17,9 +17,10 @@ from ..model.frames import Frames
 from ..model.network import Network
 from ..model.rendering import quadrature
 from ..model.source import factors
-from . import blocks
+from . import ahead, blocks
 from .blocks import Blocks, Cell, Floats, runs
 from .quantities import Intensity, Quantity
+from .rough import Rough
 from .sampler import Sampler
 from .tiles import TiledSource, kept
 
@@ -57,6 +58,7 @@ class Renderer(Blocks):
         whole = max(SMALLEST_CACHE, min(4 * frames.count * z * y * x, 2 * 2**30))
         tiles = TiledSource(network, frames, kept(options.cache_bytes or whole))
         self.sampler = Sampler(tiles, interpolation, linear)
+        self._rough = Rough(self.sampler)
         self.quantity: Quantity = Intensity()
 
     def showing(self, quantity: Quantity) -> Renderer:
@@ -64,6 +66,24 @@ class Renderer(Blocks):
         other = copy.copy(self)
         other.quantity = quantity
         return other
+
+    def rough(self, t: float, positions: Sequence[Floats], cell: Cell) -> NDArray[np.float32]:
+        """Intensities as :class:`.Rough` has them; other quantities are computed."""
+        if isinstance(self.quantity, Intensity):
+            return self._rough.volume(t, positions)
+        return self.volume(t, positions, cell)
+
+    def is_warm(self, t: float, positions: Sequence[Floats], cell: Cell) -> bool:
+        """Whether what intensities are made of is in tiles that are kept."""
+        return ahead.is_warm(self.sampler, t, positions, self._finer(cell))
+
+    def ahead(self, t: float, positions: Sequence[Floats], cell: Cell) -> Iterator[None]:
+        """See :func:`.ahead.prepared`."""
+        return ahead.prepared(self.sampler, t, positions, self._finer(cell))
+
+    def _finer(self, cell: Cell) -> Chain:
+        """The parts that an output cell gains by."""
+        return tuple(part for part in self.network.finer if part.wanted(cell))
 
     @torch.no_grad()
     def block(self, t: float, positions: Sequence[Floats], cell: Cell) -> NDArray[np.float32]:
@@ -74,7 +94,7 @@ class Renderer(Blocks):
         larger than a voxel are integrated by quadrature, over the part of them that lies in the
         recording.
         """
-        finer = tuple(part for part in self.network.finer if part.wanted(cell))
+        finer = self._finer(cell)
         times = self._times(t, cell[0])
         extents = cell[1:] if self.options.hypercube else (1.0, 1.0, 1.0)
         fine = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple
 
@@ -104,6 +104,17 @@ class TiledSource(FrameSource):
         made = super().smooth
         return self._assembled("smooth", k, box, lambda tile: (made(k, tile).contiguous(),))
 
+    def touched(self, kind: str, k: int, box: Box, finer: Chain = ()) -> Iterator[Tile]:
+        """The tiles of a kind that a box in finer voxels is put together from."""
+        shape = self.fine_shape(finer)
+        ranges, _ = inside(box, shape)
+        size = _size(kind, finer)
+        axes = (
+            _touched(a, b, n, step) for (a, b), n, step in zip(ranges, shape, size, strict=True)
+        )
+        for z, y, x in itertools.product(*axes):
+            yield Tile(self.network.latents, kind, k, (z, y, x), finer)
+
     def _encoded_tile(self, k: int, tile: Box) -> tuple[Tensor, ...]:
         denoised, latents = self._encoded(k, tile)
         return denoised.contiguous(), latents.half()
@@ -118,16 +129,10 @@ class TiledSource(FrameSource):
         which: int = 0,
     ) -> Tensor:
         """A box of one of the parts that ``make`` gives of a tile, put together from tiles."""
-        shape = self.fine_shape(finer)
-        ranges, rows = inside(box, shape)
-        size = _size(kind, finer)
-        axes = (
-            _touched(a, b, n, step) for (a, b), n, step in zip(ranges, shape, size, strict=True)
-        )
+        ranges, rows = inside(box, self.fine_shape(finer))
         out: Tensor | None = None
-        for z, y, x in itertools.product(*axes):
-            tile = (z, y, x)
-            key = Tile(self.network.latents, kind, k, tile, finer)
+        for key in self.touched(kind, k, box, finer):
+            tile = key.box
             part = self.tiles.get(key, partial(make, tile))[which]
             if out is None:
                 sizes = [b - a for a, b in ranges]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Generator
 from typing import NamedTuple
 
 from ..config.facts import ConfidenceTable
 from ..config.facts import HoldOut as Report
+from ..model.motion import VelocityField
 from ..model.network import Network
 from . import gate
 from .confidence import calibrate
@@ -14,7 +16,14 @@ from .job import FitProgress, Job, Steps
 from .parts.latents import HOLD_OUT_SHARE, Latents, new_latents
 from .parts.latents_fit import train
 from .parts.motion import TRIAL_STEPS, Motion
-from .parts.motion_fit import Candidate, candidates, most_candidates, refine, start
+from .parts.motion_fit import (
+    Candidate,
+    MotionData,
+    candidates,
+    most_candidates,
+    refine,
+    start,
+)
 
 
 class Decision(NamedTuple):
@@ -56,7 +65,7 @@ class HoldOut:
         keep_latents = best == Latents.name
         keep_motion = best in names or (keep_latents and along is not None)
         if not keep_latents:
-            job.network = Network(job.network.motion)
+            job.network = job.network.without_latents()
         self._give_reasons(keep_motion, keep_latents)
         self._report(best)
         yield job.progress("hold-out")
@@ -68,21 +77,25 @@ class HoldOut:
 
     def _compare_motion(self) -> Steps:
         """Fit one kind of motion after the other; which comes next depends on the best so far."""
-        search = candidates(self.job.config.motion)
+        options = self.job.config.motion
+        assert self.job.moving is not None
+        data = self.job.moving.subset(self.parts.given)
+        search = candidates(options)
         candidate = next(search)
+        # All kinds start from the same velocity.
+        begin = start(data, options, candidate)
         while True:
-            yield from self._fit_motion(candidate)
+            yield from self._fit_motion(candidate, data, begin)
             try:
                 candidate = search.send(self.candidates[self._best_motion() or ""])
             except StopIteration:
                 return
 
-    def _fit_motion(self, candidate: Candidate) -> Steps:
+    def _fit_motion(self, candidate: Candidate, data: MotionData, begin: VelocityField) -> Steps:
         """Fit one kind of motion to the frames that are given, and score it."""
         job, options = self.job, self.job.config.motion
-        assert job.moving is not None
-        data = job.moving.subset(self.parts.given)
-        velocity = start(data, options, candidate)
+        velocity = copy.deepcopy(begin)
+        candidate.apply(velocity)
         few = min(options.steps, TRIAL_STEPS)
         steps = refine(velocity, data, options, candidate, few, job.seed)
         part = (len(self.networks) + 1) / most_candidates(options)
@@ -117,7 +130,7 @@ class HoldOut:
         yield from job.drive("hold-out: latents", Latents.name, training)
         self._score(Latents.name, base)
         # What was learned goes on with the motion of all frames.
-        job.network = Network(network.motion, base.latents, base.precision)
+        job.network = Network(network.motion, base.latents)
 
     # -- what comes of it ----------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from ..compute.device import resolve_precision
 from ..config.facts import Provenance
 from ..config.options import Config
 from ..errors import FitError
@@ -85,6 +86,10 @@ class Job:
     loss: float = math.nan
     shown: float = -math.inf
 
+    def __post_init__(self) -> None:
+        if isinstance(self.method, Aligned):
+            self.network = self.method.network
+
     @property
     def network(self) -> Network:
         """The parts of our method, where that is what is fitted."""
@@ -93,6 +98,8 @@ class Job:
 
     @network.setter
     def network(self, network: Network) -> None:
+        # The arithmetic of a model that is loaded: what is fitted renders the same bits.
+        network.precision = resolve_precision(self.config.precision, self.device, Aligned.convolved)
         self.method = Aligned(network)
 
     @property

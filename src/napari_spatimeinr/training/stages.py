@@ -6,10 +6,11 @@ import copy
 from collections.abc import Generator
 from dataclasses import replace
 
+from .. import kernels
 from ..config.facts import ConfidenceTable, Reasons
 from ..field import Field
 from ..model.network import ALONG_TIME
-from . import gate, guard
+from . import gate, guard, pace
 from .confidence import at_native_gap
 from .holdout import HoldOut
 from .job import FitProgress, Job, Steps
@@ -18,12 +19,14 @@ from .parts import STAGES
 from .parts.latents import Latents
 from .parts.motion import Motion
 from .parts.motion_fit import motion_data, start, untried
-from .schedule import CHECKS
+from .schedule import CHECKS, ENDS
 from .stage import Stage, Verdict
 
 GAIN_VOXELS = 512
 """Frames are compared in brightness on the coarsest level with at least this many voxels; smaller
 recordings say too little."""
+LOOK_AGAIN = 0.1
+"""Seconds between two looks whether kernels are compiled; the preview is drawn in between."""
 INHERITED = (
     "hold_out",
     "confidence",
@@ -38,6 +41,7 @@ INHERITED = (
 
 def run(job: Job) -> Generator[FitProgress, None, Field]:
     """All stages; returns the final Field."""
+    kernels.prepare()
     facts = job.provenance
     facts.chosen.interpolation = "linear"
     facts.reasons = Reasons()
@@ -71,6 +75,7 @@ def _learn(job: Job) -> Steps:
             yield from STAGES[name].resume(job, job.resume)
     for name in later:
         verdict = yield from _run(job, STAGES[name])
+        job.schedule.finish(name)
         # Only now: a part whose report is not there is learned when the fit is resumed.
         job.provenance[name] = verdict.report
 
@@ -125,12 +130,18 @@ def _along_time(job: Job, wanted: list[str]) -> Steps:
         # Something to look at within a second or two.
         job.network.motion = start(data, options, job.candidate)
         yield job.progress(Motion.name)
+        yield from _compiled(job)
+    pace.unsure(job)
+    pace.expect(job)
     if job.held_out is not None:
         decision = yield from HoldOut(job, job.held_out).run()
         job.candidate = decision.candidate
         motion, latents = motion and decision.motion, decision.latents
         if not motion and job.shared_motion is None:
             job.network.motion = None
+        job.schedule.finish(Motion.name, options.steps if motion else 0)
+        if not latents:
+            job.schedule.finish(Latents.name)
     if motion:
         yield from _run(job, STAGES[Motion.name])
     job.decide()
@@ -141,6 +152,16 @@ def _along_time(job: Job, wanted: list[str]) -> Steps:
     if (table := job.provenance.confidence) is not None:
         native = at_native_gap(dict(table), job.network, job.frames, job.seed)
         job.provenance.confidence = ConfidenceTable(**native)
+
+
+def _compiled(job: Job) -> Steps:
+    """Wait for the kernels of motion: the bits of a fit do not depend on when they are there, and
+    they save more than the seconds that compiling takes the first time.
+    """
+    while job.device.type == "cpu" and not kernels.decided("alignment", LOOK_AGAIN):
+        yield job.progress(Motion.name)
+        if job.schedule.late(ENDS["hold-out: motion"]):
+            return
 
 
 def _plan_checks(job: Job) -> None:
@@ -163,6 +184,7 @@ def _resumed(job: Job, old: Field) -> Steps:
     job.network = old.network.copy()
     if job.network.motion is not None:
         _plan_checks(job)
+    yield from _compiled(job)
     yield from STAGES[Motion.name].resume(job, old)
     looked = guard.find_jumps(job, job.moving)
     yield from STAGES[Latents.name].resume(job, old)

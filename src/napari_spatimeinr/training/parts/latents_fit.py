@@ -164,12 +164,17 @@ class _Blocks:
         assert of_a is not None and of_b is not None
         return _Sides((a, b), (outer[first], outer[second]), (of_a, of_b), backwards)
 
-    def _predicted(self, sides: _Sides, share: float) -> Tensor:
-        """What the decoder makes of both sides at a share of the interval."""
+    def _predicted(self, sides: _Sides, share: float, number: int | None = None) -> Tensor:
+        """What the decoder makes of both sides at a share of the interval, at the first ``number``
+        places (None: all).
+        """
         assert self.network.latents is not None
         asked = 1 - share if sides.backwards else share
+        (a, b), (before, after), (of_a, of_b) = (
+            (one[..., :number], other[..., :number]) for one, other in sides[:3]
+        )
         result: Tensor = self.network.latents.decoder(
-            sides.inner, sides.outer, sides.latents, asked, self.network.precision
+            (a, b), (before, after), (of_a, of_b), asked, self.network.precision
         )
         return result
 
@@ -238,7 +243,7 @@ def _drawn(
 
 
 def _blended_loss(
-    predicted: Callable[[float], Tensor], share: float, drawn: _Drawn, cycle: CycleOptions
+    predicted: Callable[..., Tensor], share: float, drawn: _Drawn, cycle: CycleOptions
 ) -> Tensor:
     """The error of what the decoder makes of both sides at ``share`` of the interval, and what the
     cycles add.
@@ -251,7 +256,8 @@ def _blended_loss(
     if cycle.temporal > 0:
         # Predict at two times between, and from these the frame back.
         step = min(0.25, share, 1 - share)
-        back = (predicted(share - step) + predicted(share + step)) / 2
+        early, late = (predicted(share + away, drawn.number) for away in (-step, step))
+        back = (early + late) / 2
         loss = loss + cycle.temporal * drawn.error(back)
     return loss
 

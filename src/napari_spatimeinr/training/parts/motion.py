@@ -25,7 +25,7 @@ TRIAL_STEPS = 80
 won."""
 CHECKED_STEPS = 40
 """The same of the one that is checked on masked blocks."""
-STEP_SECONDS = 0.045
+STEP_SECONDS = 0.012
 """Of an optimisation step with 12,000 points."""
 
 

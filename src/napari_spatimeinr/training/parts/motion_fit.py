@@ -11,8 +11,9 @@ from torch.nn import functional as F
 
 from ...config.parts import MotionOptions
 from ...model.frames import Frames
-from ...model.losses import alignment
-from ...model.motion import VelocityField, node_counts, roughness, unsteadiness
+from ...model.losses import Binned, Pairs, Terms
+from ...model.motion import VelocityField, node_counts
+from ...model.objective import Objective
 from ...model.sampling import gaussian, linear
 from ...model.start import pyramid, start_velocity
 from .motion_points import PointDrawer
@@ -39,6 +40,11 @@ class MotionData:
     shape: tuple[int, int, int]
     spacing: tuple[float, float, float]
     times: Tensor
+
+    @property
+    def bins(self) -> Tensor:
+        """``binning`` as a tensor, ``(3,)``."""
+        return self.levels[0].new_tensor(self.binning)
 
     def subset(self, frames: list[int]) -> MotionData:
         """The same for some of the frames."""
@@ -156,55 +162,38 @@ def refine(
     mask: Tensor | None = None,
 ) -> Iterator[tuple[int, float]]:
     """Optimise the field in place, as one of a kind; yields (step, loss) after each step."""
-    frames, times = data.levels[0], data.times
-    device = frames.device
+    times = data.times
     intervals = len(times) - 1
     generator = torch.Generator().manual_seed(seed)
     drawer = PointDrawer(data, mask, generator)
     number = max(256, options.points // intervals)
-    bins = frames.new_tensor(data.binning)
+    objective = Objective(
+        Terms(
+            data.levels[0],
+            times,
+            data.bins,
+            WIDTH,
+            data.spacing,
+            candidate.smoothness,
+            options.acceleration * 0.01,
+        )
+    )
     optimiser = torch.optim.Adam([field.nodes], lr=0.05, betas=(0.9, 0.99))
-    binned = _Binned(field, bins)
-    first = torch.arange(intervals, device=device)
+    first = torch.arange(intervals, device=times.device)
     for step in range(steps):
         for group in optimiser.param_groups:
             group["lr"] = 0.05 * (1 - step / steps) ** 0.5
-        points = drawer.draw(number) * bins + (bins - 1) / 2
-        share = torch.rand(intervals, generator=generator).to(device)
+        points = drawer.draw(number) * data.bins + (data.bins - 1) / 2
+        share = torch.rand(intervals, generator=generator).to(times.device)
         at = torch.lerp(times[:-1], times[1:], share)
-        loss = alignment(binned, frames, times, first, first + 1, at, points, WIDTH).mean()
+        pairs = [Pairs(first, first + 1, at, points)]
         if options.two_interval and intervals > 1 and step % 2:
-            wide = alignment(
-                binned,
-                frames,
-                times,
-                first[:-1],
-                first[:-1] + 2,
-                times[1:-1],
-                points[:-1, : number // 2],
-                WIDTH,
-            )
-            loss = loss + options.two_interval * wide.mean()
-        loss = (
-            loss
-            + candidate.smoothness * roughness(field.nodes, data.spacing)
-            + options.acceleration * 0.01 * unsteadiness(field.nodes)
-        )
-        optimiser.zero_grad()
-        loss.backward()
+            few = points[:-1, : number // 2]
+            pairs.append(Pairs(first[:-1], first[:-1] + 2, times[1:-1], few, options.two_interval))
+        loss, field.nodes.grad = objective(field, pairs)
         optimiser.step()
-        yield step + 1, float(loss.detach())
-
-
-class _Binned:
-    """A field whose trajectories end in voxels of binned frames."""
-
-    def __init__(self, field: VelocityField, bins: Tensor) -> None:
-        self.field, self.bins = field, bins
-
-    def trajectory(self, points: Tensor, start: Tensor, end: Tensor) -> Tensor:
-        moved = self.field.trajectory(points, start, end)
-        return (moved - (self.bins - 1) / 2) / self.bins
+        yield step + 1, loss
+    field.nodes.grad = None
 
 
 @torch.no_grad()
@@ -224,12 +213,12 @@ def misalignments(
     frames, times = data.levels[0], data.times
     drawer = PointDrawer(data, mask, torch.Generator().manual_seed(seed))
     points = drawer.draw(max(256, number // (len(times) - 1)))
-    bins = frames.new_tensor(data.binning)
+    bins = data.bins
     total = points.new_zeros(len(points))
     for here, there in ((slice(None, -1), slice(1, None)), (slice(1, None), slice(None, -1))):
         end = points
         if field is not None:
             source = points * bins + (bins - 1) / 2
-            end = _Binned(field, bins).trajectory(source, times[here], times[there])
+            end = Binned(field, bins).trajectory(source, times[here], times[there])
         total += ((linear(frames[here], points) - linear(frames[there], end)) ** 2).mean((1, 2))
     return total / 2
