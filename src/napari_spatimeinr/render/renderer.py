@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import itertools
 from collections.abc import Collection, Sequence
 
 import numpy as np
@@ -16,15 +15,12 @@ from ..model.finer import Chain
 from ..model.frames import Frames
 from ..model.network import Network
 from ..model.rendering import quadrature
-from ..model.source import factors
 from . import blocks
-from .blocks import Blocks, Cell, Floats, runs
+from .blocks import Blocks, Cell, Floats, pieces
 from .quantities import Intensity, Quantity
 from .sampler import Sampler
 from .tiles import TiledSource, kept
 
-SPAN = 160
-"""Voxels along an axis that points computed at once may lie apart."""
 SMALLEST_CACHE = 640 * 2**20
 """Bytes of encoded boxes kept at least: what planes of 512 x 512 voxels need between two frames."""
 
@@ -58,6 +54,11 @@ class Renderer(Blocks):
         tiles = TiledSource(network, frames, kept(options.cache_bytes or whole))
         self.sampler = Sampler(tiles, interpolation, linear)
         self.quantity: Quantity = Intensity()
+
+    @property
+    def beside(self) -> bool:  # type: ignore[override]
+        """On the CPU; another device takes one block after the other."""
+        return self.frames.device.type == "cpu"
 
     def showing(self, quantity: Quantity) -> Renderer:
         """A view of another quantity, of the same source: nothing is encoded twice for it."""
@@ -103,18 +104,14 @@ class Renderer(Blocks):
         return inside
 
     def _points(self, t: float, fine: Sequence[Floats], finer: Chain) -> Tensor:
-        """Raw values at one time, of points not too many nor too far apart at once."""
+        """Raw values at one time, of points not too many at once."""
         device = self.frames.device
         positions = [
             torch.from_numpy(p.astype(np.float32)).to(device).clamp(0, n - 1)
             for p, n in zip(fine, self.frames.shape, strict=True)
         ]
         out = torch.empty([len(p) for p in positions], device=device)
-        spans = [SPAN / factor for factor in factors(finer)]
-        parts = (
-            runs(p, most, span) for p, most, span in zip(fine, blocks.BLOCK, spans, strict=True)
-        )
-        for where in itertools.product(*parts):
+        for where in pieces(out.shape, blocks.POINTS):
             z, y, x = (p[w] for p, w in zip(positions, where, strict=True))
             value = self.quantity.value(self.sampler, t, (z, y, x), finer)
             out[where] = value.reshape(len(z), len(y), len(x))
