@@ -21,20 +21,20 @@ GRID = "f4[::1], f4[::1], f4[::1], f4[:,:,:,::1], f4[::1], f4[::1], i8[::1], i8[
 
 
 @compiled()
-def _between(at: np.float32, count: int) -> Any:
-    """Number and share of the node before a place."""
-    top = np.float32(count - 1)
+def _between(at: Any, first: int, count: int) -> Any:
+    """Number, counted from ``first``, and share of the node before a place."""
     inside: Any = at if at > np.float32(0) else np.float32(0)
-    inside = inside if inside < top else top
-    low: Any = min(np.int64(inside), max(count - 2, 0))
-    return low, inside - np.float32(low)
+    low = min(max(np.int64(inside) - first, 0), max(count - 2, 0))
+    # Not the place counted from the first node: the difference would be rounded by where that is.
+    share = inside - np.float32(first + low)
+    return low, (share if share < ONE else ONE) if count > 1 else np.float32(0)
 
 
 @compiled()
 def _line(z: Any, y: Any, nodes: Any, scale: Any, first: int, ends: Any, line: Any) -> None:
     """Displacements at the nodes of a line of the grid, ``line`` ``(3, nodes)``."""
-    i, u = _between(z * scale[0] - np.float32(first), nodes.shape[1])
-    j, v = _between(y * scale[1], nodes.shape[2])
+    i, u = _between(z * scale[0], first, nodes.shape[1])
+    j, v = _between(y * scale[1], 0, nodes.shape[2])
     k, m = min(i + 1, nodes.shape[1] - 1), min(j + 1, nodes.shape[2] - 1)
     for axis in range(3):
         for n in range(ends[0], ends[1]):
@@ -53,7 +53,7 @@ def _columns(x: Any, nodes: Any, scale: Any) -> Any:
     ends = last, 0
     for i in range(count):
         places[i] = x[min(i, x.size - 1)]
-        low, shares[i] = _between(places[i] * scale[2], nodes.shape[3])
+        low, shares[i] = _between(places[i] * scale[2], 0, nodes.shape[3])
         high = min(low + 1, last)
         before[i], after[i] = low, high
         ends = (min(ends[0], low), max(ends[1], high + 1))
