@@ -24,7 +24,7 @@ GRID = "f4[::1], f4[::1], f4[::1], f4[:,:,:,::1], f4[::1], f4[::1], i8[::1], i8[
 def _between(at: Any, first: int, count: int) -> Any:
     """Number, counted from ``first``, and share of the node before a place."""
     inside: Any = at if at > np.float32(0) else np.float32(0)
-    low = min(max(np.int64(inside) - first, 0), max(count - 2, 0))
+    low: Any = min(max(np.int64(inside) - first, 0), max(count - 2, 0))
     # Not the place counted from the first node: the difference would be rounded by where that is.
     share = inside - np.float32(first + low)
     return low, (share if share < ONE else ONE) if count > 1 else np.float32(0)

@@ -58,7 +58,8 @@ def _sampled(
         (kernels.cubic if cubic else kernels.linear)(*where, values[0, 0].contiguous().numpy(), out)
         return torch.from_numpy(out).reshape(-1, 1)
     # Four channels lie side by side, as the kernel takes them.
-    beside = F.pad(values[0].permute(1, 2, 3, 0), (0, -channels % 4)).contiguous()
+    beside = values[0].permute(1, 2, 3, 0)
+    beside = F.pad(beside, (0, -channels % 4)) if channels % 4 else beside.contiguous()
     out = np.empty((*places.sizes, beside.shape[3]), np.float32)
     kernels.features(*where, beside.numpy(), out)
     return torch.from_numpy(out).flatten(0, 2)[:, :channels]

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..compute.device import free_memory
 from ..config.options import RenderOptions
 from ..model.finer import Chain
 from ..model.frames import Frames
@@ -23,6 +24,8 @@ from .tiles import TiledSource, kept
 
 SMALLEST_CACHE = 640 * 2**20
 """Bytes of encoded boxes kept at least: what planes of 512 x 512 voxels need between two frames."""
+PLANE = 900
+"""Bytes for each voxel of a plane that what it depends on takes: some 16 planes of four frames."""
 
 
 class Renderer(Blocks):
@@ -51,6 +54,7 @@ class Renderer(Blocks):
         self.options = options
         z, y, x = frames.shape
         whole = max(SMALLEST_CACHE, min(4 * frames.count * z * y * x, 2 * 2**30))
+        whole = max(whole, min(PLANE * y * x, free_memory() // 3))
         tiles = TiledSource(network, frames, kept(options.cache_bytes or whole))
         self.sampler = Sampler(tiles, interpolation, linear)
         self.quantity: Quantity = Intensity()
