@@ -200,6 +200,12 @@ def chosen(threads: int = 0, anew: bool = True) -> Iterator[int]:
             torch.set_num_threads(usual)
 
 
+def stay_alone() -> None:
+    """Let this thread compute alone from now on, whatever it does: it is one of several."""
+    _HERE.entered = True
+    _set_here(1, _usual())
+
+
 def _usual() -> int:
     """This thread's number; one that begins now takes it here."""
     import torch

@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from .frames import Box
 from .network import needed_box
+from .places import Places
 from .sampling import POINTS_AT_ONCE
 
 FRACTIONS = 2.0**16
@@ -26,6 +27,30 @@ MOST = 256
 """Voxels between the ends of a box."""
 
 Sampler = Callable[[Tensor, Box], Tensor]
+Shape = tuple[int, int, int]
+Read = Callable[[Box], Tensor]
+"""What gives the numbers ``(1, C, z, y, x)`` of a box."""
+
+
+def cubic_at(places: Places, shape: Shape, factors: Shape, read: Read) -> Tensor:
+    """Cubic B-spline samples ``(P,)`` of a frame at places.
+
+    Parameters
+    ----------
+    places : in source voxels.
+    shape : finer voxels (z, y, x) of the frame, ``factors`` of them per voxel along each axis.
+    read : gives the coefficients of a box of finer voxels.
+    """
+    points = places.points()
+    scaled = points * points.new_tensor(factors)
+    return in_boxes(scaled, shape, lambda some, box: cubic_in(read(box), some, box))
+
+
+def linear_at(places: Places, shape: Shape, factors: Shape, read: Read) -> Tensor:
+    """Trilinear samples ``(C, P)`` of a frame at places; see :func:`cubic_at`."""
+    points = places.points()
+    scaled = points * points.new_tensor(factors)
+    return in_boxes(scaled, shape, lambda some, box: linear_in(read(box), some, box))
 
 
 def whole_fractions(points: Tensor) -> Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import itertools
 from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
@@ -11,23 +10,23 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..compute.device import free_memory
 from ..config.options import RenderOptions
 from ..model.finer import Chain
 from ..model.frames import Frames
 from ..model.network import Network
 from ..model.rendering import quadrature
-from ..model.source import factors
 from . import ahead, blocks
-from .blocks import Blocks, Cell, Floats, runs
+from .blocks import Blocks, Cell, Floats, pieces
 from .quantities import Intensity, Quantity
 from .rough import Rough
 from .sampler import Sampler
 from .tiles import TiledSource, kept
 
-SPAN = 160
-"""Voxels along an axis that points computed at once may lie apart."""
 SMALLEST_CACHE = 640 * 2**20
 """Bytes of encoded boxes kept at least: what planes of 512 x 512 voxels need between two frames."""
+PLANE = 900
+"""Bytes for each voxel of a plane that what it depends on takes: some 16 planes of four frames."""
 
 
 class Renderer(Blocks):
@@ -56,10 +55,16 @@ class Renderer(Blocks):
         self.options = options
         z, y, x = frames.shape
         whole = max(SMALLEST_CACHE, min(4 * frames.count * z * y * x, 2 * 2**30))
+        whole = max(whole, min(PLANE * y * x, free_memory() // 3))
         tiles = TiledSource(network, frames, kept(options.cache_bytes or whole))
         self.sampler = Sampler(tiles, interpolation, linear)
         self._rough = Rough(self.sampler)
         self.quantity: Quantity = Intensity()
+
+    @property
+    def beside(self) -> bool:  # type: ignore[override]
+        """On the CPU; another device takes one block after the other."""
+        return self.frames.device.type == "cpu"
 
     def showing(self, quantity: Quantity) -> Renderer:
         """A view of another quantity, of the same source: nothing is encoded twice for it."""
@@ -123,18 +128,14 @@ class Renderer(Blocks):
         return inside
 
     def _points(self, t: float, fine: Sequence[Floats], finer: Chain) -> Tensor:
-        """Raw values at one time, of points not too many nor too far apart at once."""
+        """Raw values at one time, of points not too many at once."""
         device = self.frames.device
         positions = [
             torch.from_numpy(p.astype(np.float32)).to(device).clamp(0, n - 1)
             for p, n in zip(fine, self.frames.shape, strict=True)
         ]
         out = torch.empty([len(p) for p in positions], device=device)
-        spans = [SPAN / factor for factor in factors(finer)]
-        parts = (
-            runs(p, most, span) for p, most, span in zip(fine, blocks.BLOCK, spans, strict=True)
-        )
-        for where in itertools.product(*parts):
+        for where in pieces(out.shape, blocks.POINTS):
             z, y, x = (p[w] for p, w in zip(positions, where, strict=True))
             value = self.quantity.value(self.sampler, t, (z, y, x), finer)
             out[where] = value.reshape(len(z), len(y), len(x))

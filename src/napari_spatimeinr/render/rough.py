@@ -19,9 +19,10 @@ from ..compute.threads import chosen
 from ..data.recent import Recent
 from ..model.frames import SAME
 from ..model.network import around
+from ..model.places import Positions
 from ..model.sampling import linear
 from .quantities import raw_intensities
-from .sampler import Positions, Sampler
+from .sampler import Sampler
 
 Floats = NDArray[np.float64]
 Bins = tuple[int, int, int]
