@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
@@ -133,14 +134,23 @@ class TiledSource(FrameSource):
         axes = (
             _touched(a, b, n, step) for (a, b), n, step in zip(ranges, shape, size, strict=True)
         )
+        keys = deque(
+            Tile(self.network.latents, kind, k, (z, y, x), finer)
+            for z, y, x in itertools.product(*axes)
+        )
         out: Tensor | None = None
-        for z, y, x in itertools.product(*axes):
-            tile = (z, y, x)
-            key = Tile(self.network.latents, kind, k, tile, finer)
-            part = self.tiles.get(key, partial(make, tile))[which]
+        put_off = len(keys)
+        while keys:
+            key = keys.popleft()
+            if put_off and self.tiles.is_made(key):
+                # Another thread is about to have it: once through the others first.
+                keys.append(key)
+                put_off -= 1
+                continue
+            part = self.tiles.get(key, partial(make, key.box))[which]
             if out is None:
                 out = _empty(part, box if whole else ranges)
-            _copy_overlap(part, tile, out, box if whole else ranges)
+            _copy_overlap(part, key.box, out, box if whole else ranges)
         assert out is not None
         return _mirrored_within(out, rows, box, ranges) if whole else taken(out, rows)
 
