@@ -67,6 +67,11 @@ class Recent(Generic[Key, Value]):
                 del self._making[os.getpid(), key]
         return value
 
+    def is_made(self, key: Key) -> bool:
+        """Whether another thread is making the value now."""
+        with self._lock:
+            return (os.getpid(), key) in self._making
+
     def find(self, key: Key) -> Value | None:
         """The value, now the most recently used one, None where it is not kept."""
         with self._lock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
@@ -140,13 +141,20 @@ class TiledSource(FrameSource):
         within = tuple((max(a, 0), min(b, n)) for (a, b), n in zip(box, shape, strict=True))
         # Where all that is mirrored lies in the box too, it is copied within it.
         whole = within == ranges
+        keys = deque(self.touched(kind, k, box, finer))
         out: Tensor | None = None
-        for key in self.touched(kind, k, box, finer):
-            tile = key.box
-            part = self.tiles.get(key, partial(make, tile))[which]
+        put_off = len(keys)
+        while keys:
+            key = keys.popleft()
+            if put_off and self.tiles.is_made(key):
+                # Another thread is about to have it: once through the others first.
+                keys.append(key)
+                put_off -= 1
+                continue
+            part = self.tiles.get(key, partial(make, key.box))[which]
             if out is None:
                 out = _empty(part, box if whole else ranges)
-            _copy_overlap(part, tile, out, box if whole else ranges)
+            _copy_overlap(part, key.box, out, box if whole else ranges)
         assert out is not None
         return _mirrored_within(out, rows, box, ranges) if whole else taken(out, rows)
 
