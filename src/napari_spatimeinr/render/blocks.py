@@ -24,7 +24,7 @@ Slices = tuple[slice, slice, slice]
 Cell = tuple[float, float, float, float]
 """Extent of an output cell in frames and source voxels, (t, z, y, x)."""
 POINTS = 2**16
-"""Points computed at once."""
+"""Points computed at once on a CPU."""
 
 
 class Blocks(ABC):
@@ -39,6 +39,11 @@ class Blocks(ABC):
     frames: Frames
     beside: ClassVar[bool] = False
     """Whether several blocks are computed at once; else each on all threads."""
+
+    @property
+    def points(self) -> int:
+        """Points computed at once."""
+        return POINTS
 
     @abstractmethod
     def block(self, t: float, positions: Sequence[Floats], cell: Cell) -> NDArray[np.float32]:
@@ -90,7 +95,7 @@ class Blocks(ABC):
         samples = [
             max(1.0, min(extent, n)) for extent, n in zip(cell[1:], self.frames.shape, strict=True)
         ]
-        blocks = pieces(out.shape, max(1, int(POINTS / math.prod(samples))))
+        blocks = pieces(out.shape, max(1, int(self.points / math.prod(samples))))
         with chosen() as threads:
             spread(computed, blocks, threads if self.beside else 1, done)
         return out

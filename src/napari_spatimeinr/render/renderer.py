@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..compute.device import free_memory
+from ..compute.device import free_memory, takes_much, to_host
 from ..config.options import RenderOptions
 from ..model.finer import Chain
 from ..model.frames import Frames
@@ -25,6 +25,8 @@ from .tiles import TiledSource, kept
 
 SMALLEST_CACHE = 640 * 2**20
 """Bytes of encoded boxes kept at least: what planes of 512 x 512 voxels need between two frames."""
+MUCH = 2**21
+"""Points computed at once where calls are what costs."""
 PLANE = 900
 """Bytes for each voxel of a plane that what it depends on takes: some 16 planes of four frames."""
 
@@ -55,7 +57,7 @@ class Renderer(Blocks):
         self.options = options
         z, y, x = frames.shape
         whole = max(SMALLEST_CACHE, min(4 * frames.count * z * y * x, 2 * 2**30))
-        whole = max(whole, min(PLANE * y * x, free_memory() // 3))
+        whole = max(whole, min(PLANE * y * x, free_memory(frames.device) // 3))
         tiles = TiledSource(network, frames, kept(options.cache_bytes or whole))
         self.sampler = Sampler(tiles, interpolation, linear)
         self._rough = Rough(self.sampler)
@@ -64,7 +66,12 @@ class Renderer(Blocks):
     @property
     def beside(self) -> bool:  # type: ignore[override]
         """On the CPU; another device takes one block after the other."""
-        return self.frames.device.type == "cpu"
+        return not takes_much(self.frames.device)
+
+    @property
+    def points(self) -> int:
+        """Points computed at once."""
+        return MUCH if takes_much(self.frames.device) else blocks.POINTS
 
     def showing(self, quantity: Quantity) -> Renderer:
         """A view of another quantity, of the same source: nothing is encoded twice for it."""
@@ -113,7 +120,7 @@ class Renderer(Blocks):
         assert total is not None
         for axis, samples in enumerate(fine):
             total = _means(total, axis, samples.shape[1])
-        return (total / len(times)).cpu().numpy()
+        return to_host(total / len(times))
 
     def _times(self, t: float, extent: float) -> list[float]:
         """The times that a cell around ``t`` is the mean of: as many as asked for, at least one for
@@ -135,7 +142,7 @@ class Renderer(Blocks):
             for p, n in zip(fine, self.frames.shape, strict=True)
         ]
         out = torch.empty([len(p) for p in positions], device=device)
-        for where in pieces(out.shape, blocks.POINTS):
+        for where in pieces(out.shape, self.points):
             z, y, x = (p[w] for p, w in zip(positions, where, strict=True))
             value = self.quantity.value(self.sampler, t, (z, y, x), finer)
             out[where] = value.reshape(len(z), len(y), len(x))

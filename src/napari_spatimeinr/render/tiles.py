@@ -13,17 +13,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..compute.device import takes_much
 from ..data.recent import Recent
 from ..model.finer import Chain
 from ..model.frames import Box, Frames, inside
 from ..model.latents import Latents
 from ..model.network import Encoded, Network
-from ..model.source import FrameSource, Shape, factors, taken
+from ..model.source import FrameSource, factors, taken
 
 TILE = (8, 128, 128)
 """Voxels (z, y, x) encoded at once, at most; thin, because a plane is what is asked for most."""
 THIN, THINNEST = 8, 4
 """Voxels along z of tiles, and of those of large planes."""
+MUCH = (32, 512, 512)
+"""The same where calls are what costs."""
 LARGE = 2**19
 """Voxels of planes that are large."""
 
@@ -113,7 +116,7 @@ class TiledSource(FrameSource):
         """The tiles of a kind that a box in finer voxels is put together from."""
         shape = self.fine_shape(finer)
         ranges, _ = inside(box, shape)
-        size = _size(kind, finer, self.frames.shape)
+        size = _size(kind, finer, self.frames)
         axes = (
             _touched(a, b, n, step) for (a, b), n, step in zip(ranges, shape, size, strict=True)
         )
@@ -178,11 +181,13 @@ def _mirrored_within(
     return out
 
 
-def _size(kind: str, finer: Chain, shape: Shape) -> tuple[int, int, int]:
-    """Size of a tile in finer voxels, for a frame of a shape."""
+def _size(kind: str, finer: Chain, frames: Frames) -> tuple[int, int, int]:
+    """Size of a tile in finer voxels."""
     z, y, x = factors(finer)
+    if takes_much(frames.device):
+        return MUCH[0] * z, MUCH[1] * y, MUCH[2] * x
     # The larger the planes, the thinner: a plane and what it depends on is kept.
-    planes = THINNEST if shape[1] * shape[2] > LARGE else THIN
+    planes = THINNEST if frames.shape[1] * frames.shape[2] > LARGE else THIN
     thick = max(min(planes, TILE[0]), (4 if kind in ("encoded", "finer") else 2) * z)
     return thick, TILE[1] * y, TILE[2] * x
 
