@@ -14,7 +14,7 @@ from quality import RECORDINGS, between, cells, head
 
 from napari_spatimeinr import Field, Volume, evaluate, fit, fit_steps, phantom
 from napari_spatimeinr.analysis import scores
-from napari_spatimeinr.analysis.evaluate import ABLATIONS
+from napari_spatimeinr.analysis.ablation import ablations
 from napari_spatimeinr.published import model as implicit
 
 LONG_BUDGETS = (600.0, 900.0)
@@ -98,7 +98,7 @@ def parts(seeds: Sequence[int], budget: float = PART_BUDGET) -> Lines:
     )
     changes: dict[str, dict[str, Any]] = {
         "all parts": {},
-        **{k: v for k, v in ABLATIONS.items() if "motion" not in v},
+        **{k: v for k, v in ablations().items() if "motion" not in v},
     }
     for label, change in changes.items():
         columns, seconds = [], []

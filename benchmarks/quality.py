@@ -9,32 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from worlds import PHANTOMS
 
 from napari_spatimeinr import Field, Volume, evaluate, fit, phantom
 from napari_spatimeinr.analysis import scores
-from napari_spatimeinr.analysis.evaluate import ABLATIONS
+from napari_spatimeinr.analysis.ablation import ablations
 from napari_spatimeinr.phantoms import Truth
 
-PHANTOMS: dict[str, dict[str, Any]] = {
-    "slow": {"motion": 4.5},
-    "fast": {"motion": 11},
-    "accelerating": {"motion": 4.5, "accelerate": 0.2},
-    "still": {"motion": 0},
-    "division": {"motion": 4.5, "divide": 8},
-    "low light": {"motion": 4.5, "photons": 30},
-    "bleaching": {"motion": 4.5, "bleach": 0.1},
-    "rotating and sliding, slow": {"motion": 4.5, "kind": "tumbling"},
-    "rotating and sliding, fast": {"motion": 11, "kind": "tumbling"},
-    "rotating, slow": {"motion": 4.5, "kind": "rotating"},
-    "rotating, fast": {"motion": 11, "kind": "rotating"},
-    "sliding, slow": {"motion": 4.5, "kind": "sliding"},
-    "sliding, fast": {"motion": 11, "kind": "sliding"},
-    "drifting": {"motion": 8, "kind": "drifting"},
-    "stage jumps": {"motion": 4.5, "kind": "jumping"},
-    "appearing and vanishing": {"motion": 4.5, "kind": "appearing"},
-    "filaments": {"motion": 4.5, "kind": "filaments"},
-}
-"""Not among them: the kind "uneven", which no method here takes yet."""
 STACKS = (
     ("tribolium_lightsheet_crop_3d.tif", (1.0, 1.0, 1.0, 1.0), (2, 3, 4)),
     ("celegans_membrane_gif_3d.tif", (1.0, 0.225, 0.225, 0.225), (5, 8)),
@@ -241,7 +222,7 @@ def ablation(seeds: Sequence[int], preset: str, folder: Path | None) -> Lines:
     """What each part is worth: PSNR and seconds with one of them switched off."""
     changes: dict[str, dict[str, Any]] = {
         "all parts": {},
-        **ABLATIONS,
+        **ablations(),
         "without gates": {"gate": False},
     }
     names = ("slow",)

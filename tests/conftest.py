@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fits import LEAST
-from napari_spatimeinr import Field, Volume, fit, phantom
+from napari_spatimeinr import Field, Volume, fit, kernels, phantom
 
 WINDOWS = Path(__file__).parent / "napari"
 
@@ -21,6 +21,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if WINDOWS in item.path.parents:
             item.add_marker("window")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_kernels() -> None:
+    """Nothing changes between two renderings of a test because a kernel is there meanwhile."""
+    kernels.settle()
 
 
 @pytest.fixture(scope="session")

@@ -91,7 +91,7 @@ def test_blocks_equal_the_whole(field: Any, monkeypatch: pytest.MonkeyPatch) -> 
     from napari_spatimeinr.render import blocks
 
     whole = np.asarray(field.lazy(time_scale=2, scale_z=2, what="confidence"))
-    monkeypatch.setattr(blocks, "BLOCK", (5, 7, 9))
+    monkeypatch.setattr(blocks, "POINTS", 300)
     parts = np.asarray(field.lazy(time_scale=2, scale_z=2, what="confidence"))
     # A value at the edge of a bin may fall on either side of it.
     assert np.mean(~np.isclose(parts, whole, rtol=1e-4)) < 1e-3

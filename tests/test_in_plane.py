@@ -165,7 +165,7 @@ def test_planes_and_blocks_equal_the_whole(field: Any, monkeypatch: pytest.Monke
 
     how: dict[str, Any] = {"time_scale": 2, "scale_z": 2, "scale_yx": 2.5}
     whole = np.asarray(field.lazy(**how))
-    monkeypatch.setattr(blocks, "BLOCK", (3, 7, 5))
+    monkeypatch.setattr(blocks, "POINTS", 100)
     monkeypatch.setattr(tiles, "TILE", (2, 5, 6))
     again = type(field)(
         field.volume, field.network, field.normalisation, field.config, field.device

@@ -153,10 +153,10 @@ def test_a_rotating_body_keeps_its_distances_from_the_axis_but_for_its_swings():
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_fast_tumbling_phantom_turns_and_moves_as_unseen_data_did(seed):
-    cells = cells_of("tumbling", 11, seed=seed)
-    assert cells.course.rotation == pytest.approx(0.35, abs=0.06)
+    cells = cells_of("tumbling", 12, seed=seed)
+    assert cells.course.rotation == pytest.approx(0.33, abs=0.06)
     moved = (cells.centres(2 * DT) - cells.centres(DT))[cells.inside] / SPACING[1:]
-    assert np.median(np.linalg.norm(moved, axis=-1)) == pytest.approx(6, abs=1.5)
+    assert np.median(np.linalg.norm(moved, axis=-1)) == pytest.approx(6.5, abs=1.5)
 
 
 def test_sliding_cells_change_their_neighbours():

@@ -185,3 +185,13 @@ def same_world(viewer: Any, one: str, other: str) -> None:
     for end in (0, 1):
         faces = [np.array([0, *(end * n - 0.5 for n in layer.data.shape[1:])]) for layer in (a, b)]
         assert np.allclose(a.data_to_world(faces[0])[1:], b.data_to_world(faces[1])[1:])
+
+
+@pytest.fixture
+def engine(qtbot: Any) -> Any:
+    from napari_spatimeinr._napari.background.engine import Engine
+
+    engine = Engine()
+    yield engine
+    engine.close(wait=10)
+    assert engine.worker is None or not engine.worker.is_alive()

@@ -11,22 +11,9 @@ import torch
 
 from napari_spatimeinr._napari.background.engine import Engine, Job, acquire, release
 from napari_spatimeinr.errors import FitError
+from pictures import Picture, heard
 
 from .conftest import Wait
-
-
-@pytest.fixture
-def engine(qtbot: Any) -> Any:
-    engine = Engine()
-    yield engine
-    engine.close(wait=10)
-    assert engine.worker is None or not engine.worker.is_alive()
-
-
-def heard(signal: Any) -> list[Any]:
-    values: list[Any] = []
-    signal.connect(lambda *v: values.append((*v, threading.current_thread())))
-    return values
 
 
 def test_jobs_run_in_order_beside_the_main_thread(engine: Engine, wait: Wait) -> None:
@@ -43,14 +30,15 @@ def test_jobs_run_in_order_beside_the_main_thread(engine: Engine, wait: Wait) ->
 
 
 def test_pictures_that_can_wait_do_not_give_way_to_each_other(engine: Engine, wait: Wait) -> None:
-    class Patient:
+    class Patient(Picture):
         done = 0
 
-        def draw(self, key: Any, superseded: Any) -> None:
+        def draw(self, key: Any, superseded: Any) -> bool:
             if superseded():
                 engine.want(self, key, later=True)
             else:
                 self.done += 1
+            return False
 
     pictures = [Patient() for _ in range(3)]
     hold, held = threading.Event(), threading.Event()
@@ -65,15 +53,6 @@ def test_pictures_that_can_wait_do_not_give_way_to_each_other(engine: Engine, wa
         engine.want(picture, 0)
     hold.set()
     wait(lambda: all(picture.done == 1 for picture in pictures))
-
-
-class Picture:
-    def __init__(self) -> None:
-        self.drawn: list[Any] = []
-
-    def draw(self, key: Any, superseded: Any) -> bool:
-        self.drawn.append((key, threading.current_thread()))
-        return bool(key)
 
 
 def test_only_new_pictures_are_announced(engine: Engine, wait: Wait) -> None:
@@ -192,8 +171,8 @@ def test_an_error_becomes_a_sentence_and_the_next_job_runs(
 
 
 def test_a_picture_that_fails_is_told(engine: Engine, wait: Wait) -> None:
-    class Broken:
-        def draw(self, key: Any, superseded: Any) -> None:
+    class Broken(Picture):
+        def draw(self, key: Any, superseded: Any) -> bool:
             raise RuntimeError("no")
 
     told = heard(engine.trouble)
@@ -223,7 +202,7 @@ def test_the_last_user_ends_the_thread(qtbot: Any, wait: Wait) -> None:
 def test_a_job_begins_although_pictures_are_wanted_without_end(engine: Engine, wait: Wait) -> None:
     """A slider that does not rest asks for the next picture before the last one is drawn."""
 
-    class Restless:
+    class Restless(Picture):
         number = 0
 
         def draw(self, key: Any, superseded: Any) -> bool:

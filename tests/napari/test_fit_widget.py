@@ -167,8 +167,8 @@ def test_the_menu_acts_on_the_active_layer_alone(
 def test_two_previews_in_3d_are_both_drawn(
     viewer: Any, dock: Any, click: Any, wait: Wait, small: Volume, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr("napari_spatimeinr._napari.layers.preview.COARSE", 500)
-    monkeypatch.setattr("napari_spatimeinr._napari.layers.preview.SLAB", 1000)
+    monkeypatch.setattr("napari_spatimeinr._napari.layers.pieces.COARSE", 500)
+    monkeypatch.setattr("napari_spatimeinr._napari.layers.pieces.SLAB", 1000)
     add(viewer, small)
     fitted(dock, click, wait)
     other = add(viewer, small)

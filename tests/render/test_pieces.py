@@ -11,19 +11,18 @@ from hypothesis import strategies as st
 
 from napari_spatimeinr import Field, Volume, load
 from napari_spatimeinr.data.grid import Grid
-from napari_spatimeinr.render import blocks, renderer
+from napari_spatimeinr.render import blocks
 from render_fields import SHAPE, fresh
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("block", [(3, 5, 4), (5, 1, 9), (100, 100, 100)])
-def test_blocks_equal_the_whole(field, monkeypatch, block):
+@pytest.mark.parametrize("points", [20, 100, 10**6])
+def test_blocks_equal_the_whole(field, monkeypatch, points):
     options = {"time_scale": 2, "scale_z": 1.4, "scale_yx": 0.6}
     whole = field.render(**options).data
-    monkeypatch.setattr(blocks, "BLOCK", block)
-    monkeypatch.setattr(renderer, "SPAN", 7)
+    monkeypatch.setattr(blocks, "POINTS", points)
     pieces = fresh(field).lazy(**options, roi=None)
     assert np.array_equal(pieces[3:5], whole[3:5])
 

@@ -7,27 +7,25 @@ from __future__ import annotations
 import functools
 import math
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
-
-import torch
+from collections.abc import Generator, Sequence
+from typing import NamedTuple
 
 from ..compute.device import resolve_device
 from ..config.options import Config
 from ..published.cost import published_cost
+from ..training.pace import REFERENCE_PROBE, convolution
 from ..training.parts import STAGES
+from ..training.run import FitRun
 
-REFERENCE_PROBE = 0.036
-"""Seconds of the probe on the machine of docs/benchmarks.md, where the figures below were
-measured."""
+TRIED = 6
+"""Steps of a fit that is only begun."""
 PAUSE = 0.1
 """Seconds between two tries of the probe."""
 PER_MEGAVOXEL = 0.9
 """Seconds for reading, the start of motion and the gates."""
 
 
-@dataclass(frozen=True)
-class Estimate:
+class Estimate(NamedTuple):
     """Seconds (None on a GPU, where nothing was measured) and bytes a fit will take."""
 
     seconds: float | None
@@ -52,15 +50,26 @@ def machine_speed() -> float:
     It is tried again, for two seconds at most, until the three fastest agree: what else starts with
     a window keeps it busy.
     """
-    x, weight = torch.ones(1, 16, 20, 48, 48), torch.ones(16, 16, 3, 3, 3)
     times: list[float] = []
-    with torch.no_grad():
-        while len(times) < 5 or (len(times) < 15 and times[2] > 1.1 * times[0]):
-            time.sleep(PAUSE if times else 0.0)
-            began = time.perf_counter()
-            torch.nn.functional.conv3d(x, weight)
-            times = sorted([*times, time.perf_counter() - began])
+    while len(times) < 5 or (len(times) < 15 and times[2] > 1.1 * times[0]):
+        time.sleep(PAUSE if times else 0.0)
+        times = sorted([*times, convolution()])
     return REFERENCE_PROBE / times[0]
+
+
+def begun(run: FitRun) -> Generator[None, None, float | None]:
+    """The seconds a fit takes, by its beginning: it is given up once its pace is known. None where
+    it ends before that.
+    """
+    began = time.monotonic()
+    try:
+        for state in run:
+            if state.step >= TRIED and state.seconds_left is not None:
+                return time.monotonic() - began + state.seconds_left
+            yield
+    finally:
+        run.close()
+    return None
 
 
 def estimate(

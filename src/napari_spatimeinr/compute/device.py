@@ -7,8 +7,10 @@ import sys
 import time
 from typing import Literal
 
+import numpy as np
 import psutil
 import torch
+from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from ..errors import DeviceError
@@ -88,9 +90,37 @@ def _bfloat16_is_fast(device: str, convolved: Convolved) -> bool:
     return seconds[torch.bfloat16] * 1.2 < seconds[torch.float32]
 
 
-def free_memory() -> int:
-    """Bytes of main memory a program may still take."""
-    return int(psutil.virtual_memory().available)
+def takes_much(device: torch.device) -> bool:
+    """Whether a device wants millions of points at once, since each call to it costs the same: all
+    but the CPU, whose caches are small.
+    """
+    return device.type != "cpu"
+
+
+def free_memory(device: torch.device | None = None) -> int:
+    """Bytes of memory a program may still take, of main memory or of a CUDA device."""
+    main = int(psutil.virtual_memory().available)
+    if device is None or device.type != "cuda":
+        return main
+    return min(main, torch.cuda.mem_get_info(device)[0])
+
+
+def to_device(values: NDArray[np.float32], device: torch.device) -> torch.Tensor:
+    """An array on a device; what goes to a GPU is not waited for."""
+    here = torch.from_numpy(np.ascontiguousarray(values))
+    if device.type != "cuda":
+        return here.to(device)
+    return here.pin_memory().to(device, non_blocking=True)
+
+
+def to_host(values: torch.Tensor) -> NDArray[np.float32]:
+    """A tensor as an array; a GPU writes it into memory that does not move."""
+    if not values.is_cuda:
+        return values.cpu().numpy()
+    here = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
+    here.copy_(values, non_blocking=True)
+    torch.cuda.current_stream(values.device).synchronize()
+    return here.numpy()
 
 
 def peak_memory() -> int:

@@ -69,9 +69,9 @@ class Measured:
         self._due = -math.inf
         self._best = 0
 
-    def best(self, most: int) -> int:
-        """At most ``most``; measured if it is time to, by one thread at once."""
-        if self._clock() >= self._due and self._lock.acquire(blocking=False):
+    def best(self, most: int, anew: bool = True) -> int:
+        """At most ``most``; measured if it is time to (and ``anew``), by one thread at once."""
+        if anew and self._clock() >= self._due and self._lock.acquire(blocking=False):
             try:
                 self._measure(most)
             finally:
@@ -170,9 +170,10 @@ def is_fixed(usual: int) -> bool:
 
 
 @contextmanager
-def chosen(threads: int = 0) -> Iterator[int]:
+def chosen(threads: int = 0, anew: bool = True) -> Iterator[int]:
     """Compute with so many threads; 0 takes those of the caller where the user chose them, else as
-    many as are fastest now.
+    many as are fastest now, or were when that was measured last: what takes no longer than a
+    measurement does not want it ``anew``.
 
     Only the thread that enters is changed, and has its number back afterwards. Yields how many they
     are.
@@ -189,7 +190,7 @@ def chosen(threads: int = 0) -> Iterator[int]:
         if not threads and not is_fixed(usual):
             if _TEAM.needed:
                 _TEAM.keep()
-            count = _MEASURED.best(usual)
+            count = _MEASURED.best(usual, anew)
         if (count, usual) != (usual, torch.get_num_threads()):
             _set_here(count, usual)
         yield count
@@ -197,6 +198,12 @@ def chosen(threads: int = 0) -> Iterator[int]:
         _HERE.entered = False
         if torch.get_num_threads() != usual:
             torch.set_num_threads(usual)
+
+
+def stay_alone() -> None:
+    """Let this thread compute alone from now on, whatever it does: it is one of several."""
+    _HERE.entered = True
+    _set_here(1, _usual())
 
 
 def _usual() -> int:

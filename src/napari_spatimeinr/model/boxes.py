@@ -4,7 +4,8 @@ with.
 ``torch``'s ``grid_sample`` takes places scaled to [-1, 1], and scaling rounds differently for every
 size. Here places are whole multiples of 2^-16 of a voxel and boxes (seem to be) one more than a
 power of two voxels long, at most 257: then nothing is rounded on the way. Everything else is done
-by operations that round each number on its own.
+by operations that round each number on its own. Only a CPU is promised that: where calls are what
+costs, boxes are as large as they come.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..compute.device import takes_much
 from .frames import Box
 from .network import needed_box
+from .places import Places
 from .sampling import POINTS_AT_ONCE
 
 FRACTIONS = 2.0**16
@@ -26,6 +29,30 @@ MOST = 256
 """Voxels between the ends of a box."""
 
 Sampler = Callable[[Tensor, Box], Tensor]
+Shape = tuple[int, int, int]
+Read = Callable[[Box], Tensor]
+"""What gives the numbers ``(1, C, z, y, x)`` of a box."""
+
+
+def cubic_at(places: Places, shape: Shape, factors: Shape, read: Read) -> Tensor:
+    """Cubic B-spline samples ``(P,)`` of a frame at places.
+
+    Parameters
+    ----------
+    places : in source voxels.
+    shape : finer voxels (z, y, x) of the frame, ``factors`` of them per voxel along each axis.
+    read : gives the coefficients of a box of finer voxels.
+    """
+    points = places.points()
+    scaled = points * points.new_tensor(factors)
+    return in_boxes(scaled, shape, lambda some, box: cubic_in(read(box), some, box))
+
+
+def linear_at(places: Places, shape: Shape, factors: Shape, read: Read) -> Tensor:
+    """Trilinear samples ``(C, P)`` of a frame at places; see :func:`cubic_at`."""
+    points = places.points()
+    scaled = points * points.new_tensor(factors)
+    return in_boxes(scaled, shape, lambda some, box: linear_in(read(box), some, box))
 
 
 def whole_fractions(points: Tensor) -> Tensor:
@@ -39,7 +66,7 @@ def in_boxes(points: Tensor, shape: tuple[int, int, int], sampled: Sampler) -> T
     """
     points, box = needed_box(whole_fractions(points), shape)
     count = points.shape[1]
-    if count > 1 and max(b - a for a, b in box) > MOST:
+    if count > 1 and max(b - a for a, b in box) > MOST and not takes_much(points.device):
         parts = points[:, : count // 2], points[:, count // 2 :]
         return torch.cat([in_boxes(some, shape, sampled) for some in parts], -1)
     return sampled(points, box)
@@ -58,7 +85,8 @@ def cubic_in(coefficients: Tensor, points: Tensor, box: Box) -> Tensor:
     """
     start = points.new_tensor([a for a, _ in box])
     volume = _powers(coefficients)
-    return torch.cat([_cubic(volume, some, start) for some in points[0].split(POINTS_AT_ONCE)])
+    at_once = len(points[0]) if takes_much(points.device) else POINTS_AT_ONCE
+    return torch.cat([_cubic(volume, some, start) for some in points[0].split(at_once)])
 
 
 def _cubic(volume: Tensor, points: Tensor, start: Tensor) -> Tensor:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+from typing import Any
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .compiled import compiled
+
+Pair = tuple[Tensor, Tensor]
 ROWS = 8192
 """Points computed at once when nothing is learned, always: products of matrices of other sizes
 round differently."""
@@ -36,9 +44,9 @@ class Decoder(nn.Module):
 
     def forward(
         self,
-        inner: tuple[Tensor, Tensor],
-        outer: tuple[Tensor, Tensor],
-        latents: tuple[Tensor, Tensor],
+        inner: Pair,
+        outer: Pair,
+        latents: Pair,
         u: float,
         precision: torch.dtype,
     ) -> Tensor:
@@ -51,33 +59,54 @@ class Decoder(nn.Module):
             at the ends.
         latents : ``(F, P)`` of the inner frames.
         u : share of the interval, in [0, 1].
+        precision : arithmetic of the layers while they learn; float32 afterwards.
         """
         if torch.is_grad_enabled():
             return self._blended(inner, outer, latents, u, precision)
+        found = compiled("decoding", inner[0].device)
+        if found is not None:
+            return self._compiled(found, inner, outer, latents, u)
         count = len(inner[0])
         known = [F.pad(part, (0, -count % ROWS)) for part in (*inner, *outer, *latents)]
         pieces = zip(*(part.split(ROWS, -1) for part in known), strict=True)
-        return torch.cat([self._blended(p[:2], p[2:4], p[4:], u, precision) for p in pieces])[
-            :count
-        ]
+        values = [self._blended(p[:2], p[2:4], p[4:], u, torch.float32) for p in pieces]
+        return torch.cat(values)[:count]
+
+    def _compiled(
+        self, kernels: ModuleType, inner: Pair, outer: Pair, latents: Pair, u: float
+    ) -> Tensor:
+        """The same by a kernel, which checks nothing."""
+        count = len(inner[0])
+        first = self.layers[0]
+        assert isinstance(first, nn.Linear)
+        features = (first.in_features - 8) // 2
+        flat, known = (count,), (features, count)
+        if any(p.shape != flat for p in (*inner, *outer)) or any(p.shape != known for p in latents):
+            raise ValueError(f"The decoder takes {features} latents of {count} points.")
+        of_inner, of_outer = (tuple(_plain(p) for p in pair) for pair in (inner, outer))
+        of_latents = tuple(p.float().numpy() for p in latents)
+        layers = [_plain(p) for layer in self.layers for p in (layer.weight, layer.bias)]
+        shares = np.array([u, 2 * _asked(u) - 1, _fade(u), OUTER_START], np.float32)
+        out = np.empty(count, np.float32)
+        kernels.decode(of_inner, of_outer, of_latents, shares, *layers, out)
+        return torch.from_numpy(out)
 
     def _blended(
         self,
-        inner: tuple[Tensor, Tensor],
-        outer: tuple[Tensor, Tensor],
-        latents: tuple[Tensor, Tensor],
+        inner: Pair,
+        outer: Pair,
+        latents: Pair,
         u: float,
         precision: torch.dtype,
     ) -> Tensor:
         a, b = inner
-        asked = min(max(u, FIRST_SHARE), 1 - FIRST_SHARE)
         mean, difference = (a + b) / 2, a - b
         before, after = outer[0] - mean, outer[1] - mean
         known = [
             mean,
             difference,
             difference.abs(),
-            torch.full_like(a, 2 * asked - 1),
+            torch.full_like(a, 2 * _asked(u) - 1),
             before,
             after,
             before.abs(),
@@ -90,10 +119,26 @@ class Decoder(nn.Module):
             if i < len(self.layers) - 1:
                 x = F.relu(x)
         out = x.float().T
-        fade = min(1.0, min(u, 1 - u) / FIRST_SHARE)
+        fade = _fade(u)
         odds = torch.exp(
             out[:3].clamp(-5, 5) + out.new_tensor([0.0, OUTER_START, OUTER_START])[:, None]
         )
         w_a, w_before, w_after = (1 - u) * odds[0], fade * odds[1], fade * odds[2]
         total = w_a * a + u * b + w_before * outer[0] + w_after * outer[1]
         return total / (w_a + u + w_before + w_after) + fade * out[3]
+
+
+def _asked(u: float) -> float:
+    """The share of the interval that the decoder is told."""
+    return min(max(u, FIRST_SHARE), 1 - FIRST_SHARE)
+
+
+def _fade(u: float) -> float:
+    """How much outer frames and the residual count."""
+    return min(1.0, min(u, 1 - u) / FIRST_SHARE)
+
+
+def _plain(numbers: Any) -> NDArray[np.float32]:
+    """A tensor as a kernel takes it."""
+    array: NDArray[np.float32] = numbers.detach().float().contiguous().numpy()
+    return array

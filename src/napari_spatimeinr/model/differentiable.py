@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .. import kernels
 from . import sampling
+from .compiled import compiled
 
 
 def cubic(coefficients: Tensor, points: Tensor) -> Tensor:
@@ -33,8 +33,7 @@ def linear(volume: Tensor, points: Tensor) -> Tensor:
 
 
 def _module(volume: Tensor) -> ModuleType | None:
-    usable = volume.device.type == "cpu" and volume.dtype == torch.float32
-    return kernels.ready("sampling") if usable else None
+    return compiled("sampling", volume.device) if volume.dtype == torch.float32 else None
 
 
 class _Cubic(torch.autograd.Function):

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..compute.device import to_device
+
 Box = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 """Half-open voxel ranges (z, y, x); they may reach beyond the frame, which is mirrored there."""
 
@@ -115,9 +117,13 @@ class Frames:
         out = part.astype(np.float32)
         if self.data.dtype.kind == "f" and not np.isfinite(out).all():
             out = np.where(np.isfinite(out), out, np.float32(self.normalisation.offset))
-        out -= np.float32(self.normalisation.offset)
-        out *= np.float32(1 / (self.normalisation.scale * self.normalisation.gains[k]))
-        return torch.from_numpy(np.ascontiguousarray(out))[None, None].to(self.device)
+        return self.normalised(out, k)[None, None]
+
+    def normalised(self, values: np.ndarray[Any, Any], k: int) -> Tensor:
+        """Raw float32 values of frame ``k``, changed in place, as normalised ones."""
+        values -= np.float32(self.normalisation.offset)
+        values *= np.float32(1 / (self.normalisation.scale * self.normalisation.gains[k]))
+        return to_device(values, self.device)
 
     def whole(self, k: int) -> Tensor:
         """The whole normalised frame ``(1, 1, Z, Y, X)``."""

@@ -11,13 +11,17 @@ the midpoint rule. Times are in frames of the source (frame k is at time k), poi
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional as F
 
+from .compiled import compiled
 from .sampling import linear, resample
 
 Floats = NDArray[np.float64]
@@ -70,7 +74,7 @@ class VelocityField(nn.Module):
         self.register_buffer("times", times.float())
         self.register_buffer("knots", (self.times[1:] + self.times[:-1]) / 2, persistent=False)
         self.register_buffer("curved", torch.tensor(curved))
-        self.register_buffer("size", torch.tensor([s / REFINE for s in self._per_voxel]))
+        self.register_buffer("size", torch.tensor([s / REFINE for s in self.per_voxel]))
 
     def between_knots(self, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The knots before and after times ``(B,)``, and the share of the later one: ``(B,)``."""
@@ -97,14 +101,21 @@ class VelocityField(nn.Module):
         """Velocity at times ``(B,)`` and points ``(B, P, 3)``: ``(B, P, 3)``."""
         return linear(self.at_time(t), points * self.size).transpose(1, 2)
 
-    def course(
-        self, start: Tensor, end: Tensor, steps_per_frame: float = 2.0
-    ) -> tuple[Tensor, Tensor]:
+    def on_grid(self, t: float, positions: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+        """Velocity at one time on the regular grid of voxel positions: ``(3, z, y, x)``, in voxels
+        per frame.
+        """
+        out = self.at_time(self.times.new_tensor([t]))
+        size = self.size.tolist()
+        for axis in (2, 1, 0):  # what grows most comes last
+            out = _between_nodes(out, positions[axis] * size[axis], 2 + axis)
+        return out[0]
+
+    def course(self, start: Tensor, end: Tensor) -> tuple[Tensor, Tensor]:
         """How trajectories from times ``start`` to ``end`` (B,) are followed: the frame intervals
         of a step, ``(B,)``, and when velocity is read in each, first and half way, ``(S, 2, B)``.
         """
-        longest = float((end - start).abs().max())
-        steps = max(1, math.ceil(longest * steps_per_frame - 1e-6))
+        steps = _steps(float((end - start).abs().max()))
         h = (end - start) / steps
         # Not at t itself: where velocity changes at a frame, the side that is entered counts.
         read = [
@@ -149,19 +160,37 @@ class VelocityField(nn.Module):
             )
         first = 0
         if z is not None:
-            per_voxel = self._per_voxel[0]
+            per_voxel = self.per_voxel[0]
             first = max(0, min(math.floor(z[0] * per_voxel), len(axes[0]) - 2))
             axes[0] = axes[0][first : math.ceil(z[1] * per_voxel) + 1 if z[1] > z[0] else first + 2]
+        found = None if torch.is_grad_enabled() else compiled("following", device)
+        if found is not None:
+            return Displaced(self._followed(found, start, end, axes), first)
         points = torch.stack(torch.meshgrid(*axes, indexing="ij"), -1).reshape(1, -1, 3)
         t0, t1 = (torch.tensor([t], device=device, dtype=torch.float32) for t in (start, end))
         moved = self.trajectory(points, t0, t1) - points
         return Displaced(moved.transpose(1, 2).reshape(1, 3, *(len(a) for a in axes)), first)
 
+    def _followed(
+        self, kernels: ModuleType, start: float, end: float, axes: Sequence[Tensor]
+    ) -> Tensor:
+        """:meth:`trajectory` for the nodes of a grid, by a kernel: ``(1, 3, z, y, x)``."""
+        steps = _steps(abs(end - start))
+        h = (end - start) / steps
+        halves = torch.arange(2 * steps) * (h / 2) + (start + h / 4)
+        # The middle of each step, and of its first half.
+        halves[1::2] -= h / 4
+        grids = F.pad(self.at_time(halves.float()).permute(0, 2, 3, 4, 1), (0, 1)).contiguous()
+        z, y, x = (a.float().contiguous().numpy() for a in axes)
+        out = np.empty((3, len(z), len(y), len(x)), np.float32)
+        kernels.follow(z, y, x, grids.numpy(), self.size.numpy(), np.float32(h), out)
+        return torch.from_numpy(out)[None]
+
     def displacement(
         self, displaced: Displaced, positions: tuple[Tensor, Tensor, Tensor]
     ) -> Tensor:
         """Displacement on the regular grid of voxel positions: ``(1, 3, z, y, x)``."""
-        z, y, x = (p * s for p, s in zip(positions, self._per_voxel, strict=True))
+        z, y, x = (p * s for p, s in zip(positions, self.per_voxel, strict=True))
         out = displaced.nodes
         for axis, at in ((4, x), (3, y), (2, z - displaced.first)):  # what grows most comes last
             out = _between_nodes(out, at, axis)
@@ -169,9 +198,7 @@ class VelocityField(nn.Module):
 
     def displacement_at(self, displaced: Displaced, points: Tensor) -> Tensor:
         """Displacement at points ``(1, P, 3)``: ``(1, P, 3)``."""
-        at = points * points.new_tensor(self._per_voxel) - points.new_tensor(
-            [displaced.first, 0, 0]
-        )
+        at = points * points.new_tensor(self.per_voxel) - points.new_tensor([displaced.first, 0, 0])
         return linear(displaced.nodes, at).transpose(1, 2)
 
     @property
@@ -179,7 +206,7 @@ class VelocityField(nn.Module):
         return [(m - 1) * REFINE + 1 for m in self.nodes.shape[2:]]
 
     @property
-    def _per_voxel(self) -> list[float]:
+    def per_voxel(self) -> list[float]:
         """Refined nodes per voxel along each axis."""
         return [
             (m - 1) / (n - 1) if n > 1 else 0.0
@@ -196,6 +223,11 @@ class VelocityField(nn.Module):
             voxel = torch.linspace(0, n - 1, m, device=dense.device)
             positions.append(((voxel + 0.5) * (n_dense / n) - 0.5).clamp(0, n_dense - 1))
         self.nodes.copy_(resample(dense, positions))
+
+
+def _steps(longest: float, per_frame: float = 2.0) -> int:
+    """Steps of a trajectory so many frames long."""
+    return max(1, math.ceil(longest * per_frame - 1e-6))
 
 
 def _between_nodes(nodes: Tensor, positions: Tensor, axis: int) -> Tensor:

@@ -78,7 +78,6 @@ def phantom(
     truth = Truth(
         embryo(regular, motion, KINDS[kind], accelerate, divide, seed),
         np.asarray(psf, float) ** 2,
-        bleach,
     )
     rng = np.random.default_rng([seed, 1])
     data = np.empty(grid.shape, np.float32)

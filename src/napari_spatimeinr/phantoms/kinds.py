@@ -52,7 +52,7 @@ KINDS: dict[str, Kind] = {
     "rotating": Kind("a body of membranes that turns as a whole", waves=0.2, rotation=1.0),
     "sliding": Kind("layers of cells that slide along each other", waves=0.25, slide=1.0),
     "tumbling": Kind(
-        "a turning body whose cells slide along each other", waves=0.3, rotation=1.0, slide=0.4
+        "a turning body whose cells slide along each other", waves=0.3, rotation=1.0, slide=0.7
     ),
     "drifting": Kind("membranes that drift off as a whole as well", waves=0.5, drift=1.0),
     "jumping": Kind("membranes under a stage that jumps", jump=2.0),

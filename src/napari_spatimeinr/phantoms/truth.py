@@ -28,7 +28,6 @@ class Truth:
 
     structure: Structure
     variance: Array  # (3,), of the PSF, um^2
-    bleach: float
 
     @property
     def cells(self) -> Cells:

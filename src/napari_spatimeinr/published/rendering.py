@@ -34,10 +34,15 @@ class PublishedRenderer(Blocks):
         self.model = model
         self.frames = frames
         self.options = options
+        self._plain = Renderer(Network(), frames, options)
+
+    def rough(self, t: float, positions: Sequence[Floats], cell: Cell) -> NDArray[np.float32]:
+        """The frames, interpolated linearly."""
+        return self._plain.rough(t, positions, cell)
 
     def showing(self, quantity: Quantity) -> Renderer:
         """Another quantity, which is one of the frames alone: this method knows no motion."""
-        return Renderer(Network(), self.frames, self.options).showing(quantity)
+        return self._plain.showing(quantity)
 
     @torch.no_grad()
     def block(self, t: float, positions: Sequence[Floats], cell: Cell) -> NDArray[np.float32]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..compute.device import free_memory
 from ..data.arrays import IndexedArray
 from ..data.grid import Grid
+from ..data.indexing import resolve
 from ..data.recent import Recent
 from ..errors import OutOfMemoryError
 from ..io.cast import convert_dtype, resolve_dtype
@@ -110,6 +111,32 @@ class RenderedArray(IndexedArray):
                 f" {self.nbytes / 1e9:.3g} GB and {free / 1e9:.3g} GB are free; render a region"
                 " (roi) or a smaller scale, or stream it to a file with 'spatimeinr render'."
             )
+
+    def rough(self, key: Any) -> NDArray[np.float32]:
+        """What is indexed as the frames themselves, followed along the motion, have it: in
+        milliseconds where samples lie far apart. Nothing is encoded.
+        """
+        asked = resolve(key, self.shape)
+        places = self._places(asked.ranges[1:])
+        times = self._times[np.asarray(asked.ranges[0], int)]
+        return np.stack([self._renderer.rough(float(t), places, self._cell) for t in times])[
+            asked.kept
+        ]
+
+    def is_warm(self, key: Any) -> bool:
+        """Whether all that is learned of the frames around is there for what is indexed."""
+        asked = resolve(key, self.shape)
+        places = self._places(asked.ranges[1:])
+        times = self._times[np.asarray(asked.ranges[0], int)]
+        return all(self._renderer.is_warm(float(t), places, self._cell) for t in times)
+
+    def ahead(self, key: Any) -> Iterator[None]:
+        """Prepare what lies around an index, the nearest first, as far as there is room: each step
+        is a small piece of work.
+        """
+        asked = resolve(key, self.shape)
+        time = float(self._times[asked.ranges[0][0]])
+        yield from self._renderer.ahead(time, self._places(asked.ranges[1:]), self._cell)
 
     def _watched_block(self, ranges: tuple[range, ...]) -> NDArray[Any]:
         return self._block(ranges)  # which tells of each piece

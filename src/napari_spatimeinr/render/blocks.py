@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..compute.pool import spread
 from ..compute.threads import chosen
 from ..model.frames import Frames
 
@@ -18,10 +20,11 @@ if TYPE_CHECKING:
     from .quantities import Quantity
 
 Floats = NDArray[np.float64]
+Slices = tuple[slice, slice, slice]
 Cell = tuple[float, float, float, float]
 """Extent of an output cell in frames and source voxels, (t, z, y, x)."""
-BLOCK = (24, 128, 128)
-"""Points (z, y, x) computed at once."""
+POINTS = 2**16
+"""Points computed at once on a CPU."""
 
 
 class Blocks(ABC):
@@ -34,6 +37,13 @@ class Blocks(ABC):
     """
 
     frames: Frames
+    beside: ClassVar[bool] = False
+    """Whether several blocks are computed at once; else each on all threads."""
+
+    @property
+    def points(self) -> int:
+        """Points computed at once."""
+        return POINTS
 
     @abstractmethod
     def block(self, t: float, positions: Sequence[Floats], cell: Cell) -> NDArray[np.float32]:
@@ -45,7 +55,20 @@ class Blocks(ABC):
     def showing(self, quantity: Quantity) -> Blocks:
         """What renders another quantity, of the same frames."""
 
-    @chosen()
+    @abstractmethod
+    def rough(self, t: float, positions: Sequence[Floats], cell: Cell) -> NDArray[np.float32]:
+        """What :meth:`volume` gives, as it is to be had at once."""
+
+    def is_warm(self, t: float, positions: Sequence[Floats], cell: Cell) -> bool:
+        """Whether everything is there that :meth:`volume` would keep to be faster the next time."""
+        return False
+
+    def ahead(self, t: float, positions: Sequence[Floats], cell: Cell) -> Iterator[None]:
+        """Prepare what lies around, the nearest first, while there is room: a small piece of work
+        each step.
+        """
+        yield from ()
+
     def volume(
         self,
         t: float,
@@ -55,35 +78,42 @@ class Blocks(ABC):
     ) -> NDArray[np.float32]:
         """One time point on any regular grid, block by block: ``(z, y, x)`` float32.
 
-        ``watch`` is told the voxels of each block after it; what it raises ends the rendering.
+        ``watch`` is told the voxels of each block after it, in the caller's thread; what it raises
+        ends the rendering.
         """
         out = np.empty([len(p) for p in positions], np.float32)
-        # Fewer output voxels per block where a cell takes several samples.
-        size = [
-            max(1, int(points / max(1.0, min(extent, n))))
-            for points, extent, n in zip(BLOCK, cell[1:], self.frames.shape, strict=True)
-        ]
-        parts = (even(len(p), s) for p, s in zip(positions, size, strict=True))
-        for where in itertools.product(*parts):
-            values = self.block(t, [p[w] for p, w in zip(positions, where, strict=True)], cell)
+
+        def computed(where: Slices) -> NDArray[np.float32]:
+            return self.block(t, [p[w] for p, w in zip(positions, where, strict=True)], cell)
+
+        def done(where: Slices, values: NDArray[np.float32]) -> None:
             out[where] = values
             if watch is not None:
                 watch(values.size)
+
+        # Fewer output voxels per block where a cell takes several samples.
+        samples = [
+            max(1.0, min(extent, n)) for extent, n in zip(cell[1:], self.frames.shape, strict=True)
+        ]
+        blocks = pieces(out.shape, max(1, int(self.points / math.prod(samples))))
+        with chosen() as threads:
+            spread(computed, blocks, threads if self.beside else 1, done)
         return out
+
+
+def pieces(shape: Sequence[int], most: int) -> list[Slices]:
+    """Blocks of at most ``most`` points that cover a grid, about as long as wide; a plane is never
+    cut into lines.
+    """
+    size = [max(1, n) for n in shape]
+    while math.prod(size) > most:
+        longest = max(range(3), key=lambda axis: (size[axis], axis == 0))
+        size[longest] = -(-size[longest] // 2)
+    z, y, x = (even(n, s) for n, s in zip(shape, size, strict=True))
+    return list(itertools.product(z, y, x))
 
 
 def even(n: int, most: int) -> list[slice]:
     """Slices of about equal length, at most ``most``, that cover n."""
     edges = np.linspace(0, n, -(-n // most) + 1).round().astype(int).tolist()
     return [slice(a, b) for a, b in pairwise(edges)]
-
-
-def runs(positions: Floats, most: int, span: float) -> list[slice]:
-    """Slices that cover the positions, of at most ``most`` that lie no further apart than
-    ``span``.
-    """
-    edges = [0]
-    for i, p in enumerate(positions):
-        if i - edges[-1] == most or abs(p - positions[edges[-1]]) > span:
-            edges.append(i)
-    return [slice(a, b) for a, b in pairwise([*edges, len(positions)])]

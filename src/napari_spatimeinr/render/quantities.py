@@ -16,7 +16,8 @@ from ..model.finer import Chain
 from ..model.frames import SAME, Frames
 from ..model.interpolation import segment
 from ..model.network import Around, around
-from .sampler import Positions, Sampler
+from ..model.places import Places, Positions
+from .sampler import Sampler
 
 
 class Quantity(ABC):
@@ -57,12 +58,12 @@ class Disagreement(Quantity):
         """Normalised differences ``(P,)``."""
         frames = sampler.frames
         t = min(max(t, 0.0), frames.count - 1.0)
-        places = _places(t, frames.count, sampler.linear)
-        if places is None:
+        compared = _compared(t, frames.count, sampler.linear)
+        if compared is None:
             return torch.zeros(math.prod(len(p) for p in positions), device=frames.device)
         before, after = (
             sampler.sampled(k, sampler.followed(t, k, positions), finer)
-            for k in (places.before, places.after)
+            for k in (compared.before, compared.after)
         )
         return (before - after).abs()
 
@@ -88,16 +89,16 @@ class Confidence(Quantity):
         """Normalised half-widths ``(P,)``."""
         value = sampler.value(t, positions, finer)
         t = min(max(t, 0.0), sampler.frames.count - 1.0)
-        places = _places(t, sampler.frames.count, sampler.linear)
-        if places is None:
+        compared = _compared(t, sampler.frames.count, sampler.linear)
+        if compared is None:
             return widths(self.table, torch.zeros_like(value), value)
-        between = places.before, places.after
+        between = compared.before, compared.after
         before, after = (sampler.smoothed(k, sampler.followed(t, k, positions)) for k in between)
         width = widths(self.table, (before - after).abs(), value)
-        if places.before not in sampler.linear or not SAME <= t - places.before <= 1 - SAME:
+        if compared.before not in sampler.linear or not SAME <= t - compared.before <= 1 - SAME:
             return width
-        points = sampler.network.moved(positions, None)
-        before, after = (sampler.plain.sampled(k, points, finer) for k in between)
+        places = Places(positions)
+        before, after = (sampler.plain.sampled(k, places, finer) for k in between)
         return torch.maximum(width, (before - after).abs())
 
 
@@ -125,7 +126,7 @@ def _limits(dtype: np.dtype[Any]) -> tuple[float, float]:
     return -math.inf, math.inf
 
 
-def _places(t: float, count: int, linear: Collection[int]) -> Around | None:
+def _compared(t: float, count: int, linear: Collection[int]) -> Around | None:
     """The frames to compare at time ``t`` within ``[0, count - 1]``; None where there is one only.
 
     At an acquired time they are those on both sides of that one. Where one of them is missing, at

@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 import copy
-import itertools
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..compute.device import free_memory, takes_much, to_host
 from ..config.options import RenderOptions
 from ..model.finer import Chain
 from ..model.frames import Frames
 from ..model.network import Network
 from ..model.rendering import quadrature
-from ..model.source import factors
-from . import blocks
-from .blocks import Blocks, Cell, Floats, runs
+from . import ahead, blocks
+from .blocks import Blocks, Cell, Floats, pieces
 from .quantities import Intensity, Quantity
+from .rough import Rough
 from .sampler import Sampler
 from .tiles import TiledSource, kept
 
-SPAN = 160
-"""Voxels along an axis that points computed at once may lie apart."""
 SMALLEST_CACHE = 640 * 2**20
 """Bytes of encoded boxes kept at least: what planes of 512 x 512 voxels need between two frames."""
+MUCH = 2**21
+"""Points computed at once where calls are what costs."""
+PLANE = 900
+"""Bytes for each voxel of a plane that what it depends on takes: some 16 planes of four frames."""
 
 
 class Renderer(Blocks):
@@ -55,15 +57,45 @@ class Renderer(Blocks):
         self.options = options
         z, y, x = frames.shape
         whole = max(SMALLEST_CACHE, min(4 * frames.count * z * y * x, 2 * 2**30))
+        whole = max(whole, min(PLANE * y * x, free_memory(frames.device) // 3))
         tiles = TiledSource(network, frames, kept(options.cache_bytes or whole))
         self.sampler = Sampler(tiles, interpolation, linear)
+        self._rough = Rough(self.sampler)
         self.quantity: Quantity = Intensity()
+
+    @property
+    def beside(self) -> bool:  # type: ignore[override]
+        """On the CPU; another device takes one block after the other."""
+        return not takes_much(self.frames.device)
+
+    @property
+    def points(self) -> int:
+        """Points computed at once."""
+        return MUCH if takes_much(self.frames.device) else blocks.POINTS
 
     def showing(self, quantity: Quantity) -> Renderer:
         """A view of another quantity, of the same source: nothing is encoded twice for it."""
         other = copy.copy(self)
         other.quantity = quantity
         return other
+
+    def rough(self, t: float, positions: Sequence[Floats], cell: Cell) -> NDArray[np.float32]:
+        """Intensities as :class:`.Rough` has them; other quantities are computed."""
+        if isinstance(self.quantity, Intensity):
+            return self._rough.volume(t, positions)
+        return self.volume(t, positions, cell)
+
+    def is_warm(self, t: float, positions: Sequence[Floats], cell: Cell) -> bool:
+        """Whether what intensities are made of is in tiles that are kept."""
+        return ahead.is_warm(self.sampler, t, positions, self._finer(cell))
+
+    def ahead(self, t: float, positions: Sequence[Floats], cell: Cell) -> Iterator[None]:
+        """See :func:`.ahead.prepared`."""
+        return ahead.prepared(self.sampler, t, positions, self._finer(cell))
+
+    def _finer(self, cell: Cell) -> Chain:
+        """The parts that an output cell gains by."""
+        return tuple(part for part in self.network.finer if part.wanted(cell))
 
     @torch.no_grad()
     def block(self, t: float, positions: Sequence[Floats], cell: Cell) -> NDArray[np.float32]:
@@ -74,7 +106,7 @@ class Renderer(Blocks):
         larger than a voxel are integrated by quadrature, over the part of them that lies in the
         recording.
         """
-        finer = tuple(part for part in self.network.finer if part.wanted(cell))
+        finer = self._finer(cell)
         times = self._times(t, cell[0])
         extents = cell[1:] if self.options.hypercube else (1.0, 1.0, 1.0)
         fine = [
@@ -88,7 +120,7 @@ class Renderer(Blocks):
         assert total is not None
         for axis, samples in enumerate(fine):
             total = _means(total, axis, samples.shape[1])
-        return (total / len(times)).cpu().numpy()
+        return to_host(total / len(times))
 
     def _times(self, t: float, extent: float) -> list[float]:
         """The times that a cell around ``t`` is the mean of: as many as asked for, at least one for
@@ -103,18 +135,14 @@ class Renderer(Blocks):
         return inside
 
     def _points(self, t: float, fine: Sequence[Floats], finer: Chain) -> Tensor:
-        """Raw values at one time, of points not too many nor too far apart at once."""
+        """Raw values at one time, of points not too many at once."""
         device = self.frames.device
         positions = [
             torch.from_numpy(p.astype(np.float32)).to(device).clamp(0, n - 1)
             for p, n in zip(fine, self.frames.shape, strict=True)
         ]
         out = torch.empty([len(p) for p in positions], device=device)
-        spans = [SPAN / factor for factor in factors(finer)]
-        parts = (
-            runs(p, most, span) for p, most, span in zip(fine, blocks.BLOCK, spans, strict=True)
-        )
-        for where in itertools.product(*parts):
+        for where in pieces(out.shape, self.points):
             z, y, x = (p[w] for p, w in zip(positions, where, strict=True))
             value = self.quantity.value(self.sampler, t, (z, y, x), finer)
             out[where] = value.reshape(len(z), len(y), len(x))

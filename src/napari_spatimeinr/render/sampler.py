@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ..data.recent import Recent
-from ..model.boxes import cubic_in, in_boxes, linear_in
 from ..model.finer import Chain
-from ..model.frames import SAME, Box
+from ..model.frames import SAME
 from ..model.interpolation import segment, temporal_weights
 from ..model.motion import Displaced
 from ..model.network import around
+from ..model.places import Places, Positions
+from ..model.samples import cubic_at, linear_at
 from ..model.source import factors
 from .tiles import TiledSource
 
-Positions = tuple[Tensor, Tensor, Tensor]
-"""Where the planes, lines and columns of a regular grid lie (z, y, x), in source voxels."""
 MOST_DISPLACEMENTS = 32 * 2**20
 """Bytes of displacements kept."""
 
@@ -27,8 +26,7 @@ MOST_DISPLACEMENTS = 32 * 2**20
 class Sampler:
     """What a network says of any point and time; several threads may ask.
 
-    Values are ``(P,)`` for the ``P`` points of a regular grid, or for points ``(1, P, 3)`` that
-    were followed to a frame.
+    Values are ``(P,)`` for the ``P`` points of a regular grid, or for where these are in a frame.
 
     Parameters
     ----------
@@ -61,14 +59,14 @@ class Sampler:
         if self.linear and self.linear.issuperset(beside):
             return self.plain.value(t, positions, finer)
         if at_frame:
-            return self.sampled(nearest, self.network.moved(positions, None), finer)
+            return self.sampled(nearest, Places(positions), finer)
         network, numbers = self.network, segment(t, count, self.linear)
         if network.motion is None and network.latents is None and self.interpolation == "cubic":
             return self._cubic(t, numbers, positions, finer)
 
         def inner(k: int) -> tuple[Tensor, Tensor | None]:
-            points = self.followed(t, k, positions)
-            return self.sampled(k, points, finer), self._latents(k, points)
+            places = self.followed(t, k, positions)
+            return self.sampled(k, places, finer), self._latents(k, places)
 
         def outer(k: int) -> Tensor:
             return self._roughly_sampled(k, self.followed(t, k, positions), finer)
@@ -77,49 +75,36 @@ class Sampler:
 
     # -- one frame -----------------------------------------------------------------------
 
-    def followed(self, t: float, k: int, positions: Positions) -> Tensor:
-        """Where what is at the positions at time ``t`` is in frame ``k``: ``(1, P, 3)``."""
-        return self.network.moved(positions, self._displacement(t, k, positions))
+    def followed(self, t: float, k: int, positions: Positions) -> Places:
+        """Where what is at the positions at time ``t`` is in frame ``k``."""
+        return Places(positions, self.network.motion, self._displacement(t, k, positions))
 
-    def sampled(self, k: int, points: Tensor, finer: Chain) -> Tensor:
-        """Frame ``k`` at points, by cubic splines through the finer voxels."""
+    def sampled(self, k: int, places: Places, finer: Chain) -> Tensor:
+        """Frame ``k`` at places, by cubic splines through the finer voxels."""
+        shape = self.source.fine_shape(finer)
+        return cubic_at(
+            places, shape, factors(finer), lambda box: self.source.coefficients(k, box, finer)
+        )
 
-        def values(some: Tensor, box: Box) -> Tensor:
-            return cubic_in(self.source.coefficients(k, box, finer), some, box)
+    def smoothed(self, k: int, places: Places) -> Tensor:
+        """Frame ``k``, smoothed with sigma 1, at places."""
+        return linear_at(
+            places, self.frames.shape, (1, 1, 1), lambda box: self.source.smooth(k, box)
+        )[0]
 
-        return self._in_finer(points, finer, values)
-
-    def smoothed(self, k: int, points: Tensor) -> Tensor:
-        """Frame ``k``, smoothed with sigma 1, at points."""
-
-        def values(some: Tensor, box: Box) -> Tensor:
-            return linear_in(self.source.smooth(k, box), some, box)[0]
-
-        return in_boxes(points, self.frames.shape, values)
-
-    def _latents(self, k: int, points: Tensor) -> Tensor | None:
+    def _latents(self, k: int, places: Places) -> Tensor | None:
         if self.network.latents is None:
             return None
+        return linear_at(
+            places, self.frames.shape, (1, 1, 1), lambda box: self.source.latents(k, box)
+        )
 
-        def values(some: Tensor, box: Box) -> Tensor:
-            return linear_in(self.source.latents(k, box), some, box)
-
-        return in_boxes(points, self.frames.shape, values)
-
-    def _roughly_sampled(self, k: int, points: Tensor, finer: Chain) -> Tensor:
-        """Frame ``k`` at points, linear between the finer voxels."""
-
-        def values(some: Tensor, box: Box) -> Tensor:
-            return linear_in(self.source.fine(k, box, finer), some, box)[0]
-
-        return self._in_finer(points, finer, values)
-
-    def _in_finer(
-        self, points: Tensor, finer: Chain, values: Callable[[Tensor, Box], Tensor]
-    ) -> Tensor:
-        """Samples at points in source voxels of what has finer ones."""
-        scaled = points * points.new_tensor(factors(finer))
-        return in_boxes(scaled, self.source.fine_shape(finer), values)
+    def _roughly_sampled(self, k: int, places: Places, finer: Chain) -> Tensor:
+        """Frame ``k`` at places, linear between the finer voxels."""
+        shape = self.source.fine_shape(finer)
+        return linear_at(
+            places, shape, factors(finer), lambda box: self.source.fine(k, box, finer)
+        )[0]
 
     # -- between frames ------------------------------------------------------------------
 
@@ -129,8 +114,7 @@ class Sampler:
         """
         weights = temporal_weights(t, np.asarray(numbers, dtype=np.float64), "cubic")
         used = {k: float(w) for k, w in zip(numbers, weights, strict=True) if abs(w) > 1e-3}
-        points = self.network.moved(positions, None)
-        terms = {k: self.sampled(k, points, finer) for k in used}
+        terms = {k: self.sampled(k, Places(positions), finer) for k in used}
         parts = [w / sum(used.values()) * terms[k] for k, w in used.items()]
         value = sum(parts[1:], parts[0])
         near = torch.stack([term for k, term in terms.items() if abs(k - t) < 2])

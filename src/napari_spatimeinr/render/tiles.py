@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from ..compute.device import takes_much
 from ..data.recent import Recent
 from ..model.finer import Chain
 from ..model.frames import Box, Frames, inside
@@ -17,10 +21,14 @@ from ..model.latents import Latents
 from ..model.network import Encoded, Network
 from ..model.source import FrameSource, factors, taken
 
-TILE = (16, 128, 128)
-"""Voxels (z, y, x) encoded at once; thin, because a plane is what is asked for most."""
-THIN = 8
-"""Voxels along z of tiles of what is cheap to make of encoded ones, but reaches beyond them."""
+TILE = (8, 128, 128)
+"""Voxels (z, y, x) encoded at once, at most; thin, because a plane is what is asked for most."""
+THIN, THINNEST = 8, 4
+"""Voxels along z of tiles, and of those of large planes."""
+MUCH = (32, 512, 512)
+"""The same where calls are what costs."""
+LARGE = 2**19
+"""Voxels of planes that are large."""
 
 
 class Tile(NamedTuple):
@@ -104,9 +112,22 @@ class TiledSource(FrameSource):
         made = super().smooth
         return self._assembled("smooth", k, box, lambda tile: (made(k, tile).contiguous(),))
 
+    def touched(self, kind: str, k: int, box: Box, finer: Chain = ()) -> Iterator[Tile]:
+        """The tiles of a kind that a box in finer voxels is put together from."""
+        shape = self.fine_shape(finer)
+        ranges, _ = inside(box, shape)
+        size = _size(kind, finer, self.frames)
+        axes = (
+            _touched(a, b, n, step) for (a, b), n, step in zip(ranges, shape, size, strict=True)
+        )
+        for z, y, x in itertools.product(*axes):
+            yield Tile(self.network.latents, kind, k, (z, y, x), finer)
+
     def _encoded_tile(self, k: int, tile: Box) -> tuple[Tensor, ...]:
         denoised, latents = self._encoded(k, tile)
-        return denoised.contiguous(), latents.half()
+        return denoised.contiguous(), latents.half().contiguous(
+            memory_format=torch.channels_last_3d
+        )
 
     def _assembled(
         self,
@@ -120,27 +141,54 @@ class TiledSource(FrameSource):
         """A box of one of the parts that ``make`` gives of a tile, put together from tiles."""
         shape = self.fine_shape(finer)
         ranges, rows = inside(box, shape)
-        size = _size(kind, finer)
-        axes = (
-            _touched(a, b, n, step) for (a, b), n, step in zip(ranges, shape, size, strict=True)
-        )
+        within = tuple((max(a, 0), min(b, n)) for (a, b), n in zip(box, shape, strict=True))
+        # Where all that is mirrored lies in the box too, it is copied within it.
+        whole = within == ranges
+        keys = deque(self.touched(kind, k, box, finer))
         out: Tensor | None = None
-        for z, y, x in itertools.product(*axes):
-            tile = (z, y, x)
-            key = Tile(self.network.latents, kind, k, tile, finer)
-            part = self.tiles.get(key, partial(make, tile))[which]
+        put_off = len(keys)
+        while keys:
+            key = keys.popleft()
+            if put_off and self.tiles.is_made(key):
+                # Another thread is about to have it: once through the others first.
+                keys.append(key)
+                put_off -= 1
+                continue
+            part = self.tiles.get(key, partial(make, key.box))[which]
             if out is None:
-                sizes = [b - a for a, b in ranges]
-                out = part.new_empty(1, part.shape[1], *sizes, dtype=torch.float32)
-            _copy_overlap(part, tile, out, ranges)
+                out = _empty(part, box if whole else ranges)
+            _copy_overlap(part, key.box, out, box if whole else ranges)
         assert out is not None
-        return taken(out, rows)
+        return _mirrored_within(out, rows, box, ranges) if whole else taken(out, rows)
 
 
-def _size(kind: str, finer: Chain) -> tuple[int, int, int]:
+def _empty(part: Tensor, box: Box) -> Tensor:
+    """Room for a box of what a tile has; channels lie side by side."""
+    sizes = (1, part.shape[1], *(b - a for a, b in box))
+    order = torch.channels_last_3d if part.shape[1] > 1 else torch.contiguous_format
+    return torch.empty(sizes, dtype=torch.float32, device=part.device, memory_format=order)
+
+
+def _mirrored_within(
+    out: Tensor, rows: Sequence[NDArray[np.intp] | None], box: Box, ranges: Box
+) -> Tensor:
+    """Fill what lies beyond the frame from what lies in it."""
+    for axis, (index, (a, _), (low, _)) in enumerate(zip(rows, box, ranges, strict=True)):
+        if index is not None:
+            for i, source in enumerate((index + (low - a)).tolist()):
+                if source != i:
+                    out.select(2 + axis, i).copy_(out.select(2 + axis, source))
+    return out
+
+
+def _size(kind: str, finer: Chain, frames: Frames) -> tuple[int, int, int]:
     """Size of a tile in finer voxels."""
     z, y, x = factors(finer)
-    thick = max(TILE[0], 4 * z) if kind in ("encoded", "finer") else max(THIN, 2 * z)
+    if takes_much(frames.device):
+        return MUCH[0] * z, MUCH[1] * y, MUCH[2] * x
+    # The larger the planes, the thinner: a plane and what it depends on is kept.
+    planes = THINNEST if frames.shape[1] * frames.shape[2] > LARGE else THIN
+    thick = max(min(planes, TILE[0]), (4 if kind in ("encoded", "finer") else 2) * z)
     return thick, TILE[1] * y, TILE[2] * x
 
 

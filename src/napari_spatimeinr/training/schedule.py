@@ -26,13 +26,23 @@ BEFORE_LATER = 0.75
 """What is learned along time has this share of these, where more is learned afterwards."""
 
 
+LIKELY = 0.5
+"""How likely steps are that wait for what a hold-out says."""
+MOST_BETWEEN = 1.5
+"""All that passes is at most so many times what steps take, where little is known."""
+FEW = 3
+"""Steps of a kind after which their own mean is trusted."""
+
+
 @dataclass
 class Schedule:
     """Wall-clock bookkeeping of one fit.
 
     began : ``time.monotonic()`` at the start.
     budget : seconds for the whole fit, None for no limit.
-    planned, done, pace : steps by kind, and the seconds of one.
+    planned, done, spent : steps by kind, and the seconds that those done took together.
+    sure : the steps of a kind that are done whatever a hold-out says; all of them by default.
+    expected : seconds of a step by kind, before any was done.
     later : the kinds of steps that are planned after what is learned along time, in their order.
     """
 
@@ -40,8 +50,11 @@ class Schedule:
     budget: float | None = None
     planned: dict[str, int] = field(default_factory=dict)
     done: dict[str, int] = field(default_factory=dict)
-    pace: dict[str, float] = field(default_factory=dict)
+    spent: dict[str, float] = field(default_factory=dict)
+    sure: dict[str, int] = field(default_factory=dict)
+    expected: dict[str, float] = field(default_factory=dict)
     later: tuple[str, ...] = ()
+    first: float | None = None
 
     def elapsed(self) -> float:
         """Seconds since the start."""
@@ -60,22 +73,59 @@ class Schedule:
 
     def tick(self, kind: str, step_seconds: float) -> None:
         """Count one step of a kind."""
+        if self.first is None:
+            self.first = self.elapsed() - step_seconds
         self.done[kind] = self.done.get(kind, 0) + 1
-        old = self.pace.get(kind, step_seconds)
-        self.pace[kind] = 0.95 * old + 0.05 * step_seconds
+        self.spent[kind] = self.spent.get(kind, 0.0) + step_seconds
+
+    def finish(self, kind: str, left: int = 0) -> None:
+        """No more than ``left`` steps of a kind will be done."""
+        self.planned[kind] = self.sure[kind] = self.done.get(kind, 0) + left
 
     def left(self) -> float | None:
-        """Seconds left by the pace so far; None before there is one."""
-        if not self.pace:
+        """Seconds left, by the pace so far and what was expected of steps that were not done yet;
+        None before there is a pace.
+        """
+        if not self.spent:
             return None
-        mean = sum(self.pace.values()) / len(self.pace)
-        seconds = sum(
-            max(0, n - self.done.get(kind, 0)) * self.pace.get(kind, mean)
-            for kind, n in self.planned.items()
+        seconds = self._between() * sum(
+            self._steps_left(kind) * self._pace(kind) for kind in self.planned
         )
         return (
             seconds if self.budget is None else min(seconds, max(0.0, self.budget - self.elapsed()))
         )
+
+    def _steps_left(self, kind: str) -> float:
+        """Those that are sure and those that are likely."""
+        done, planned = self.done.get(kind, 0), self.planned[kind]
+        sure = min(planned, self.sure.get(kind, planned))
+        if done > sure:
+            return max(0, planned - done)
+        return sure - done + LIKELY * (planned - sure)
+
+    def _pace(self, kind: str) -> float:
+        """Seconds of a step."""
+        done, expected = self.done.get(kind, 0), self.expected.get(kind)
+        if done >= FEW or (done and expected is None):
+            return self.spent[kind] / done
+        if expected is None:
+            return sum(self.spent.values()) / self.steps
+        return expected * self._against_expected()
+
+    def _against_expected(self) -> float:
+        """What steps took so far, as a share of what was expected of them."""
+        known = [k for k, n in self.done.items() if n >= FEW and self.expected.get(k)]
+        expected = sum(self.done[k] * self.expected[k] for k in known)
+        return sum(self.spent[k] for k in known) / expected if expected else 1.0
+
+    def _between(self) -> float:
+        """All that has passed as a multiple of what steps took: reading, scoring and drawing are
+        part of a fit too.
+        """
+        taken = sum(self.spent.values())
+        if self.first is None or taken <= 0:
+            return 1.0
+        return min(MOST_BETWEEN, max(1.0, (self.elapsed() - self.first) / taken))
 
     @property
     def steps(self) -> int:

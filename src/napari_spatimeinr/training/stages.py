@@ -10,7 +10,7 @@ from .. import kernels
 from ..config.facts import ConfidenceTable, Reasons
 from ..field import Field
 from ..model.network import ALONG_TIME
-from . import gate, guard
+from . import gate, guard, pace
 from .confidence import at_native_gap
 from .holdout import HoldOut
 from .job import FitProgress, Job, Steps
@@ -75,6 +75,7 @@ def _learn(job: Job) -> Steps:
             yield from STAGES[name].resume(job, job.resume)
     for name in later:
         verdict = yield from _run(job, STAGES[name])
+        job.schedule.finish(name)
         # Only now: a part whose report is not there is learned when the fit is resumed.
         job.provenance[name] = verdict.report
 
@@ -130,12 +131,17 @@ def _along_time(job: Job, wanted: list[str]) -> Steps:
         job.network.motion = start(data, options, job.candidate)
         yield job.progress(Motion.name)
         yield from _compiled(job)
+    pace.unsure(job)
+    pace.expect(job)
     if job.held_out is not None:
         decision = yield from HoldOut(job, job.held_out).run()
         job.candidate = decision.candidate
         motion, latents = motion and decision.motion, decision.latents
         if not motion and job.shared_motion is None:
             job.network.motion = None
+        job.schedule.finish(Motion.name, options.steps if motion else 0)
+        if not latents:
+            job.schedule.finish(Latents.name)
     if motion:
         yield from _run(job, STAGES[Motion.name])
     job.decide()

@@ -17,8 +17,9 @@ from previews import Wanted, preview
 @pytest.fixture
 def coarse(monkeypatch: pytest.MonkeyPatch) -> None:
     """Thin out smaller volumes than usual, and draw thinner slabs."""
-    monkeypatch.setattr("napari_spatimeinr._napari.layers.preview.COARSE", 20_000)
-    monkeypatch.setattr("napari_spatimeinr._napari.layers.preview.SLAB", 20_000)
+    monkeypatch.setattr("napari_spatimeinr._napari.layers.pieces.COARSE", 20_000)
+    monkeypatch.setattr("napari_spatimeinr._napari.layers.pieces.SLAB", 20_000)
+    monkeypatch.setattr("napari_spatimeinr._napari.layers.pieces.ROWS", 32)
 
 
 def asked(recording: Volume, field: Field) -> tuple[PreviewArray, Wanted, Any]:
@@ -43,8 +44,7 @@ def test_a_volume_is_drawn_coarsely_first_then_finely(recording: Volume, field: 
     assert array.is_fresh()
     assert not want.keys
     assert np.allclose(fine, field.on_grid(array.grid)[5:6], atol=1e-5)
-    # The rough one is the same picture, thinned out: exact at the samples it kept.
-    assert np.allclose(rough[0, 0, 0, 0], fine[0, 0, 0, 0], atol=1e-5)
+    assert not np.allclose(rough, fine, atol=1e-2)
     assert np.corrcoef(rough.ravel(), fine.ravel())[0, 1] > 0.8
 
 
@@ -68,7 +68,8 @@ def test_what_gave_way_goes_on_where_it_was(
         if not array.draw(key, lambda: True):
             continue
         break
-    # Interrupted after every slab of 2 planes, it is there after as many turns as it has slabs.
+    # Interrupted after every slab of 2 planes, it is there after as many turns as it has slabs, and
+    # some in which only tiles are made.
     assert array.is_fresh()
     assert np.allclose(array[5:6], field.on_grid(array.grid)[5:6], atol=1e-5)
 
@@ -95,7 +96,6 @@ def test_while_a_fit_runs_volumes_stay_coarse(recording: Volume, field: Field) -
     want.draw(array)
     assert array.is_fresh()
     picture = array[5:6]
-    assert np.array_equal(picture[..., 0], picture[..., 1])
     assert not np.allclose(picture, field.on_grid(array.grid)[5:6], atol=1e-2)
 
 

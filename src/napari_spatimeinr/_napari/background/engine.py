@@ -2,7 +2,9 @@
 
 A second thread of computation would fight the first for the same cores, so there is one. A job is
 a function that calls ``tick`` often; between two ticks the newest wanted picture is drawn, and a
-job that was stopped ends there. Nothing is computed in the main thread.
+job that was stopped ends there. With nothing else to do, what lies around the picture that was
+drawn last is prepared. Nothing is computed in the main thread, and what the user does with the
+machine comes first.
 """
 
 from __future__ import annotations
@@ -12,11 +14,12 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from qtpy.QtCore import QObject, Qt, Signal
 
+from ...compute.priority import below_normal
 from ...errors import sentence
 
 LOG = logging.getLogger(__name__)
@@ -39,6 +42,9 @@ class Picture(Protocol):
 
     def draw(self, key: Any, superseded: Callable[[], bool]) -> bool:
         """Compute what ``key`` names and keep it; whether there is something new to show."""
+
+    def ahead(self) -> Iterator[None]:
+        """Prepare what may be wanted next, a small piece each step, until all is there."""
 
 
 class Job(QObject):
@@ -79,6 +85,9 @@ class Engine(QObject):
         self._thread: threading.Thread | None = None
         self._closed = False
         self._running: Job | None = None
+        # What is done with nothing else to do: what was given for that, then what lies around.
+        self._spare: Iterator[None] | None = None
+        self._ahead: Iterator[None] | None = None
 
     @property
     def worker(self) -> threading.Thread | None:
@@ -102,6 +111,14 @@ class Engine(QObject):
             ]
             self._wanted.insert(0 if later else len(self._wanted), (picture, key, not later))
             del self._wanted[:-MOST_WANTED]
+            self._wake()
+
+    def when_idle(self, work: Iterator[None]) -> None:
+        """Do small pieces of work while there is nothing else to do, in place of what was given
+        before; given up where a job begins.
+        """
+        with self._there_is_work:
+            self._spare = work
             self._wake()
 
     def busy(self) -> bool:
@@ -132,6 +149,7 @@ class Engine(QObject):
             self._closed = True
             self._jobs.clear()
             self._wanted.clear()
+            self._ahead = self._spare = None
             if self._running is not None:
                 self._running.cancelled = True
             self._there_is_work.notify_all()
@@ -150,6 +168,7 @@ class Engine(QObject):
         self._there_is_work.notify_all()
 
     def _run(self) -> None:
+        below_normal()
         before = sys.getswitchinterval()
         sys.setswitchinterval(min(before, SWITCH))
         try:
@@ -161,7 +180,7 @@ class Engine(QObject):
         drew = False
         while True:
             with self._there_is_work:
-                while not (self._closed or self._wanted or self._jobs):
+                while not (self._closed or self._wanted or self._jobs or self._idle_work()):
                     self._there_is_work.wait()
                 if self._closed:
                     return
@@ -169,11 +188,35 @@ class Engine(QObject):
                 # waiting for ever.
                 if self._jobs and (drew or not self._wanted):
                     self._running = self._jobs.popleft()
+                    self._spare = None
+                idle = self._running is None and not self._wanted
             drew = self._running is None
-            if self._running is None:
+            if idle:
+                self._prepare()
+            elif self._running is None:
                 self._draw()
             else:
                 self._do(self._running)
+
+    def _idle_work(self) -> Iterator[None] | None:
+        return self._spare if self._spare is not None else self._ahead
+
+    def _prepare(self) -> None:
+        """One piece of what is done with nothing else to do."""
+        work = self._idle_work()
+        if work is None:
+            return
+        try:
+            next(work)
+            return
+        except StopIteration:
+            pass
+        # What the user did not ask for fails in silence; it is told if the user does.
+        except BaseException:
+            LOG.info("SpatimeINR could not prepare what may be wanted", exc_info=True)
+        with self._there_is_work:
+            self._spare = None if self._spare is work else self._spare
+            self._ahead = None if self._ahead is work else self._ahead
 
     def _do(self, job: Job) -> None:
         def tick(value: Any = None) -> None:
@@ -208,6 +251,7 @@ class Engine(QObject):
             picture, key, _ = self._wanted.pop()
         try:
             new = picture.draw(key, self._anything_newer)
+            self._ahead = picture.ahead()
         except BaseException as error:
             LOG.exception("a picture of SpatimeINR could not be drawn")
             _emit(self, "trouble", sentence(error, WHERE))

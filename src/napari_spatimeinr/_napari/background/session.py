@@ -83,6 +83,8 @@ class Session:
 
     def lost(self, viewer: Any) -> None:
         """The preview layer is gone: let go of it, and show what was hidden for it."""
+        if self.array is not None:
+            self.array.leave()
         self.layer = self.array = None
         if self._hid and self.source.layer in viewer.layers:
             self.source.layer.visible = True
@@ -99,6 +101,8 @@ class Session:
         if self.layer is None:
             return
         array = self._array()
+        if self.array is not None:
+            self.array.leave()
         self.array = array
         # Each of these makes napari look at the data, at planes it does not mean until the last
         # one.

@@ -194,7 +194,7 @@ class FitWidget(Dock):
         self.progress_panel.show_fit(fitting.source.name, state)
         if fitting is self.session():
             self.progress_panel.show_gain(state.gain_db)
-        if state.field is not None and not self.output_panel.to_layer.isEnabled():
+        if fitting.field is not None and not self.output_panel.to_layer.isEnabled():
             self._refresh()
 
     def _on_ended(self, words: str) -> None:

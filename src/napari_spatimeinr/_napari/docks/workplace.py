@@ -12,6 +12,7 @@ from typing import Any
 from qtpy.QtCore import QCoreApplication, QEvent, QObject, QTimer
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
+from ... import kernels
 from ..background.engine import acquire, connect_queued, release
 from ..background.fitter import Fitter
 from ..background.results import Results
@@ -32,6 +33,7 @@ class Workplace(QObject):
         self._viewer = viewer
         self._user = object()
         self.engine = acquire(self._user)
+        kernels.prepare()
         self.fitter = Fitter(viewer, self.engine, self)
         self.results = Results(self.engine, self)
         connect_queued(self.engine.drawn, self._on_drawn)

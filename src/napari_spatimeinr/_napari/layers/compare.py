@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ...data.grid import Grid
 from ...field import Field
+from ...render.array import RenderedArray
 
 MOST_ARROWS = 20_000
 """Arrows per frame."""
@@ -39,17 +40,46 @@ class Swipe:
 
 
 class _Swiped:
-    def __init__(self, left: Any, right: Any, swipe: Swipe) -> None:
+    def __init__(self, left: RenderedArray, right: RenderedArray, swipe: Swipe) -> None:
         self._left, self._right, self._swipe = left, right, swipe
 
     def __getitem__(self, key: tuple[slice, ...]) -> NDArray[np.float32]:
+        return self._beside(key, self._left.__getitem__, self._right.__getitem__)
+
+    def rough(self, key: tuple[slice, ...]) -> NDArray[np.float32]:
+        """See :meth:`.RenderedArray.rough`."""
+        return self._beside(key, self._left.rough, self._right.rough)
+
+    def is_warm(self, key: tuple[slice, ...]) -> bool:
+        """See :meth:`.RenderedArray.is_warm`."""
+        return self._left.is_warm(key) and self._right.is_warm(key)
+
+    def ahead(self, key: tuple[slice, ...]) -> Iterator[None]:
+        """See :meth:`.RenderedArray.ahead`."""
+        yield from self._left.ahead(key)
+
+    @property
+    def watch(self) -> Callable[[int], None] | None:
+        """See :class:`.RenderedArray`."""
+        return self._left.watch
+
+    @watch.setter
+    def watch(self, watch: Callable[[int], None] | None) -> None:
+        self._left.watch = self._right.watch = watch
+
+    def _beside(
+        self,
+        key: tuple[slice, ...],
+        of_left: Callable[[Any], NDArray[Any]],
+        of_right: Callable[[Any], NDArray[Any]],
+    ) -> NDArray[np.float32]:
         n = self._left.shape[3]
         left = np.arange(n)[key[3]] < self._swipe.share * n
         if left.all():
-            return np.asarray(self._left[key])
+            return np.asarray(of_left(key))
         if not left.any():
-            return np.asarray(self._right[key])
-        return np.where(left, self._left[key], self._right[key])
+            return np.asarray(of_right(key))
+        return np.where(left, of_left(key), of_right(key))
 
 
 def arrows(field: Field, axes: str) -> Callable[[Callable[[Any], None]], NDArray[np.float64]]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,31 +13,34 @@ from numpy.typing import NDArray
 
 from ...data.arrays import DuckArray
 from ...data.grid import Grid
-from ...data.indexing import resolve
+from ...data.indexing import as_slice, resolve
 from ...data.recent import Recent
 from ...errors import InputError
 from ...field import Field
-from ...render.array import RenderedArray
 from ...volume import Volume
+from . import pieces
+from .pieces import Drawable, Piece, part, rough, split
 from .stand_in import Rows, StandIn
 
 MOST_CACHED = 256 * 2**20
 MOST_FINE = 128_000_000
-"""Voxels of a volume (or of a movie that is shown as one) that is drawn at all scales; a larger one
-stays coarse."""
-COARSE = 250_000
-"""Voxels of the first pass over a volume."""
+"""Voxels of a volume (or of a movie that is shown as one) that is drawn finely; a larger one stays
+rough."""
+AT_ONCE = 0.15
+"""Seconds that a picture may take without a rough one before it."""
 UPDATE_SHARE = 4.0
 """While a fit runs, a picture is renewed when this many times its cost have passed: the fit comes
 first."""
-SLAB = 1_000_000
-"""Voxels drawn before asking whether something newer is wanted."""
 
 
 class Want(Protocol):
     """Asks the engine for a picture; with ``later``, after everything else that is wanted."""
 
     def __call__(self, picture: PreviewArray, key: Any, later: bool = False) -> None: ...
+
+
+class _Newer(Exception):
+    """Something newer is wanted than what is being drawn."""
 
 
 class PreviewArray(DuckArray):
@@ -60,7 +62,7 @@ class PreviewArray(DuckArray):
         grid: Grid,
         axes: str,
         want: Want,
-        make: Callable[[Field, Grid], Any] = Field.on_grid,
+        make: Callable[[Field, Grid], Drawable] = Field.on_grid,
     ) -> None:
         self.volume, self.grid, self.axes = volume, grid, axes
         self._want, self._make = want, make
@@ -68,7 +70,7 @@ class PreviewArray(DuckArray):
         self.shape = tuple(grid.shape[i] for i in self._kept)
         self.dtype = np.dtype(np.float32)
         self._field: Field | None = None
-        self._array: RenderedArray | None = None
+        self._array: Drawable | None = None
         self._generation = 0
         self._final = True
         self._drawn: Recent[Rows, tuple[int, NDArray[np.float32]]] = Recent(
@@ -77,9 +79,10 @@ class PreviewArray(DuckArray):
         self._last: dict[tuple[int, ...], Rows] = {}  # what was drawn last of a shape
         self._shown: Rows | None = None
         self._drawn_at, self._cost = -math.inf, 0.0
-        # A volume being drawn: key, generation, voxels, planes of a slab, slabs still to do. The
-        # engine's alone.
-        self._begun: tuple[Rows, int, NDArray[np.float32], int, list[tuple[int, int]]] | None = None
+        self._pace = 0.0  # seconds a voxel took of what everything was there for
+        # What is being drawn: key, generation, voxels, pieces still to do. The engine's alone.
+        self._begun: tuple[Rows, int, NDArray[np.float32], list[Piece]] | None = None
+        self._drawing: Rows | None = None
         self._lock = threading.Lock()
         self._stand_in = StandIn(volume, grid)
 
@@ -129,7 +132,7 @@ class PreviewArray(DuckArray):
             self._shown = rows
             known = self._drawn.find(rows)
             fresh = known is not None and known[0] == self._generation
-            ready = self._array is not None
+            ready = self._array is not None and self._drawing != rows
         if not fresh and ready:
             self._want(self, rows)
         data = known[1] if known is not None else self._placeholder(rows)
@@ -157,20 +160,47 @@ class PreviewArray(DuckArray):
     # -- what the engine calls ----------------------------------------------------------
 
     def draw(self, key: Rows, superseded: Callable[[], bool]) -> bool:
-        """Compute what was asked for: planes at once; volumes coarsely first, then slab by slab.
+        """Compute what was asked for: what takes long roughly first, then piece by piece.
 
-        What gives way to something newer goes on where it was when its turn comes again.
+        What gives way to something newer goes on where it was when its turn comes again. What is
+        not looked at any more is left out.
 
         Returns
         -------
         Whether there is something new to show.
         """
         began = time.monotonic()
-        new = self._draw(key, superseded)
         with self._lock:
-            self._drawn_at = time.monotonic()
-            self._cost = self._drawn_at - began
-        return new
+            left_out = key != self._shown
+            self._drawing = key
+        try:
+            return not left_out and self._draw(key, superseded)
+        finally:
+            with self._lock:
+                self._drawing = None
+                self._drawn_at = time.monotonic()
+                self._cost = self._drawn_at - began
+
+    def ahead(self) -> Iterator[None]:
+        """Prepare what lies around what is looked at, piece by piece; ends when something else
+        is.
+        """
+        with self._lock:
+            key, array = self._shown, self._array
+            if key is None or array is None or not self._final:
+                return
+        if not _is_plane(key):
+            return
+        for _ in array.ahead(_slices(key)):
+            with self._lock:
+                if self._shown != key or self._array is not array:
+                    return
+            yield
+
+    def leave(self) -> None:
+        """Nobody looks at it any more."""
+        with self._lock:
+            self._shown = None
 
     def _draw(self, key: Rows, superseded: Callable[[], bool]) -> bool:
         with self._lock:
@@ -178,49 +208,59 @@ class PreviewArray(DuckArray):
             known = self._drawn.find(key)
         if array is None or (known is not None and known[0] == generation):
             return False
-        shape = tuple(len(range(*r)) for r in key)
-        size = math.prod(shape)
-        if size <= COARSE or (final and shape[0] == 1 and 1 in shape[1:] and size <= SLAB):
-            self._keep(key, generation, np.asarray(array[tuple(slice(*r) for r in key)]))
-            return True
-        fine = final and size <= MOST_FINE
-        if known is None or not fine:
+        size = math.prod(_shape(key))
+        fine = size <= (MOST_FINE if final else pieces.COARSE)
+        at_once = known is not None or self._is_quick(array, key)
+        if not (fine and at_once):
             # Kept as an older generation if the fine one follows: it is shown, and the fine one
             # still wanted.
-            self._keep(key, generation - 1 if fine else generation, _thinned(array, key, shape))
+            self._keep(key, generation - 1 if fine else generation, rough(array, key))
             if fine:
                 self._want(self, key, later=True)
             return True
-        out = self._slab_by_slab(array, key, shape, generation, superseded)
+        out = self._piece_by_piece(array, key, generation, superseded)
         if out is None:
             self._want(self, key, later=True)
             return False
         self._keep(key, generation, out)
         return True
 
-    def _slab_by_slab(
-        self,
-        array: Any,
-        key: Rows,
-        shape: tuple[int, ...],
-        generation: int,
-        superseded: Callable[[], bool],
+    def _is_quick(self, array: Drawable, key: Rows) -> bool:
+        """Whether it is drawn so soon that a rough picture before it would only flicker."""
+        size = math.prod(_shape(key))
+        if size > pieces.COARSE or size * self._pace > AT_ONCE:
+            return False
+        return size == 0 or array.is_warm(_slices(key))
+
+    def _piece_by_piece(
+        self, array: Drawable, key: Rows, generation: int, superseded: Callable[[], bool]
     ) -> NDArray[np.float32] | None:
         """All of it, or None where something newer came in between."""
         if self._begun is None or self._begun[:2] != (key, generation):
-            thick = max(1, SLAB // math.prod(shape[2:]))
-            slabs = list(itertools.product(range(shape[0]), range(0, shape[1], thick)))
-            self._begun = (key, generation, np.empty(shape, np.float32), thick, slabs)
-        _, _, out, thick, slabs = self._begun
-        while slabs:
-            t, z = slabs.pop(0)
-            first, _, step = key[1]
-            part = slice(first + z * step, first + min(z + thick, shape[1]) * step, step)
-            out[t, z : z + thick] = array[
-                (key[0][0] + t * key[0][2], part, slice(*key[2]), slice(*key[3]))
-            ]
-            if slabs and superseded():
-                return None
+            self._begun = (key, generation, np.empty(_shape(key), np.float32), split(key))
+        _, _, out, left = self._begun
+
+        def watch(_: int) -> None:
+            if superseded():
+                raise _Newer
+
+        try:
+            while left:
+                piece = _slices(part(key, left[0]))
+                # What is given up in the middle leaves the tiles it has made: next time it is
+                # either quick, and done to its end, or has fewer of them to make.
+                warm, began = array.is_warm(piece), time.monotonic()
+                array.watch = None if warm else watch
+                out[left[0]] = array[piece]
+                if warm:
+                    self._pace = (time.monotonic() - began) / out[left[0]].size
+                del left[0]
+                if left and superseded():
+                    return None
+        except _Newer:
+            return None
+        finally:
+            array.watch = None
         self._begun = None
         return out
 
@@ -230,16 +270,14 @@ class PreviewArray(DuckArray):
             self._last[data.shape] = key
 
 
-def _thinned(array: Any, key: Rows, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Every few samples along each axis, repeated to the full size."""
-    step = math.ceil((math.prod(shape) / COARSE) ** (1 / sum(n > 1 for n in shape)))
-    thin = tuple(
-        slice(r[0], r[1], r[2] * (1 if n == 1 else step)) for r, n in zip(key, shape, strict=True)
-    )
-    rough = np.asarray(array[thin])
-    for axis, n in enumerate(shape):
-        if n > 1:
-            rough = np.repeat(rough, step, axis)[
-                tuple(slice(n) if a == axis else slice(None) for a in range(4))
-            ]
-    return rough
+def _shape(key: Rows) -> tuple[int, ...]:
+    return tuple(len(range(*r)) for r in key)
+
+
+def _slices(key: Rows) -> tuple[slice, ...]:
+    return tuple(as_slice(range(*r)) for r in key)
+
+
+def _is_plane(key: Rows) -> bool:
+    shape = _shape(key)
+    return shape[0] == 1 and 1 in shape[1:]

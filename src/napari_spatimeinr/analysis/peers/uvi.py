@@ -23,7 +23,7 @@ from .warp import unlike, warped
 WIDTHS = (16, 24, 32, 32)
 STEPS = 240
 RATE = 1e-3
-CROP = (32, 128, 128)
+CROP = (16, 48, 48)
 """Of larger frames a random part of this size is trained on in each step."""
 SMOOTH = 0.02
 """Weight of the squared differences of neighbouring displacements, voxels."""

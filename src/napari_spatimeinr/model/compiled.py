@@ -1,0 +1,17 @@
+"""Whether kernels or torch compute: the one place that chooses."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import torch
+
+from .. import kernels
+
+
+def compiled(name: str, device: torch.device) -> ModuleType | None:
+    """Kernels for a device; None where torch computes, for the time being or for good."""
+    if device.type != "cpu":
+        return None
+    kernels.prepare()
+    return kernels.ready(name)

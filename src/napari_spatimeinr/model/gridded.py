@@ -1,0 +1,86 @@
+"""Samples of frames on grids by compiled kernels; :mod:`.boxes` is the same in torch."""
+
+from __future__ import annotations
+
+import math
+from types import ModuleType
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from .boxes import Read, Shape
+from .frames import Box
+from .places import Places
+
+MOST = 2**24
+"""Numbers in a box; grids that need a larger one are sampled in parts."""
+
+
+def cubic_at(
+    kernels: ModuleType, places: Places, shape: Shape, factors: Shape, read: Read
+) -> Tensor:
+    """Cubic B-spline samples ``(P,)``; see :func:`.boxes.cubic_at`."""
+    return _sampled(kernels, places, shape, factors, read, cubic=True)[:, 0]
+
+
+def linear_at(
+    kernels: ModuleType, places: Places, shape: Shape, factors: Shape, read: Read
+) -> Tensor:
+    """Trilinear samples ``(C, P)``; see :func:`.boxes.linear_at`."""
+    return _sampled(kernels, places, shape, factors, read).T
+
+
+def _sampled(
+    kernels: ModuleType,
+    places: Places,
+    shape: Shape,
+    factors: Shape,
+    read: Read,
+    cubic: bool = False,
+) -> Tensor:
+    """``(P, C)``."""
+    box = places.box(factors, shape)
+    if math.prod(b - a for a, b in box) > MOST and max(places.sizes) > 1:
+        axis, parts = places.halves()
+        made = [
+            _sampled(kernels, part, shape, factors, read, cubic).unflatten(0, part.sizes)
+            for part in parts
+        ]
+        return torch.cat(made, axis).flatten(0, 2)
+    values = read(box)
+    channels = values.shape[1]
+    _check(values, box)
+    where = _where(places, shape, factors, box)
+    if channels == 1:
+        out = np.empty(places.sizes, np.float32)
+        (kernels.cubic if cubic else kernels.linear)(*where, values[0, 0].contiguous().numpy(), out)
+        return torch.from_numpy(out).reshape(-1, 1)
+    # Four channels lie side by side, as the kernel takes them.
+    beside = values[0].permute(1, 2, 3, 0)
+    beside = F.pad(beside, (0, -channels % 4)) if channels % 4 else beside.contiguous()
+    out = np.empty((*places.sizes, beside.shape[3]), np.float32)
+    kernels.features(*where, beside.numpy(), out)
+    return torch.from_numpy(out).flatten(0, 2)[:, :channels]
+
+
+def _where(places: Places, shape: Shape, factors: Shape, box: Box) -> tuple[object, ...]:
+    """What all kernels take of a grid and a box."""
+    positions = [np.ascontiguousarray(p.numpy(), np.float32) for p in places.positions]
+    nodes, scale, first = np.zeros((3, 1, 1, 1), np.float32), [0.0, 0.0, 0.0], 0
+    if places.displaced is not None and places.motion is not None:
+        nodes = np.ascontiguousarray(places.displaced.nodes[0].numpy(), np.float32)
+        scale, first = places.motion.per_voxel, places.displaced.first
+    if nodes.ndim != 4 or nodes.shape[0] != 3 or nodes.size == 0:
+        raise ValueError(f"Displacements have a shape of (3, z, y, x), not {nodes.shape}.")
+    start = np.array([a for a, _ in box], np.int64)
+    known = np.array(scale, np.float32), np.array(factors, np.float32), np.array(shape, np.int64)
+    return (*positions, nodes, *known, start, first)
+
+
+def _check(values: Tensor, box: Box) -> None:
+    """A kernel checks nothing."""
+    sizes = tuple(b - a for a, b in box)
+    if tuple(values.shape[2:]) != sizes or values.dtype != torch.float32 or min(sizes) < 4:
+        raise ValueError(f"A box of {sizes} voxels came as {tuple(values.shape)}, {values.dtype}.")
