@@ -15,7 +15,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ... import kernels
 from ...config.options import Config, CycleOptions
 from ...model.differentiable import cubic, linear
 from ...model.displacements import Displacements
@@ -68,9 +67,6 @@ def train(
     not be targets.
     """
     assert network.latents is not None
-    if frames.device.type == "cpu":
-        # The bits of a fit do not depend on when its kernels are there.
-        kernels.settle("sampling")
     options = config.latents
     parameters = list(network.latents.parameters())
     optimiser = torch.optim.AdamW(parameters, lr=options.learning_rate, weight_decay=1e-4)
