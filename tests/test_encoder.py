@@ -8,13 +8,17 @@ from napari_spatimeinr.model.encoder import Encoder, convolved
 
 
 @pytest.mark.parametrize(("given", "made"), [(1, 6), (6, 3), (4, 4), (1, 1)])
+@pytest.mark.parametrize("slope", [1.0, 0.1])
 @pytest.mark.parametrize("shape", [(3, 3, 3), (5, 9, 4), (3, 16, 17)])
-def test_a_volume_is_convolved_as_torch_does(given, made, shape):
+def test_a_volume_is_convolved_as_torch_does(given, made, shape, slope):
     generator = torch.Generator().manual_seed(given)
     sizes = ((1, given, *shape), (made, given, 3, 3, 3), (made,))
     of_ours = [torch.randn(size, generator=generator).requires_grad_() for size in sizes]
     of_torch = [value.detach().clone().requires_grad_() for value in of_ours]
-    ours, expected = convolved(*of_ours, torch.float32), F.conv3d(*of_torch)
+    planes, *network = of_ours
+    ours = convolved(planes[0].transpose(0, 1), *network, torch.float32, slope)
+    ours = ours.transpose(0, 1)[None]
+    expected = F.leaky_relu(F.conv3d(*of_torch), slope)
     torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-4)
     ours.square().sum().backward()
     expected.square().sum().backward()

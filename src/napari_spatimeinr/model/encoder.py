@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 VOXELS_AT_ONCE = 800_000
+SLOPE = 0.1
+"""Of what is negative after a hidden layer."""
 
 
 class Encoder(nn.Module):
@@ -55,41 +59,100 @@ class Encoder(nn.Module):
             ]
             x = parts[0] if len(parts) == 1 else torch.cat(parts, 2)
         centre = frames[:, :, r : r + depth, r : frames.shape[3] - r, r : frames.shape[4] - r]
-        return centre + x[:, :1], x[:, 1:]
+        correction, features = x.split([1, x.shape[1] - 1], 1)
+        return centre + correction, features
 
     def _convolved(self, frames: Tensor, precision: torch.dtype) -> Tensor:
-        x = frames
+        planes = frames[0].transpose(0, 1)
+        last = len(self.convolutions) - 1
         for i, convolution in enumerate(self.convolutions):
             assert isinstance(convolution, nn.Conv3d) and convolution.bias is not None
             # The first one, of a single channel, gains nothing from bfloat16.
             used = torch.float32 if i == 0 else precision
-            x = convolved(x, convolution.weight, convolution.bias, used)
-            if i < len(self.convolutions) - 1:
-                x = F.leaky_relu(x, 0.1, inplace=not torch.is_grad_enabled())
-        return x
+            slope = SLOPE if i < last else 1.0
+            planes = convolved(planes, convolution.weight, convolution.bias, used, slope)
+        return planes.transpose(0, 1)[None]
 
 
-def convolved(volume: Tensor, weight: Tensor, bias: Tensor, precision: torch.dtype) -> Tensor:
-    """A volume ``(1, A, Z, Y, X)`` convolved by ``(B, A, 3, 3, 3)``: ``(1, B, Z - 2, Y - 2, X -
-    2)``.
+def convolved(
+    planes: Tensor, weight: Tensor, bias: Tensor, precision: torch.dtype, slope: float = 1.0
+) -> Tensor:
+    """Planes of a volume ``(Z, A, Y, X)`` convolved by ``(B, A, 3, 3, 3)``: ``(Z - 2, B, Y - 2, X -
+    2)``; what is negative is multiplied by ``slope``.
 
     As convolutions of planes, with three planes as channels of what is given or of what is made,
     whichever are fewer. Convolutions of volumes take two to ten times as long on a CPU: few
     channels leave most of a vector empty, and below some sizes torch does not use its fast ones.
     """
-    made, given = weight.shape[:2]
-    depth = volume.shape[2] - 2
-    planes, weight = volume[0].transpose(0, 1).to(precision), weight.to(precision)
-    if given < made:
-        around = torch.cat([planes[z : z + depth] for z in range(3)], 1)
-        kernel = weight.transpose(1, 2).flatten(1, 2)
-        out = F.conv2d(_channels_last(around), _channels_last(kernel)).float()
-    else:
-        kernel = weight.permute(2, 0, 1, 3, 4).flatten(0, 1)
-        parts = F.conv2d(_channels_last(planes), _channels_last(kernel)).float()
-        first, second, third = (parts[z : z + depth, z * made : (z + 1) * made] for z in range(3))
-        out = first + second + third
-    return (out + bias.view(-1, 1, 1)).transpose(0, 1)[None]
+    made: Tensor = _Convolved.apply(planes, weight, bias, precision, slope)
+    return made
+
+
+class _Convolved(torch.autograd.Function):
+    """With a gradient of our own: all of it has the channels of a voxel together in memory. That of
+    torch would be put in order several times, which takes longer than the convolutions.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        planes: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        precision: torch.dtype,
+        slope: float,
+    ) -> Tensor:
+        made, given = weight.shape[:2]
+        depth = len(planes) - 2
+        planes, weight = planes.to(precision), weight.to(precision)
+        if given < made:
+            planes = torch.cat([planes[z : z + depth] for z in range(3)], 1)
+            kernel = weight.transpose(1, 2).flatten(1, 2)
+        else:
+            kernel = weight.permute(2, 0, 1, 3, 4).flatten(0, 1)
+        planes, kernel = _channels_last(planes), _channels_last(kernel)
+        # Of three parts that are added, the first has the bias.
+        shift = bias if given < made else F.pad(bias, (0, 2 * made))
+        out = F.conv2d(planes, kernel, shift.to(precision)).float()
+        if given >= made:
+            first, second, third = (out[z : z + depth, z * made : (z + 1) * made] for z in range(3))
+            out = (first + second).add_(third)
+        if slope != 1:
+            F.leaky_relu(out, slope, inplace=True)
+        ctx.save_for_backward(planes, kernel, out)
+        ctx.slope, ctx.given = slope, given
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, Tensor, None, None]:
+        planes, kernel, out = ctx.saved_tensors
+        gradient = _channels_last(gradient)
+        if ctx.slope != 1:
+            gradient = torch.ops.aten.leaky_relu_backward(gradient, out, ctx.slope, True)
+        depth, made, *plane = gradient.shape
+        stacked = ctx.given < made
+        parts = gradient
+        if not stacked:
+            parts = gradient.new_zeros(depth + 2, *plane, 3 * made).permute(0, 3, 1, 2)
+            for z in range(3):
+                parts[z : z + depth, z * made : (z + 1) * made] = gradient
+        to_planes, to_kernel, _ = torch.ops.aten.convolution_backward(
+            *(parts.to(planes.dtype), planes, kernel, None),
+            *((1, 1), (0, 0), (1, 1), False, (0, 0), 1),
+            [ctx.needs_input_grad[0], True, False],
+        )
+        if stacked:
+            to_weight = to_kernel.unflatten(1, (3, -1)).transpose(1, 2)
+            if to_planes is not None:
+                between = to_planes.float().unflatten(1, (3, -1))
+                to_planes = between.new_zeros(depth + 2, *between.shape[2:])
+                for z in range(3):
+                    to_planes[z : z + depth] += between[:, z]
+        else:
+            to_weight = to_kernel.unflatten(0, (3, -1)).permute(1, 2, 0, 3, 4)
+        if to_planes is not None:
+            to_planes = to_planes.float()
+        return to_planes, to_weight.float(), gradient.sum((0, 2, 3)), None, None
 
 
 def _channels_last(planes: Tensor) -> Tensor:

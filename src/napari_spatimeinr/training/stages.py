@@ -11,6 +11,7 @@ from ..config.facts import ConfidenceTable, Reasons
 from ..field import Field
 from ..model.network import ALONG_TIME
 from . import gate, guard, pace
+from .compiling import compiled
 from .confidence import at_native_gap
 from .holdout import HoldOut
 from .job import FitProgress, Job, Steps
@@ -19,14 +20,12 @@ from .parts import STAGES
 from .parts.latents import Latents
 from .parts.motion import Motion
 from .parts.motion_fit import motion_data, start, untried
-from .schedule import CHECKS, ENDS
+from .schedule import CHECKS
 from .stage import Stage, Verdict
 
 GAIN_VOXELS = 512
 """Frames are compared in brightness on the coarsest level with at least this many voxels; smaller
 recordings say too little."""
-LOOK_AGAIN = 0.1
-"""Seconds between two looks whether kernels are compiled; the preview is drawn in between."""
 INHERITED = (
     "hold_out",
     "confidence",
@@ -130,7 +129,7 @@ def _along_time(job: Job, wanted: list[str]) -> Steps:
         # Something to look at within a second or two.
         job.network.motion = start(data, options, job.candidate)
         yield job.progress(Motion.name)
-        yield from _compiled(job)
+        yield from compiled(job, "alignment", Motion.name, "hold-out: motion")
     pace.unsure(job)
     pace.expect(job)
     if job.held_out is not None:
@@ -154,16 +153,6 @@ def _along_time(job: Job, wanted: list[str]) -> Steps:
         job.provenance.confidence = ConfidenceTable(**native)
 
 
-def _compiled(job: Job) -> Steps:
-    """Wait for the kernels of motion: the bits of a fit do not depend on when they are there, and
-    they save more than the seconds that compiling takes the first time.
-    """
-    while job.device.type == "cpu" and not kernels.decided("alignment", LOOK_AGAIN):
-        yield job.progress(Motion.name)
-        if job.schedule.late(ENDS["hold-out: motion"]):
-            return
-
-
 def _plan_checks(job: Job) -> None:
     """Count the frames that the guard looks at."""
     if job.config.gate:
@@ -184,7 +173,7 @@ def _resumed(job: Job, old: Field) -> Steps:
     job.network = old.network.copy()
     if job.network.motion is not None:
         _plan_checks(job)
-    yield from _compiled(job)
+    yield from compiled(job, "alignment", Motion.name, "hold-out: motion")
     yield from STAGES[Motion.name].resume(job, old)
     looked = guard.find_jumps(job, job.moving)
     yield from STAGES[Latents.name].resume(job, old)

@@ -16,11 +16,12 @@ import torch
 from torch import Tensor
 
 from ...config.options import Config, CycleOptions
+from ...model.differentiable import cubic, linear
 from ...model.displacements import Displacements
 from ...model.frames import Box, Frames, grown, random_box
 from ...model.motion import Displaced
-from ...model.network import Around, Network, around, needed_box, sample, sample_denoised
-from ...model.sampling import PREFILTER_REACH, cubic, prefilter
+from ...model.network import Around, Network, around, needed_box
+from ...model.sampling import PREFILTER_REACH, prefilter
 from ...model.source import FrameSource
 
 POINTS = 4096
@@ -131,7 +132,10 @@ class _Blocks:
     def _sampled(self, k: int, task: Task, drawn: _Drawn) -> tuple[Tensor, Tensor | None]:
         """Values and latents of frame ``k`` there."""
         points, part = self._points(k, task, drawn)
-        return sample(self.source.encoded(k, part), points, part)
+        local = points - points.new_tensor([a for a, _ in part])
+        encoded = self.source.encoded(k, part)
+        values = cubic(encoded.coefficients, local)[0]
+        return values, None if encoded.latents is None else linear(encoded.latents, local)[0]
 
     @torch.no_grad()
     def _averaged(self, numbers: tuple[int, ...], task: Task, drawn: _Drawn) -> Tensor:
@@ -139,7 +143,8 @@ class _Blocks:
         values = []
         for k in numbers:
             points, part = self._points(k, task, drawn)
-            values.append(sample_denoised(self.source.denoised(k, part), points, part))
+            local = points - points.new_tensor([a for a, _ in part])
+            values.append(linear(self.source.denoised(k, part), local)[0, 0])
         return torch.stack(values).mean(0)
 
     def _sides(
