@@ -72,6 +72,17 @@ def test_the_border_of_latents_is_repeated(shape):
     assert_same("linear", torch.randn(1, 3, *shape, generator=generator), points, generator)
 
 
+def test_points_far_away_or_nowhere_stay_in_the_volume():
+    far = [torch.inf, -torch.inf, torch.nan, 1e30, -1e30]
+    points = torch.tensor([[[a, b, 1.0] for a in far for b in far]])
+    volume = torch.ones(1, 1, 4, 5, 6)
+    for name in ("cubic", "linear"):
+        given = torch.ones_like(getattr(differentiable, name)(volume, points))
+        values, gradient = with_gradient(getattr(differentiable, name), volume, points, given)
+        torch.testing.assert_close(values, given)
+        assert gradient.sum() == pytest.approx(len(far) ** 2, rel=1e-5)
+
+
 @pytest.mark.parametrize("name", ["cubic", "linear"])
 def test_the_bits_are_the_same_on_any_number_of_threads(name):
     volume, points, generator = drawn((6, 30, 30), 5000, 1, 0)

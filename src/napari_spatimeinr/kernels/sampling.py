@@ -23,8 +23,10 @@ def _base(x: Any, first: Any, last: Any) -> Any:
     """The sample below a place, within two bounds, and how far the place is from it."""
     if not x > np.float32(first):  # also what is not a number
         return first, np.float32(0)
-    base = min(int(x), last)
-    return base, min(x - np.float32(base), ONE)
+    if x >= np.float32(last + 1):
+        return last, ONE
+    base = int(x)
+    return base, x - np.float32(base)
 
 
 @compiled()

@@ -16,7 +16,7 @@ from .compiled import compiled
 
 def cubic(coefficients: Tensor, points: Tensor) -> Tensor:
     """As :func:`.sampling.cubic`, of one volume, without a gradient to the points."""
-    module = _module(coefficients)
+    module = _module(coefficients, points, 4)
     if module is None:
         return sampling.cubic(coefficients, points)
     result: Tensor = _Cubic.apply(coefficients, points, module)
@@ -25,15 +25,18 @@ def cubic(coefficients: Tensor, points: Tensor) -> Tensor:
 
 def linear(volume: Tensor, points: Tensor) -> Tensor:
     """As :func:`.sampling.linear`, of one volume, without a gradient to the points."""
-    module = _module(volume)
-    if module is None or min(volume.shape[2:]) < 2:
+    module = _module(volume, points, 2)
+    if module is None:
         return sampling.linear(volume, points)
     result: Tensor = _Linear.apply(volume, points, module)
     return result
 
 
-def _module(volume: Tensor) -> ModuleType | None:
-    return compiled("sampling", volume.device) if volume.dtype == torch.float32 else None
+def _module(volume: Tensor, points: Tensor, least: int) -> ModuleType | None:
+    """The kernels, where the volume is one that they can read: they check nothing."""
+    whole = len(volume) == len(points) == 1 and min(volume.shape[2:]) >= least
+    usable = whole and volume.dtype == points.dtype == torch.float32
+    return compiled("sampling", volume.device) if usable else None
 
 
 class _Cubic(torch.autograd.Function):

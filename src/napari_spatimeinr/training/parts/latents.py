@@ -26,7 +26,7 @@ from .motion_points import block_mask
 
 HOLD_OUT_SHARE = 0.6
 """Share of the steps spent on the hold-out fit; the final fit goes on from there."""
-STEP_SECONDS = 0.045
+STEP_SECONDS = 0.028
 """Of a training step with the options of preset balanced."""
 
 
