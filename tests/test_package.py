@@ -90,7 +90,8 @@ def test_a_bare_install_brings_all_that_is_imported() -> None:
         "skimage": "scikit-image",
         "yaml": "pyyaml",
         "numcodecs": "zarr",
-    }  # zarr stands on numcodecs
+        "llvmlite": "numba",
+    }  # zarr stands on numcodecs, numba on llvmlite
     assert {names.get(name, name.lower()) for name in needed} <= listed
     assert not listed & {*options, "pyqt5", "pyqt6", "pyside2", "pyside6"}
 

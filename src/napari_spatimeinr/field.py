@@ -136,6 +136,12 @@ class Field:
         """
         return self._rendered(what, grid, dtype, False)
 
+    def picture(self, grid: Grid) -> RenderedArray:
+        """The same for what is looked at: drawn by what there is, before kernels are compiled."""
+        array = self.on_grid(grid)
+        array.patient = False
+        return array
+
     def _rendered(self, what: str, grid: Grid, dtype: str, keep_acquired: bool) -> RenderedArray:
         remake = self._rendered, (what, grid, dtype, keep_acquired)
         return RenderedArray(

@@ -8,6 +8,8 @@ import torch
 
 from .. import kernels
 
+RENDERING = ("following", "rendering", "decoding")
+
 
 def compiled(name: str, device: torch.device) -> ModuleType | None:
     """Kernels for a device; None where torch computes, for the time being or for good."""
@@ -15,3 +17,9 @@ def compiled(name: str, device: torch.device) -> ModuleType | None:
         return None
     kernels.prepare()
     return kernels.ready(name)
+
+
+def wait_for_rendering(device: torch.device) -> None:
+    """Until the kernels of rendering are there, or known not to be."""
+    if device.type == "cpu":
+        kernels.settle(*RENDERING)

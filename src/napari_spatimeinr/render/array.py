@@ -15,6 +15,7 @@ from ..data.indexing import resolve
 from ..data.recent import Recent
 from ..errors import OutOfMemoryError
 from ..io.cast import convert_dtype, resolve_dtype
+from ..model.compiled import wait_for_rendering
 from ..model.frames import SAME
 from .blocks import Blocks
 
@@ -30,6 +31,8 @@ class RenderedArray(IndexedArray):
     Attributes
     ----------
     grid : where its voxels lie.
+    patient : whether the kernels are waited for, so that voxels have the same bits from the first
+        one on; a picture that is looked at is drawn by what there is.
     acquired : for each frame the number of the acquired frame at that time, or None.
     watch : called with the number of voxels after each block computed, for progress; what it
         raises ends the computation.
@@ -50,6 +53,7 @@ class RenderedArray(IndexedArray):
         self._source_dtype = np.dtype(source_dtype)
         self._keep = keep_acquired
         self.grid = grid
+        self.patient = True
         self.shape: tuple[int, int, int, int] = grid.shape
         self.dtype = resolve_dtype(dtype, self._source_dtype)
         # Index positions of the output samples in the source, per axis.
@@ -168,6 +172,8 @@ class RenderedArray(IndexedArray):
         return convert_dtype(frame[np.ix_(*[w - w.min() for w in where])], self.dtype)
 
     def _computed(self, t: int, ranges: tuple[range, ...]) -> NDArray[Any]:
+        if self.patient:
+            wait_for_rendering(self._renderer.frames.device)
         values = self._renderer.volume(
             float(self._times[t]), self._places(ranges), self._cell, self._tell
         )  # which tells of each block

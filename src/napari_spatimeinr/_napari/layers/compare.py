@@ -34,7 +34,7 @@ class Swipe:
     def __call__(self, field: Field, grid: Grid) -> _Swiped:
         """The array of a Field on a grid; kept, so that moving the line computes nothing twice."""
         if self._made is None or self._made[0] is not field or self._made[1] != grid:
-            pair = (field.on_grid(grid), field.interpolated(self.baseline).on_grid(grid))
+            pair = (field.picture(grid), field.interpolated(self.baseline).picture(grid))
             self._made = (field, grid, _Swiped(*pair, self))
         return self._made[2]
 

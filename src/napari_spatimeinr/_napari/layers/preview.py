@@ -62,7 +62,7 @@ class PreviewArray(DuckArray):
         grid: Grid,
         axes: str,
         want: Want,
-        make: Callable[[Field, Grid], Drawable] = Field.on_grid,
+        make: Callable[[Field, Grid], Drawable] = Field.picture,
     ) -> None:
         self.volume, self.grid, self.axes = volume, grid, axes
         self._want, self._make = want, make
