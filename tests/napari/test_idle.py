@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -86,3 +87,24 @@ def test_the_thread_lets_others_go_first(engine: Engine, wait: Wait) -> None:
     wait(lambda: bool(done))
     assert done[0][0] > before
     assert own(None) == before
+
+
+def test_a_program_that_ends_in_the_middle_of_a_computation_ends_well() -> None:
+    program = """
+import threading, torch
+from napari_spatimeinr._napari.background.engine import Engine, Job
+
+begun, x, weight = threading.Event(), torch.ones(1, 16, 20, 48, 48), torch.ones(16, 16, 3, 3, 3)
+
+def work(tick):
+    while True:
+        begun.set()
+        torch.nn.functional.conv3d(x, weight)
+        tick()
+
+engine = Engine()
+engine.submit(Job(work))
+assert begun.wait(60)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -21,6 +21,7 @@ from qtpy.QtCore import QObject, Qt, Signal
 
 from ...compute.priority import below_normal
 from ...errors import sentence
+from .ending import ends_before_exit
 
 LOG = logging.getLogger(__name__)
 TELL_EVERY = 0.1
@@ -165,6 +166,7 @@ class Engine(QObject):
             self._running = None
             self._thread = threading.Thread(target=self._run, name="spatimeinr", daemon=True)
             self._thread.start()
+            ends_before_exit(self)
         self._there_is_work.notify_all()
 
     def _run(self) -> None:

@@ -13,14 +13,12 @@ from qtpy.QtCore import QCoreApplication, QEvent, QObject, QTimer
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from ... import kernels
+from ..background.ending import WAIT
 from ..background.engine import acquire, connect_queued, release
 from ..background.fitter import Fitter
 from ..background.results import Results
 from ..layers.appearance import refresh_showing
 from .theme import Colours, colours
-
-QUIT_WAIT = 10.0
-"""Seconds the program waits for the computing thread when it ends."""
 
 
 class Workplace(QObject):
@@ -75,7 +73,7 @@ def workplace_of(viewer: Any) -> Workplace:
         workplace = _WORKPLACES[key] = Workplace(viewer)
         application = QCoreApplication.instance()
         if application is not None:
-            application.aboutToQuit.connect(partial(_end, key, wait=QUIT_WAIT))
+            application.aboutToQuit.connect(partial(_end, key, wait=WAIT))
     return workplace
 
 

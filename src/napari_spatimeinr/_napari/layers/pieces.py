@@ -16,7 +16,8 @@ from ...data.indexing import as_slice
 from .stand_in import Rows
 
 COARSE = 2**18
-"""Voxels of a rough picture; what has no more is drawn at once where everything is there for it."""
+"""Voxels of a rough picture; until it is known how fast pictures are drawn, what has no more is
+drawn at once where everything is there for it."""
 SLAB = 2**20
 """Voxels of a piece of a volume: thick ones are faster."""
 ROWS = 128

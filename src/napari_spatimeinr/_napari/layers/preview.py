@@ -228,9 +228,8 @@ class PreviewArray(DuckArray):
     def _is_quick(self, array: Drawable, key: Rows) -> bool:
         """Whether it is drawn so soon that a rough picture before it would only flicker."""
         size = math.prod(_shape(key))
-        if size > pieces.COARSE or size * self._pace > AT_ONCE:
-            return False
-        return size == 0 or array.is_warm(_slices(key))
+        most = AT_ONCE / self._pace if self._pace else pieces.COARSE
+        return size <= most and (size == 0 or array.is_warm(_slices(key)))
 
     def _piece_by_piece(
         self, array: Drawable, key: Rows, generation: int, superseded: Callable[[], bool]
