@@ -61,6 +61,27 @@ def test_idle_work_gives_way_to_a_job_for_good(engine: Engine, wait: Wait) -> No
     assert len(count) == after
 
 
+def test_idle_work_gives_way_to_a_picture_for_good(engine: Engine, wait: Wait) -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def endless() -> Iterator[None]:
+        try:
+            while True:
+                begun.set()
+                time.sleep(0.001)
+                yield
+        finally:
+            ended.set()
+
+    engine.when_idle(endless())
+    wait(begun.is_set)
+    assert not ended.is_set()
+    picture = Picture()
+    engine.want(picture, 1)
+    wait(lambda: bool(picture.drawn))
+    wait(ended.is_set)
+
+
 def test_idle_work_that_fails_is_not_told(engine: Engine, wait: Wait) -> None:
     def broken() -> Iterator[None]:
         yield

@@ -116,7 +116,7 @@ class Engine(QObject):
 
     def when_idle(self, work: Iterator[None]) -> None:
         """Do small pieces of work while there is nothing else to do, in place of what was given
-        before; given up where a job begins.
+        before; given up where a job begins or a picture is wanted, which would wait for a piece.
         """
         with self._there_is_work:
             self._spare = work
@@ -251,6 +251,7 @@ class Engine(QObject):
             if self._closed or not self._wanted:
                 return
             picture, key, _ = self._wanted.pop()
+            self._spare = None
         try:
             new = picture.draw(key, self._anything_newer)
             self._ahead = picture.ahead()

@@ -42,8 +42,12 @@ class Estimator(QObject):
         connect_queued(self._measuring.finished, self._on_speed)
         engine.submit(self._measuring)
 
-    def words(self, order: Order | None) -> str:
-        """Seconds and memory of a fit, why it cannot be known, or nothing yet."""
+    def words(self, order: Order | None, measure: bool = True) -> str:
+        """Seconds and memory of a fit, why it cannot be known, or nothing yet.
+
+        ``measure`` begins a fit to know it better: not while its pictures are looked at, which
+        would wait for a step of it, seconds for a large recording.
+        """
         if order is None or not self.known:
             return ""
         volume = order.source.volume
@@ -54,7 +58,7 @@ class Estimator(QObject):
             return str(error)
         seconds = self._seconds.get(_key(order))
         if seconds is None:
-            self._order = order if math.prod(shape) <= MOST_VOXELS else None
+            self._order = order if measure and math.prod(shape) <= MOST_VOXELS else None
             self._settled.start()
             return str(found)
         budget = order.time_budget

@@ -293,7 +293,7 @@ class FitWidget(Dock):
 
     def _show_estimate(self) -> None:
         try:
-            words = self.estimator.words(self.order())
+            words = self.estimator.words(self.order(), self.session() is None)
         except SpatimeINRError as error:
             words = str(error)
         self.method_panel.estimate.setText(in_the_dock(words))
