@@ -26,7 +26,7 @@ BEFORE_LATER = 0.75
 """What is learned along time has this share of these, where more is learned afterwards."""
 
 
-LIKELY = 0.5
+LIKELY = 0.65
 """How likely steps are that wait for what a hold-out says."""
 MOST_BETWEEN = 1.5
 """All that passes is at most so many times what steps take, where little is known."""

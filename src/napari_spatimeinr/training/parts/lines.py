@@ -20,7 +20,7 @@ PLANES_OF_A_SAMPLE = 12
 """Coarse planes of a training sample, and its width in voxels."""
 WIDTH_OF_A_SAMPLE = 48
 BATCH = 16
-STEP_SECONDS = 0.015
+STEP_SECONDS = 0.018
 """Of a training step of 5 layers of 32 channels, on the machine of docs/benchmarks.md."""
 MOST_BLUR = 1.5
 """The extra blur along z is looked for up to this many distances between planes."""
