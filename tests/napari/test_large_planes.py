@@ -77,9 +77,19 @@ def test_a_large_plane_is_shown_coarsely_and_then_as_it_is(
     # However fast the machine is.
     monkeypatch.setattr(preview, "AT_ONCE", 0.0)
     step = PREVIEW_STEPS + 5
+    wanted = expected(field, step)
+    looked = threading.Event()
+
+    def part(key: Any, piece: Any) -> Any:
+        # However slow the window is: the sharp picture is begun once the coarse one was seen.
+        assert looked.wait(60)
+        return pieces.part(key, piece)
+
+    monkeypatch.setattr(preview, "part", part)
     viewer.dims.set_point(0, step / PREVIEW_STEPS)
     seen = pictures(viewer, layer)
-    wanted = expected(field, step)
+    wait(lambda: len(seen) == 2)
+    looked.set()
     wait(lambda: np.allclose(seen[-1], wanted, atol=1e-5))
     # The recording itself comes first.
     _, coarse, sharp = seen
@@ -99,9 +109,9 @@ def test_a_quick_plane_is_not_shown_coarsely(
     # The first between these frames prepares them.
     viewer.dims.set_point(0, (step - 1) / PREVIEW_STEPS)
     wait(lambda: drawn(viewer))
+    wanted = expected(field, step)
     viewer.dims.set_point(0, step / PREVIEW_STEPS)
     seen = pictures(viewer, layer)
-    wanted = expected(field, step)
     wait(lambda: np.allclose(seen[-1], wanted, atol=1e-5))
     assert len(seen) == 2
 
