@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from itertools import islice
 from queue import SimpleQueue
 from typing import TypeVar
 
@@ -27,7 +27,7 @@ def spread(
     work: Callable[[Item], Result],
     items: Sequence[Item],
     threads: int,
-    done: Callable[[Item, Result], None],
+    done: Callable[[Item, Result], None] | None = None,
 ) -> None:
     """Do ``work`` on all items, on so many threads; several callers at once have them in turn.
 
@@ -36,20 +36,22 @@ def spread(
     """
     if threads == 1 or len(items) < 2:
         for item in items:
-            done(item, work(item))
+            result = work(item)
+            if done is not None:
+                done(item, result)
         return
-    left, ended = iter(items), threading.Event()
+    left, ended = deque(items), threading.Event()
     lock = threading.Lock()
     made: SimpleQueue[tuple[Item, Result] | BaseException] = SimpleQueue()
 
     def go_on() -> None:
         while not ended.is_set():
             with lock:
-                some = list(islice(left, 1))
-            if not some:
-                return
+                if not left:
+                    return
+                item = left.popleft()
             try:
-                made.put((some[0], work(some[0])))
+                made.put((item, work(item)))
             except BaseException as error:
                 made.put(error)
 
@@ -59,7 +61,8 @@ def spread(
             one = made.get()
             if isinstance(one, BaseException):
                 raise one
-            done(*one)
+            if done is not None:
+                done(*one)
     finally:
         ended.set()
         wait(several)

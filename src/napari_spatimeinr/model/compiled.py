@@ -9,6 +9,7 @@ import torch
 from .. import kernels
 
 RENDERING = ("following", "rendering", "decoding")
+"""The kernels that a rendering is made by."""
 
 
 def compiled(name: str, device: torch.device) -> ModuleType | None:

@@ -4,6 +4,7 @@ torch.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -16,27 +17,31 @@ from .compiled import compiled
 
 def cubic(coefficients: Tensor, points: Tensor) -> Tensor:
     """As :func:`.sampling.cubic`, of one volume, without a gradient to the points."""
-    module = _module(coefficients, points, 4)
-    if module is None:
-        return sampling.cubic(coefficients, points)
-    result: Tensor = _Cubic.apply(coefficients, points, module)
-    return result
+    return _sampled(_Cubic, sampling.cubic, coefficients, points, 4)
 
 
 def linear(volume: Tensor, points: Tensor) -> Tensor:
     """As :func:`.sampling.linear`, of one volume, without a gradient to the points."""
-    module = _module(volume, points, 2)
-    if module is None:
-        return sampling.linear(volume, points)
-    result: Tensor = _Linear.apply(volume, points, module)
-    return result
+    return _sampled(_Linear, sampling.linear, volume, points, 2)
 
 
-def _module(volume: Tensor, points: Tensor, least: int) -> ModuleType | None:
-    """The kernels, where the volume is one that they can read: they check nothing."""
+def _sampled(
+    by_kernel: type[torch.autograd.Function],
+    by_torch: Callable[[Tensor, Tensor], Tensor],
+    volume: Tensor,
+    points: Tensor,
+    least: int,
+) -> Tensor:
+    """By a kernel where the volume, with so many voxels at least along each axis, is one that it
+    can read: kernels check nothing.
+    """
     whole = len(volume) == len(points) == 1 and min(volume.shape[2:]) >= least
     usable = whole and volume.dtype == points.dtype == torch.float32
-    return compiled("sampling", volume.device) if usable else None
+    module = compiled("sampling", volume.device) if usable else None
+    if module is None:
+        return by_torch(volume, points)
+    result: Tensor = by_kernel.apply(volume, points, module)
+    return result
 
 
 class _Cubic(torch.autograd.Function):

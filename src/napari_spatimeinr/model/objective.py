@@ -4,9 +4,7 @@ torch.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
@@ -15,7 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .. import kernels
+from ..compute.pool import spread
+from .compiled import compiled
 from .losses import Pairs, Terms
 from .motion import VelocityField
 
@@ -38,8 +37,8 @@ class Objective:
         """The value and its gradient to the nodes, ``(K, 3, z, y, x)``; the next call overwrites
         it.
         """
-        module = kernels.ready("alignment")
-        if module is None or field.nodes.device.type != "cpu":
+        module = compiled("alignment", field.nodes.device)
+        if module is None:
             return self.terms.by_torch(field, pairs)
         if self._compiled is None:
             self._compiled = _Compiled(module, self.terms, field)
@@ -81,10 +80,11 @@ class _Compiled:
         deepest = max(chunk.stop - chunk.first for chunk in chunks)
         if deepest > self.parts.shape[1]:
             self.parts = np.empty((CHUNKS, deepest, self.parts.shape[2]), np.float32)
-        _each(lambda i: self._align(chunks[i], self.parts[i]), range(CHUNKS))
+        threads = torch.get_num_threads()
+        spread(lambda i: self._align(chunks[i], self.parts[i]), range(CHUNKS), threads)
         held = np.array([(chunk.first, chunk.stop) for chunk in chunks])
         smooth = np.zeros(len(self.nodes))
-        _each(lambda k: self._finish(k, held, smooth), range(len(self.nodes)))
+        spread(lambda k: self._finish(k, held, smooth), range(len(self.nodes)), threads)
         return sum(chunk.value for chunk in chunks) + float(smooth.sum()), self.gradient
 
     def _plan(self, field: VelocityField, some: Pairs, chunks: list[_Part]) -> None:
@@ -160,26 +160,3 @@ def _smoothness_weights(terms: Terms, field: VelocityField) -> NDArray[np.float3
             each = np.full(3, terms.unsteady) if axis == 0 else terms.rough * lateral**2
             out[axis] = 2 * each / (nodes / n * (n - 1))
     return out.astype(np.float32)
-
-
-def _each(work: Callable[[int], None], items: Iterable[int]) -> None:
-    """Do each, on as many threads as torch computes on."""
-    left = deque(items)
-
-    def some() -> None:
-        while left:
-            try:
-                item = left.popleft()
-            except IndexError:
-                return
-            work(item)
-
-    threads = min(torch.get_num_threads(), len(left))
-    if threads < 2:
-        some()
-        return
-    with ThreadPoolExecutor(threads - 1) as pool:
-        others = [pool.submit(some) for _ in range(threads - 1)]
-        some()
-        for other in others:
-            other.result()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..data.grid import Grid
 from ..errors import InputError
@@ -64,21 +65,22 @@ def phantom(
     InputError
         If there is no such kind, or an option is out of its range.
     """
-    if kind not in KINDS:
-        raise InputError(f"kind is one of {', '.join(KINDS)}, got {kind!r}.")
-    if not 0 <= bleach < 1 or min(photons, background, read, motion) < 0 or min(psf) < 0:
-        raise InputError(
-            "bleach must lie in [0, 1), and motion, photons, background, read and psf must not be"
-            " negative."
-        )
-    if divide and KINDS[kind].looks == "filaments":
-        raise InputError("Filaments do not divide; leave divide at 0, or choose another kind.")
-    regular = Grid(_whole(shape, KINDS[kind]), SPACING)
+    _check(kind, divide, bleach, (motion, photons, background, read, *psf))
+    world = KINDS[kind]
+    regular = Grid(_whole(shape, world), SPACING)
     grid = Grid(shape, SPACING, times=_times(regular.shape[0], shape[0], seed))
-    truth = Truth(
-        embryo(regular, motion, KINDS[kind], accelerate, divide, seed),
-        np.asarray(psf, float) ** 2,
-    )
+    moving = embryo(regular, motion, world, accelerate, divide, seed)
+    truth = Truth(moving, np.asarray(psf, float) ** 2)
+    data = _recorded(truth, grid, (photons, background, read), bleach, seed)
+    named = {"name": f"phantom {kind}", "channel": world.looks, "calibrated_by": "phantom"}
+    return Volume(data, SPACING, units=("s", "um"), metadata={**named}, times=grid.times), truth
+
+
+def _recorded(
+    truth: Truth, grid: Grid, light: tuple[float, float, float], bleach: float, seed: int
+) -> NDArray[np.float32]:
+    """The truth on a grid with the noise of (photons, background, read), see :func:`phantom`."""
+    photons, background, read = light
     rng = np.random.default_rng([seed, 1])
     data = np.empty(grid.shape, np.float32)
     for k, t in enumerate(grid.coordinates(0)):
@@ -87,12 +89,20 @@ def phantom(
             counted = rng.poisson(np.maximum(clean * photons + background, 0)).astype(np.float32)
             clean = (counted - background) / photons
         data[k] = clean + read * rng.standard_normal(clean.shape, dtype=np.float32)
-    metadata: dict[str, Any] = {
-        "name": f"phantom {kind}",
-        "channel": KINDS[kind].looks,
-        "calibrated_by": "phantom",
-    }
-    return Volume(data, SPACING, units=("s", "um"), metadata=metadata, times=grid.times), truth
+    return data
+
+
+def _check(kind: str, divide: int, bleach: float, not_negative: Sequence[float]) -> None:
+    """Raise InputError where an option of :func:`phantom` is out of its range."""
+    if kind not in KINDS:
+        raise InputError(f"kind is one of {', '.join(KINDS)}, got {kind!r}.")
+    if not 0 <= bleach < 1 or min(not_negative) < 0:
+        raise InputError(
+            "bleach must lie in [0, 1), and motion, photons, background, read and psf must not be"
+            " negative."
+        )
+    if divide and KINDS[kind].looks == "filaments":
+        raise InputError("Filaments do not divide; leave divide at 0, or choose another kind.")
 
 
 def _whole(shape: tuple[int, int, int, int], kind: Kind) -> tuple[int, int, int, int]:

@@ -7,7 +7,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,8 +37,11 @@ class Blocks(ABC):
     """
 
     frames: Frames
-    beside: ClassVar[bool] = False
-    """Whether several blocks are computed at once; else each on all threads."""
+
+    @property
+    def beside(self) -> bool:
+        """Whether several blocks are computed at once; else each on all threads."""
+        return False
 
     @property
     def points(self) -> int:

@@ -64,7 +64,7 @@ class Renderer(Blocks):
         self.quantity: Quantity = Intensity()
 
     @property
-    def beside(self) -> bool:  # type: ignore[override]
+    def beside(self) -> bool:
         """On the CPU; another device takes one block after the other."""
         return not takes_much(self.frames.device)
 

@@ -12,7 +12,7 @@ LOOK_AGAIN = 0.1
 """Seconds between two looks; the preview is drawn in between."""
 
 
-def compiled(job: Job, kernel: str, part: str, kind: str) -> Steps:
+def until_compiled(job: Job, kernel: str, part: str, kind: str) -> Steps:
     """Wait for a kernel that a part is about to use, no longer than its ``kind`` of steps may."""
     while job.device.type == "cpu" and not kernels.decided(kernel, LOOK_AGAIN):
         yield job.progress(part)

@@ -11,7 +11,7 @@ from ..config.facts import HoldOut as Report
 from ..model.motion import VelocityField
 from ..model.network import Network
 from . import gate
-from .compiling import compiled
+from .compiling import until_compiled
 from .confidence import calibrate
 from .job import FitProgress, Job, Steps
 from .parts.latents import HOLD_OUT_SHARE, Latents, new_latents
@@ -126,7 +126,7 @@ class HoldOut:
         motion = None if along is None else self.networks[along].motion
         base = job.network = Network(motion)
         new_latents(job)
-        yield from compiled(job, "sampling", Latents.name, "hold-out: latents")
+        yield from until_compiled(job, "sampling", Latents.name, "hold-out: latents")
         steps = max(1, int(HOLD_OUT_SHARE * options.latents.steps))
         training = train(base, job.frames, self.parts.given, options, steps, job.seed)
         yield from job.drive("hold-out: latents", Latents.name, training)

@@ -11,7 +11,7 @@ from ..config.facts import ConfidenceTable, Reasons
 from ..field import Field
 from ..model.network import ALONG_TIME
 from . import gate, guard, pace
-from .compiling import compiled
+from .compiling import until_compiled
 from .confidence import at_native_gap
 from .holdout import HoldOut
 from .job import FitProgress, Job, Steps
@@ -129,7 +129,7 @@ def _along_time(job: Job, wanted: list[str]) -> Steps:
         # Something to look at within a second or two.
         job.network.motion = start(data, options, job.candidate)
         yield job.progress(Motion.name)
-        yield from compiled(job, "alignment", Motion.name, "hold-out: motion")
+        yield from until_compiled(job, "alignment", Motion.name, "hold-out: motion")
     pace.unsure(job)
     pace.expect(job)
     if job.held_out is not None:
@@ -173,7 +173,7 @@ def _resumed(job: Job, old: Field) -> Steps:
     job.network = old.network.copy()
     if job.network.motion is not None:
         _plan_checks(job)
-    yield from compiled(job, "alignment", Motion.name, "hold-out: motion")
+    yield from until_compiled(job, "alignment", Motion.name, "hold-out: motion")
     yield from STAGES[Motion.name].resume(job, old)
     looked = guard.find_jumps(job, job.moving)
     yield from STAGES[Latents.name].resume(job, old)

@@ -17,7 +17,7 @@ from ...config.parts import LatentOptions
 from ...field import Field
 from ...model.build import LatentsPart
 from ...model.latents import Latents as Module
-from ..compiling import compiled
+from ..compiling import until_compiled
 from ..gate import ALONE_MARGIN_DB, masked_errors
 from ..job import FitProgress, Job, Steps
 from ..stage import Cost, Stage, Verdict
@@ -82,7 +82,7 @@ class Latents(LatentsPart, Stage):
 
     def _trained(self, job: Job, steps: int, mask: Tensor | None = None) -> Steps:
         """Steps of training on all frames, without the voxels where ``mask`` is 0."""
-        yield from compiled(job, "sampling", self.name, "latents")
+        yield from until_compiled(job, "sampling", self.name, "latents")
         given = list(range(job.volume.shape[0]))
         training = train(job.network, job.frames, given, job.config, steps, job.seed + 1, mask)
         yield from job.drive("latents", "latents", training)
