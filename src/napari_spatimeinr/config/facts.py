@@ -33,6 +33,7 @@ class Chosen(Facts):
     __pydantic_extra__: dict[str, StrictBool]
 
     motion: StrictBool = False
+    hypotheses: StrictBool = False
     latents: StrictBool = False
     interpolation: str = "linear"
     """``linear`` or ``cubic``, where no part says more."""
@@ -66,12 +67,23 @@ class HoldOut(Facts):
     note: str = ""
 
 
-class MotionGate(Facts):
-    """Whether motion aligns neighbouring frames on blocks it was not found from."""
+class Hypothesis(Facts):
+    """One answer to where things go, and how much it counts."""
 
-    alignment_gain_db: Number | None = None
-    on: str = ""
-    """What it was measured on."""
+    smoothness: Number | None = None
+    """Weight of its smoothness; none of no motion."""
+    curved: StrictBool = False
+    """Whether its trajectories may bend between two frames."""
+    gradual: StrictBool = False
+    """Whether it was fitted to ever finer frames, from rest."""
+    share: Number | None = None
+    """Its mean weight halfway between frames."""
+
+
+class Hypotheses(Facts):
+    """The answers that are blended, the motion first, no motion last."""
+
+    all: list[Hypothesis] = Field(default_factory=list)
 
 
 class LatentsGate(Facts):
@@ -187,7 +199,7 @@ class Provenance(Facts):
     """Every voxel of the recording is the same; nothing was fitted."""
     confidence: ConfidenceTable | None = None
     hold_out: HoldOut | None = None
-    motion_gate: MotionGate | None = None
+    hypotheses: Hypotheses | None = None
     latents_gate: LatentsGate | None = None
     decided: StrictBool = False
     """Whether motion and latents were decided on: a resumed fit goes on from there."""

@@ -12,7 +12,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from ..errors import ConfigError
 from . import former, groups
 from .groups import Options
-from .parts import LatentOptions, MotionOptions, NotNegative, PlanesOptions, VoxelsOptions
+from .parts import (
+    HypothesesOptions,
+    LatentOptions,
+    MotionOptions,
+    NotNegative,
+    PlanesOptions,
+    VoxelsOptions,
+)
 from .published import PublishedOptions
 
 PRESETS = ("fast", "balanced", "best", "published")
@@ -50,6 +57,7 @@ class Config(Options):
 
     preset: str = Field("balanced", description="The preset these options came from.")
     motion: MotionOptions = MotionOptions()
+    hypotheses: HypothesesOptions = HypothesesOptions()
     latents: LatentOptions = LatentOptions()
     planes: PlanesOptions = PlanesOptions()
     voxels: VoxelsOptions = VoxelsOptions()
@@ -116,7 +124,7 @@ class Config(Options):
 
 _CHANGES: dict[str, dict[str, Any]] = {
     "fast": {
-        "motion": {"steps": 40, "smoothness": [0.02]},
+        "motion": {"steps": 40, "gradual": False},
         "latents": {"steps": 200, "channels": 8, "width": 24},
         "planes": {"steps": 150, "channels": 24},
         "voxels": {"steps": 150, "channels": 24},

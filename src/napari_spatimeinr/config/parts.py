@@ -28,7 +28,13 @@ class MotionOptions(Options):
     )
     points: int = Field(12_000, ge=256, le=1_000_000, description="Random points per step.")
     smoothness: tuple[NotNegative, ...] = Field(
-        (0.002, 0.05), min_length=1, description="Smoothness weights tried; hold-out picks one."
+        (0.002, 0.05),
+        min_length=1,
+        description="Smoothness weights: one velocity field each; they are blended.",
+    )
+    gradual: bool = Field(
+        True,
+        description="One more field, of the least weight, fitted to ever finer frames from rest.",
     )
     acceleration: float = Field(0.1, ge=0, description="Weight of smoothness in time.")
     two_interval: float = Field(
@@ -39,6 +45,18 @@ class MotionOptions(Options):
         ge=10_000,
         description="Voxels (all frames) motion is estimated on; larger recordings are binned.",
     )
+
+
+class HypothesesOptions(Options):
+    """The blend of velocity fields: which of them to believe where."""
+
+    enabled: bool = Field(
+        True,
+        description="Blend several velocity fields and no motion; off means one field is fitted.",
+    )
+    width: int = Field(16, ge=2, le=256, description="Width of the network that weighs them.")
+    steps: int = Field(300, ge=0, le=100_000, description="Training steps.")
+    learning_rate: float = Field(5e-3, gt=0, le=1)
 
 
 class LatentOptions(Options):

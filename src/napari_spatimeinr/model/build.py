@@ -10,6 +10,7 @@ from torch import nn
 
 from ..config.options import Config
 from .finer import FinerPlanes, FinerVoxels
+from .hypotheses import SIGMAS, Hypotheses
 from .latents import Latents
 from .motion import VelocityField
 from .network import Network
@@ -26,6 +27,28 @@ class MotionPart(Part):
         _, _, z, y, x = saved.arrays["nodes"].shape
         field = VelocityField(saved.arrays["times"], saved.shape, (z, y, x))
         return saved.into(field).requires_grad_(False)
+
+
+class HypothesesPart(Part):
+    """Further velocity fields, and what blends them."""
+
+    name = "hypotheses"
+
+    def header(self, module: nn.Module) -> dict[str, Any]:
+        """How many further fields there are."""
+        assert isinstance(module, Hypotheses)
+        return {"fields": len(module.fields)}
+
+    def build(self, saved: Saved) -> nn.Module:
+        """The sizes are those of the saved arrays."""
+        fields = []
+        for i in range(int(saved.header["fields"])):
+            _, _, z, y, x = saved.arrays[f"fields.{i}.nodes"].shape
+            fields.append(VelocityField(saved.arrays[f"fields.{i}.times"], saved.shape, (z, y, x)))
+        width = saved.arrays["layers.0.weight"].shape[0]
+        return saved.into(Hypotheses(fields, width, torch.zeros(len(SIGMAS), 3))).requires_grad_(
+            False
+        )
 
 
 class LatentsPart(Part):
@@ -74,7 +97,8 @@ class VoxelsPart(Part):
         return saved.into(network).requires_grad_(False)
 
 
-PARTS |= {part.name: part for part in (MotionPart(), LatentsPart(), PlanesPart(), VoxelsPart())}
+_KNOWN = (MotionPart(), HypothesesPart(), LatentsPart(), PlanesPart(), VoxelsPart())
+PARTS |= {part.name: part for part in _KNOWN}
 
 
 def headers(network: Network) -> dict[str, Any]:

@@ -13,13 +13,15 @@ class Displacements:
 
     def __init__(self, network: Network) -> None:
         self.network = network
-        self.known: dict[tuple[float, float], Displaced] = {}
+        self.known: dict[tuple[float, float, int], Displaced] = {}
 
     @torch.no_grad()
-    def __call__(self, start: float, end: float) -> Displaced | None:
-        """The displacement from one frame time to another."""
-        if self.network.motion is None or start == end:
+    def __call__(self, start: float, end: float, number: int = 0) -> Displaced | None:
+        """The displacement from one frame time to another, of the network's field ``number``."""
+        field = self.network.fields[number]
+        if field is None or start == end:
             return None
-        if (start, end) not in self.known:
-            self.known[start, end] = self.network.motion.displacement_nodes(start, end)
-        return self.known[start, end]
+        key = (start, end, number)
+        if key not in self.known:
+            self.known[key] = field.displacement_nodes(start, end)
+        return self.known[key]

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from .finer import Chain, FinerPlanes, FinerVoxels
 from .frames import Box, grown
+from .hypotheses import Hypotheses, Seen
 from .latents import Latents
 from .motion import Displaced, VelocityField
 from .part import PARTS
@@ -29,7 +30,7 @@ LEARNED_REACH = 4
 cut off is 0.5 % of a contrast."""
 
 
-ALONG_TIME = ("motion", "latents")
+ALONG_TIME = ("motion", "hypotheses", "latents")
 """The parts that predict what lies between frames; all others work on single frames."""
 
 
@@ -86,15 +87,17 @@ class Network:
 
     Attributes
     ----------
-    parts : those there are, in the order in which they run; further ones than these four may be
+    parts : those there are, in the order in which they run; further ones than these may be
         registered.
     motion : the velocity field.
+    hypotheses : further velocity fields, and what blends them.
     latents : encoder and decoder.
     planes, voxels : what makes planes and voxels finer.
     precision : arithmetic of the networks.
     """
 
     motion = _Part[VelocityField]()
+    hypotheses = _Part[Hypotheses]()
     latents = _Part[Latents]()
     planes = _Part[FinerPlanes]()
     voxels = _Part[FinerVoxels]()
@@ -143,7 +146,14 @@ class Network:
 
     def without_latents(self) -> Network:
         """The same motion, frames sampled as they are."""
-        return Network(self.motion, None, self.precision)
+        return Network(self.motion, None, self.precision, hypotheses=self.hypotheses)
+
+    @property
+    def fields(self) -> list[VelocityField | None]:
+        """Where things may go: the motion, further hypotheses, and None for no motion."""
+        if self.hypotheses is None:
+            return [self.motion]
+        return [self.motion, *cast("list[VelocityField]", list(self.hypotheses.fields)), None]
 
     @property
     def reach(self) -> int:
@@ -155,16 +165,15 @@ class Network:
     def between(
         self,
         places: Around,
-        inner: Callable[[int], tuple[Tensor, Tensor | None]],
+        inner: Callable[[int, int], Seen],
         outer: Callable[[int], Tensor],
     ) -> Tensor:
         """Values ``(P,)`` between two frames.
 
-        ``inner(k)`` gives values ``(P,)`` and latents ``(F, P)`` of frame k along the trajectories,
-        ``outer(k)`` values alone.
+        ``inner(k, i)`` gives what frame k says along the trajectories of :attr:`fields` number i,
+        ``outer(k)`` values alone, along those of the motion.
         """
-        a, la = inner(places.before)
-        b, lb = inner(places.after)
+        (a, la, _), (b, lb, _) = self.inner(places, inner)
         if self.latents is None or la is None or lb is None:
             # Not lerp, which rounds by how many points there are.
             return a * (1 - places.share) + b * places.share
@@ -177,16 +186,28 @@ class Network:
         )
         return result
 
+    def inner(self, places: Around, inner: Callable[[int, int], Seen]) -> tuple[Seen, Seen]:
+        """What the frames before and after say, all hypotheses together."""
+        number = range(len(self.fields))
+        before, after = ([inner(k, i) for i in number] for k in (places.before, places.after))
+        if self.hypotheses is None:
+            return before[0], after[0]
+        return self.hypotheses.blended(before, after)
+
     def moved(
-        self, positions: tuple[Tensor, Tensor, Tensor], displaced: Displaced | None
+        self,
+        positions: tuple[Tensor, Tensor, Tensor],
+        displaced: Displaced | None,
+        number: int = 0,
     ) -> Tensor:
-        """Points ``(1, P, 3)`` of a regular grid of voxel positions, displaced if
-        anything moves.
+        """Points ``(1, P, 3)`` of a regular grid of voxel positions, displaced along
+        :attr:`fields` ``number`` if anything moves.
         """
         points = torch.stack(torch.meshgrid(*positions, indexing="ij"), -1).reshape(1, -1, 3)
-        if displaced is None or self.motion is None:
+        field = self.fields[number]
+        if displaced is None or field is None:
             return points
-        return points + self.motion.displacement(displaced, positions).flatten(2).transpose(1, 2)
+        return points + field.displacement(displaced, positions).flatten(2).transpose(1, 2)
 
 
 SMOOTH_REACH = 3

@@ -18,6 +18,8 @@ from .network import SMOOTH_REACH, Encoded, Network
 from .sampling import gaussian, prefilter
 
 Shape = tuple[int, int, int]
+CONTEXT_REACH = 3
+"""Standard deviations around a box that smoothing it sees."""
 
 
 class FrameSource:
@@ -72,6 +74,17 @@ class FrameSource:
         """Of cubic B-splines through the finer voxels, ``(1, 1, z, y, x)``."""
         reach = self.network.reach
         return prefilter(self.fine(k, grown(box, reach), finer), reach)
+
+    def context(self, k: int, box: Box) -> Tensor:
+        """Raw voxels smoothed in each of the ways that hypotheses are compared by, ``(1, S, z, y,
+        x)``.
+        """
+        assert self.network.hypotheses is not None
+        sigmas: list[list[float]] = self.network.hypotheses.sigmas.tolist()
+        reach = math.ceil(CONTEXT_REACH * max(max(sigma) for sigma in sigmas))
+        inner = slice(reach, -reach)
+        raw = self.raw(k, grown(box, reach))
+        return torch.cat([gaussian(raw, sigma) for sigma in sigmas], 1)[:, :, inner, inner, inner]
 
     def smooth(self, k: int, box: Box) -> Tensor:
         """Denoised voxels smoothed with sigma 1, ``(1, 1, z, y, x)``."""

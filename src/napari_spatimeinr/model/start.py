@@ -56,16 +56,13 @@ def to_grid(velocity: Tensor, shape: tuple[int, ...]) -> Tensor:
     return resample(velocity, positions) * ratio.view(1, 3, 1, 1, 1)
 
 
-def start_velocity(
-    levels: list[Tensor], warps: int, mask: Tensor | None = None, window: float = 2.0
-) -> Tensor:
+def start_velocity(levels: list[Tensor], warps: int, window: float = 2.0) -> Tensor:
     """Displacement per interval between neighbouring frames.
 
     Parameters
     ----------
     levels : pyramid, finest first, each ``(T, 1, z, y, x)``.
     warps : updates on each level.
-    mask : ``(1, 1, z, y, x)`` on the finest level, 0 where the data must not be used.
     window : standard deviation of the least-squares window, voxels of each level.
 
     Returns
@@ -82,19 +79,12 @@ def start_velocity(
         frames = levels[level]
         if velocity.shape[2:] != frames.shape[2:]:
             velocity = to_grid(velocity, tuple(frames.shape[2:]))
-        used = (
-            None
-            if mask is None
-            else F.adaptive_avg_pool3d(
-                mask, (frames.shape[2], frames.shape[3], frames.shape[4])
-            ).floor()
-        )
         # A few pairs at a time: an update takes some 40 times the memory of its frames.
         pairs_at_once = max(1, VOXELS_AT_ONCE // frames[0].numel())
         for some in torch.arange(pairs, device=frames.device).split(pairs_at_once):
             part = velocity[some]
             for _ in range(warps):
-                part = _update(frames[some], frames[some + 1], part, used, window)
+                part = _update(frames[some], frames[some + 1], part, window)
             velocity[some] = part
     ratio = velocity.new_tensor(
         [m / n for n, m in zip(velocity.shape[2:], levels[0].shape[2:], strict=True)]
@@ -102,7 +92,7 @@ def start_velocity(
     return velocity * ratio.view(1, 3, 1, 1, 1)
 
 
-def _update(a: Tensor, b: Tensor, velocity: Tensor, mask: Tensor | None, window: float) -> Tensor:
+def _update(a: Tensor, b: Tensor, velocity: Tensor, window: float) -> Tensor:
     shape = a.shape[2:]
     axes = [torch.arange(n, device=a.device, dtype=a.dtype) for n in shape]
     points = torch.stack(torch.meshgrid(*axes, indexing="ij"), -1).reshape(1, -1, 3)
@@ -114,8 +104,6 @@ def _update(a: Tensor, b: Tensor, velocity: Tensor, mask: Tensor | None, window:
     # Robust: large differences (things that appear or were misled) count less.
     scale = error.abs().flatten(1).mean(1).clamp(min=1e-6).view(-1, 1, 1, 1, 1) * 2
     weight = 1 / (1 + (error / scale) ** 2)
-    if mask is not None:
-        weight = weight * mask
     products = [
         weight * slopes[:, i : i + 1] * slopes[:, j : j + 1]
         for i, j in ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))

@@ -11,6 +11,7 @@ from torch import Tensor
 from ..data.recent import Recent
 from ..model.finer import Chain
 from ..model.frames import SAME
+from ..model.hypotheses import Seen
 from ..model.interpolation import segment, temporal_weights
 from ..model.motion import Displaced
 from ..model.network import around
@@ -45,7 +46,7 @@ class Sampler:
         self.linear = frozenset(linear)
         # What is interpolated there: the frames as they are, which a learned part may have spoiled.
         self.plain = Sampler(source.of(self.network.plain())) if linear else self
-        self._displacements: Recent[tuple[float, int, float, float], Displaced] = Recent(
+        self._displacements: Recent[tuple[float, int, int, float, float], Displaced] = Recent(
             MOST_DISPLACEMENTS, lambda displaced: displaced.nodes.nbytes
         )
 
@@ -64,9 +65,10 @@ class Sampler:
         if network.motion is None and network.latents is None and self.interpolation == "cubic":
             return self._cubic(t, numbers, positions, finer)
 
-        def inner(k: int) -> tuple[Tensor, Tensor | None]:
-            places = self.followed(t, k, positions)
-            return self.sampled(k, places, finer), self._latents(k, places)
+        def inner(k: int, number: int) -> Seen:
+            places = self.followed(t, k, positions, number)
+            context = None if network.hypotheses is None else self._context(k, places)
+            return Seen(self.sampled(k, places, finer), self._latents(k, places), context)
 
         def outer(k: int) -> Tensor:
             return self._roughly_sampled(k, self.followed(t, k, positions), finer)
@@ -75,9 +77,12 @@ class Sampler:
 
     # -- one frame -----------------------------------------------------------------------
 
-    def followed(self, t: float, k: int, positions: Positions) -> Places:
-        """Where what is at the positions at time ``t`` is in frame ``k``."""
-        return Places(positions, self.network.motion, self._displacement(t, k, positions))
+    def followed(self, t: float, k: int, positions: Positions, number: int = 0) -> Places:
+        """Where what is at the positions at time ``t`` is in frame ``k``, by the network's field
+        ``number``.
+        """
+        field = self.network.fields[number]
+        return Places(positions, field, self._displacement(t, k, positions, number))
 
     def sampled(self, k: int, places: Places, finer: Chain) -> Tensor:
         """Frame ``k`` at places, by cubic splines through the finer voxels."""
@@ -97,6 +102,12 @@ class Sampler:
             return None
         return linear_at(
             places, self.frames.shape, (1, 1, 1), lambda box: self.source.latents(k, box)
+        )
+
+    def _context(self, k: int, places: Places) -> Tensor:
+        """Frame ``k``, smoothed in several ways, at places, ``(S, P)``."""
+        return linear_at(
+            places, self.frames.shape, (1, 1, 1), lambda box: self.source.context(k, box)
         )
 
     def _roughly_sampled(self, k: int, places: Places, finer: Chain) -> Tensor:
@@ -120,13 +131,15 @@ class Sampler:
         near = torch.stack([term for k, term in terms.items() if abs(k - t) < 2])
         return torch.minimum(torch.maximum(value, near.amin(0)), near.amax(0))
 
-    def _displacement(self, t: float, k: int, positions: Positions) -> Displaced | None:
-        velocity = self.network.motion
+    def _displacement(
+        self, t: float, k: int, positions: Positions, number: int
+    ) -> Displaced | None:
+        velocity = self.network.fields[number]
         # Nothing is followed across an interval that is left to linear interpolation.
         first, last = min(t, k), max(t, k)
         if velocity is None or any(first < i + 1 and i < last for i in self.linear):
             return None
         z = float(positions[0].min()), float(positions[0].max())
         return self._displacements.get(
-            (t, k, *z), lambda: velocity.displacement_nodes(t, float(k), z)
+            (t, k, number, *z), lambda: velocity.displacement_nodes(t, float(k), z)
         )

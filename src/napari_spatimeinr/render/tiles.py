@@ -27,6 +27,8 @@ THIN, THINNEST = 8, 4
 """Voxels along z of tiles, and of those of large planes."""
 MUCH = (32, 512, 512)
 """The same where calls are what costs."""
+CHANNELS = torch.channels_last_3d
+"""The channels of a voxel side by side."""
 LARGE = 2**19
 """Voxels of planes that are large."""
 
@@ -36,7 +38,7 @@ class Tile(NamedTuple):
 
     latents : that denoised it, None where frames are taken as they are: networks may share what is
         kept.
-    kind : "encoded" (denoised voxels and latents), "finer", "spline" or "smooth".
+    kind : "encoded" (denoised voxels and latents), "finer", "spline", "smooth" or "context".
     k : the frame.
     box : of the tile, in finer voxels.
     finer : the parts that make voxels finer.
@@ -112,6 +114,13 @@ class TiledSource(FrameSource):
         made = super().smooth
         return self._assembled("smooth", k, box, lambda tile: (made(k, tile).contiguous(),))
 
+    def context(self, k: int, box: Box) -> Tensor:
+        """Raw voxels smoothed in several ways, ``(1, S, z, y, x)``."""
+        made = super().context
+        return self._assembled(
+            "context", k, box, lambda tile: (made(k, tile).contiguous(memory_format=CHANNELS),)
+        )
+
     def touched(self, kind: str, k: int, box: Box, finer: Chain = ()) -> Iterator[Tile]:
         """The tiles of a kind that a box in finer voxels is put together from."""
         shape = self.fine_shape(finer)
@@ -125,9 +134,7 @@ class TiledSource(FrameSource):
 
     def _encoded_tile(self, k: int, tile: Box) -> tuple[Tensor, ...]:
         denoised, latents = self._encoded(k, tile)
-        return denoised.contiguous(), latents.half().contiguous(
-            memory_format=torch.channels_last_3d
-        )
+        return denoised.contiguous(), latents.half().contiguous(memory_format=CHANNELS)
 
     def _assembled(
         self,
@@ -165,7 +172,7 @@ class TiledSource(FrameSource):
 def _empty(part: Tensor, box: Box) -> Tensor:
     """Room for a box of what a tile has; channels lie side by side."""
     sizes = (1, part.shape[1], *(b - a for a, b in box))
-    order = torch.channels_last_3d if part.shape[1] > 1 else torch.contiguous_format
+    order = CHANNELS if part.shape[1] > 1 else torch.contiguous_format
     return torch.empty(sizes, dtype=torch.float32, device=part.device, memory_format=order)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,10 +12,11 @@ from torch import Tensor
 
 from ..model.displacements import Displacements
 from ..model.frames import Box, Frames, random_box
+from ..model.hypotheses import Seen
 from ..model.interpolation import temporal_weights
 from ..model.motion import Displaced
 from ..model.network import Around, Network, around, needed_box, sample, sample_denoised
-from ..model.sampling import gaussian
+from ..model.sampling import gaussian, linear
 from ..model.source import FrameSource
 
 MARGIN_DB = 0.02
@@ -25,6 +26,8 @@ CUBIC_MARGIN_DB = 0.1
 more."""
 STEADY_SHARE = 2 / 3
 """And it must win on this share of the acquired frames, each left out in turn."""
+LEAST_GIVEN = 3
+"""Frames that a hold-out must leave for latents to be learned from: each from two others."""
 MOST_LEFT_OUT = 60
 """Frames left out in turn, at most."""
 BLOCK = (16, 48, 48)
@@ -52,12 +55,12 @@ class HeldOut:
 
 
 def split(count: int) -> HeldOut | None:
-    """Every fourth frame kept back, from the middle of the first four; None with fewer than four
+    """Every fourth frame kept back, from the middle of the first four; None with fewer than three
     frames.
     """
-    if count < 4:
+    if count < 3:
         return None
-    held = list(range(2 if count < 6 else 3, count - 1, 4))
+    held = list(range(min(2, count - 2) if count < 6 else 3, count - 1, 4))
     return HeldOut(held, [k for k in range(count) if k not in held])
 
 
@@ -113,21 +116,51 @@ def predict(
     network: Network, frames: Frames, displacements: Displacements, t: int, places: Around, box: Box
 ) -> Tensor:
     """Frame ``t`` on the voxels of a box from other frames: ``(z, y, x)``, normalised."""
+    seen, outer = _looks(network, frames, displacements, t, box)
+    return network.between(places, seen, outer).reshape([b - a for a, b in box])
+
+
+@torch.no_grad()
+def seen_along(
+    network: Network,
+    frames: Frames,
+    displacements: Displacements,
+    t: float,
+    places: Around,
+    box: Box,
+) -> tuple[list[Seen], list[Seen]]:
+    """What the frames before and after a time say on the voxels of a box, along each field of a
+    network.
+    """
+    seen, _ = _looks(network, frames, displacements, t, box)
+    number = range(len(network.fields))
+    return [seen(places.before, i) for i in number], [seen(places.after, i) for i in number]
+
+
+def _looks(
+    network: Network, frames: Frames, displacements: Displacements, t: float, box: Box
+) -> tuple[Callable[[int, int], Seen], Callable[[int], Tensor]]:
+    """What :meth:`.Network.between` asks of frames, on the voxels of a box."""
     source = FrameSource(network, frames)
     z, y, x = (torch.arange(a, b, device=frames.device, dtype=torch.float32) for a, b in box)
 
-    def at(k: int) -> tuple[Tensor, Box]:
-        return needed_box(network.moved((z, y, x), displacements(float(t), float(k))), frames.shape)
+    def at(k: int, number: int = 0) -> tuple[Tensor, Box]:
+        displaced = displacements(float(t), float(k), number)
+        return needed_box(network.moved((z, y, x), displaced, number), frames.shape)
 
-    def inner(k: int) -> tuple[Tensor, Tensor | None]:
-        points, needed = at(k)
-        return sample(source.encoded(k, needed), points, needed)
+    def inner(k: int, number: int) -> Seen:
+        points, needed = at(k, number)
+        values, latents = sample(source.encoded(k, needed), points, needed)
+        if network.hypotheses is None:
+            return Seen(values, latents)
+        context = linear(source.context(k, needed), points - points.new_tensor(needed)[:, 0])[0]
+        return Seen(values, latents, context)
 
     def outer(k: int) -> Tensor:
         points, needed = at(k)
         return sample_denoised(source.denoised(k, needed), points, needed)
 
-    return network.between(places, inner, outer).reshape(len(z), len(y), len(x))
+    return inner, outer
 
 
 @torch.no_grad()

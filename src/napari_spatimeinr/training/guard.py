@@ -80,20 +80,18 @@ def find_jumps(job: Job, data: MotionData) -> Looked:
     """The jumps of a recording, given the motion that was found, which is bridged there; the
     provenance tells them at once.
     """
-    velocity, seed = job.network.motion, job.seed
     if not job.config.gate:
         return Looked([], [])
-    finest = data.levels[0]
-    everywhere = finest.new_ones(1, 1, *finest.shape[2:])
     number = POINTS * (len(data.times) - 1)
-    still = misalignments(None, data, everywhere, seed, number)
-    moved = still
-    if velocity is not None:
-        moved = misalignments(velocity, data, everywhere, seed, number)
-    least = torch.minimum(still, moved)
+    found = {field: misalignments(field, data, job.seed, number) for field in job.network.fields}
+    still = found.get(None)
+    if still is None:
+        still = misalignments(None, data, job.seed, number)
+    least = torch.stack([still, *found.values()]).amin(0)
     broken = jumps(least, still)
-    if velocity is not None:
-        _bridge(velocity, broken)
+    for field in found:
+        if field is not None:
+            _bridge(field, broken)
     _tell(job, broken, _parts(job.provenance.guard)[1])
     return Looked(broken, least.tolist())
 

@@ -2,108 +2,79 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Generator
 from typing import NamedTuple
 
 from ..config.facts import ConfidenceTable
 from ..config.facts import HoldOut as Report
-from ..model.motion import VelocityField
 from ..model.network import Network
 from . import gate
 from .compiling import until_compiled
 from .confidence import calibrate
 from .job import FitProgress, Job, Steps
+from .parts.hypotheses import blend_of, learned
 from .parts.latents import HOLD_OUT_SHARE, Latents, new_latents
 from .parts.latents_fit import train
-from .parts.motion import TRIAL_STEPS, Motion
-from .parts.motion_fit import (
-    Candidate,
-    MotionData,
-    candidates,
-    most_candidates,
-    refine,
-    start,
-)
+from .parts.motion import Motion, fitted
 
 
 class Decision(NamedTuple):
-    """The kind of motion that did best, and which parts are kept."""
+    """Which parts are kept."""
 
-    candidate: Candidate
     motion: bool
     latents: bool
 
 
 class HoldOut:
-    """Fits without the frames that are held out, and their errors on these.
-
-    Any number of kinds of motion are compared by what they predict, whatever tells them apart; the
-    latents are learned along the best of them.
-    """
+    """Fits without the frames that are held out, and their errors on these."""
 
     def __init__(self, job: Job, parts: gate.HeldOut) -> None:
         self.job, self.parts = job, parts
         self.networks: dict[str, Network] = {}
-        self.candidates: dict[str, Candidate] = {}
         self.errors = gate.held_out_errors({}, job.frames, parts, job.seed)
 
     def run(self) -> Generator[FitProgress, None, Decision]:
         """Fit, score, decide; the job's network keeps what latents have learned."""
         job = self.job
-        if job.shared_motion is not None:
-            self._score(Motion.name, Network(job.network.motion))
-        elif job.config.motion.enabled:
-            yield from self._compare_motion()
-        moving = self._best_motion()
-        names = [] if moving is None else [moving]
         plain = gate.plain_method(self.errors, job.frames, job.seed)
-        best = gate.choose(self.errors, names, plain)
-        along = moving if best == moving else None
-        if job.config.latents.enabled:
-            yield from self._learn_latents(along)
-            best = gate.choose(self.errors, [*names, Latents.name], plain)
-        keep_latents = best == Latents.name
-        keep_motion = best in names or (keep_latents and along is not None)
-        if not keep_latents:
+        moving = yield from self._motion()
+        names = [] if moving is None else [Motion.name]
+        if moving is not None:
+            self._score(Motion.name, moving)
+        # At twice the interval linear interpolation may win where it does not at the real one, and
+        # is blended in where it does: only a spline in time takes the place of motion.
+        base = gate.choose(self.errors, names, plain) if plain == "cubic" else Motion.name
+        keep_motion = moving is not None and base == Motion.name
+        best = Motion.name if keep_motion else plain
+        if self._tests_latents:
+            yield from self._learn_latents(moving if keep_motion and moving else Network())
+            best = gate.choose(self.errors, [Latents.name], best)
+        if best != Latents.name:
             job.network = job.network.without_latents()
-        self._give_reasons(keep_motion, keep_latents)
+        self._give_reasons(keep_motion, best == Latents.name)
         self._report(best)
         yield job.progress("hold-out")
-        candidate = self.candidates.get(moving or "", job.candidate)
-        assert candidate is not None
-        return Decision(candidate, keep_motion, keep_latents)
+        return Decision(keep_motion, best == Latents.name or not self._tests_latents)
 
-    # -- motion --------------------------------------------------------------------------
+    @property
+    def _tests_latents(self) -> bool:
+        return self.job.config.latents.enabled and len(self.parts.given) >= gate.LEAST_GIVEN
 
-    def _compare_motion(self) -> Steps:
-        """Fit one kind of motion after the other; which comes next depends on the best so far."""
-        options = self.job.config.motion
-        assert self.job.moving is not None
-        data = self.job.moving.subset(self.parts.given)
-        search = candidates(options)
-        candidate = next(search)
-        # All kinds start from the same velocity.
-        begin = start(data, options, candidate)
-        while True:
-            yield from self._fit_motion(candidate, data, begin)
-            try:
-                candidate = search.send(self.candidates[self._best_motion() or ""])
-            except StopIteration:
-                return
-
-    def _fit_motion(self, candidate: Candidate, data: MotionData, begin: VelocityField) -> Steps:
-        """Fit one kind of motion to the frames that are given, and score it."""
-        job, options = self.job, self.job.config.motion
-        velocity = copy.deepcopy(begin)
-        candidate.apply(velocity)
-        few = min(options.steps, TRIAL_STEPS)
-        steps = refine(velocity, data, options, candidate, few, job.seed)
-        part = (len(self.networks) + 1) / most_candidates(options)
-        yield from job.drive("hold-out: motion", Motion.name, steps, part)
-        velocity.requires_grad_(False)
-        self.candidates[candidate.name] = candidate
-        self._score(candidate.name, Network(velocity))
+    def _motion(self) -> Generator[FitProgress, None, Network | None]:
+        """The motion without the frames held out, or the one that is shared; None where nothing is
+        to move.
+        """
+        job = self.job
+        if job.shared_motion is not None:
+            return job.network.without_latents()
+        if not job.config.motion.enabled:
+            return None
+        assert job.moving is not None
+        data = job.moving.subset(self.parts.given)
+        fields = yield from fitted(job, data, "hold-out: motion")
+        network = job.held_out_network = blend_of(job, fields)
+        yield from learned(job, network, [(network, self.parts.given, None)])
+        return network
 
     def _score(self, name: str, network: Network) -> None:
         """Add the errors of a network on the frames held out."""
@@ -112,19 +83,13 @@ class HoldOut:
             {name: network}, self.job.frames, self.parts, self.job.seed, self.errors
         )
 
-    def _best_motion(self) -> str | None:
-        """The name of the motion with the smallest error."""
-        moving = [name for name in self.networks if name != Latents.name]
-        return max(moving, key=self.errors.gain) if moving else None
-
     # -- latents -------------------------------------------------------------------------
 
-    def _learn_latents(self, along: str | None) -> Steps:
+    def _learn_latents(self, moving: Network) -> Steps:
         """Learn latents along a motion from the frames that are given, and score them."""
         job, options = self.job, self.job.config
         network = job.network
-        motion = None if along is None else self.networks[along].motion
-        base = job.network = Network(motion)
+        base = job.network = moving.copy()
         new_latents(job)
         yield from until_compiled(job, "sampling", Latents.name, "hold-out: latents")
         steps = max(1, int(HOLD_OUT_SHARE * options.latents.steps))
@@ -132,17 +97,17 @@ class HoldOut:
         yield from job.drive("hold-out: latents", Latents.name, training)
         self._score(Latents.name, base)
         # What was learned goes on with the motion of all frames.
-        job.network = Network(network.motion, base.latents)
+        job.network = Network(network.motion, base.latents, hypotheses=network.hypotheses)
 
     # -- what comes of it ----------------------------------------------------------------
 
     def _give_reasons(self, motion: bool, latents: bool) -> None:
         """Why a part that was tried is not kept."""
         reasons = self.job.provenance.reasons
-        if not latents and self.job.config.latents.enabled:
+        if not latents and self._tests_latents:
             reasons[Latents.name] = "they did not beat the simpler result on held-out frames"
-        if not motion and self._best_motion() is not None:
-            reasons[Motion.name] = "it did not beat interpolation on held-out frames"
+        if not motion and Motion.name in self.networks:
+            reasons[Motion.name] = "a spline in time predicted held-out frames better"
 
     def _report(self, best: str) -> None:
         """Put the best method, its gains and how sure it is into the job."""

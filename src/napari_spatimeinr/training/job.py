@@ -6,7 +6,7 @@ import copy
 import math
 import time
 from collections.abc import Generator, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
@@ -24,7 +24,8 @@ from .gate import HeldOut
 from .schedule import Plateau, Schedule
 
 if TYPE_CHECKING:
-    from .parts.motion_fit import Candidate, MotionData
+    from ..model.motion import VelocityField
+    from .parts.motion_fit import MotionData
 
 SNAPSHOT_EVERY = 0.5
 
@@ -63,8 +64,9 @@ class Job:
     resume : what the fit goes on from.
     shared_motion : whose motion is used.
     moving : the frames that motion is estimated on, once they are read.
-    candidate : the kind of motion that is fitted, once the hold-out has chosen it.
+    fields : the velocity fields of all frames, once they are fitted.
     held_out : the frames kept back by the hold-out; None where there were none.
+    held_out_network : the motion without them.
     """
 
     volume: Volume
@@ -79,8 +81,9 @@ class Job:
     shared_motion: Field | None
     method: Method = field(default_factory=lambda: Aligned(Network()))
     moving: MotionData | None = None
-    candidate: Candidate | None = None
+    fields: list[VelocityField] = field(default_factory=list)
     held_out: HeldOut | None = None
+    held_out_network: Network | None = None
     interpolation: str = "linear"
     gain: float | None = None
     loss: float = math.nan
@@ -109,8 +112,7 @@ class Job:
 
     def decide(self) -> None:
         """What is learned along time is decided: a fit that is stopped goes on from it."""
-        assert self.candidate is not None
-        self.provenance.update({"decided": True, **asdict(self.candidate)})
+        self.provenance.decided = True
 
     def snapshot(self) -> Field:
         """A Field of what there is by now, independent of further training."""

@@ -7,8 +7,10 @@ import time
 import torch
 
 from ..model.network import Network
+from .gate import LEAST_GIVEN
 from .job import Job
 from .parts import STAGES
+from .parts.hypotheses import Hypotheses
 from .parts.latents import HOLD_OUT_SHARE, Latents, new_latents
 from .parts.latents_fit import train
 from .parts.motion import Motion
@@ -40,7 +42,7 @@ def expect(job: Job) -> None:
     costs = {
         name: stage.cost(volume.shape, job.config, volume.spacing).seconds / planned[name]
         for name, stage in STAGES.items()
-        if name != Motion.name and planned.get(name)
+        if name not in (Motion.name, Hypotheses.name) and planned.get(name)
     }
     costs = {name: seconds for name, seconds in costs.items() if seconds > 0}
     if not costs:
@@ -61,7 +63,8 @@ def unsure(job: Job) -> None:
     for name in schedule.later:
         final = getattr(getattr(options, name, None), "steps", 0)
         schedule.sure[name] = max(0, schedule.planned[name] - final)
-    if job.held_out is not None and Latents.name in schedule.planned:
+    tested = job.held_out is not None and len(job.held_out.given) >= LEAST_GIVEN
+    if tested and Latents.name in schedule.planned:
         schedule.sure[Latents.name] = round(HOLD_OUT_SHARE * schedule.planned[Latents.name])
 
 
@@ -73,7 +76,7 @@ def _is_worth_a_trial(job: Job, costs: dict[str, float]) -> bool:
 def _trial(job: Job) -> float:
     """Seconds of a step of latents that are thrown away."""
     kept = job.network
-    job.network = Network(kept.motion)
+    job.network = Network(kept.motion, hypotheses=kept.hypotheses)
     new_latents(job)
     trial, job.network = job.network, kept
     given = list(range(job.volume.shape[0]))

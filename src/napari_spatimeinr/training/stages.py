@@ -17,9 +17,10 @@ from .holdout import HoldOut
 from .job import FitProgress, Job, Steps
 from .normalisation import estimate_gains
 from .parts import STAGES
+from .parts.hypotheses import Hypotheses
 from .parts.latents import Latents
 from .parts.motion import Motion
-from .parts.motion_fit import motion_data, start, untried
+from .parts.motion_fit import motion_data, start
 from .schedule import CHECKS
 from .stage import Stage, Verdict
 
@@ -32,7 +33,7 @@ INHERITED = (
     "decided",
     "smoothness",
     "curved",
-    "motion_gate",
+    "hypotheses",
     "reasons",
 )
 """What a fit that goes on takes over from the provenance of the earlier one."""
@@ -117,32 +118,34 @@ def _along_time(job: Job, wanted: list[str]) -> Steps:
     """
     data, options = job.moving, job.config.motion
     assert data is not None
-    motion, latents = (name in wanted for name in ALONG_TIME)
-    job.candidate = untried(options)
+    motion, blend, latents = (name in wanted for name in ALONG_TIME)
     job.held_out = gate.split(job.volume.shape[0]) if job.config.gate else None
     if job.shared_motion is not None:
-        job.network.motion = copy.deepcopy(job.shared_motion.network.motion)
+        shared = job.shared_motion.network
+        job.network.motion = copy.deepcopy(shared.motion)
+        job.network.hypotheses = copy.deepcopy(shared.hypotheses)
     for name in wanted:
         STAGES[name].plan(job)
     _plan_checks(job)
     if motion:
         # Something to look at within a second or two.
-        job.network.motion = start(data, options, job.candidate)
+        job.network.motion = start(data, options)
         yield job.progress(Motion.name)
         yield from until_compiled(job, "alignment", Motion.name, "hold-out: motion")
     pace.unsure(job)
     pace.expect(job)
     if job.held_out is not None:
         decision = yield from HoldOut(job, job.held_out).run()
-        job.candidate = decision.candidate
-        motion, latents = motion and decision.motion, decision.latents
+        motion, latents = motion and decision.motion, latents and decision.latents
         if not motion and job.shared_motion is None:
             job.network.motion = None
-        job.schedule.finish(Motion.name, options.steps if motion else 0)
-        if not latents:
-            job.schedule.finish(Latents.name)
+        for name, kept in zip(ALONG_TIME, (motion, motion and blend, latents), strict=True):
+            if not kept:
+                job.schedule.finish(name)
     if motion:
         yield from _run(job, STAGES[Motion.name])
+    if motion and blend:
+        yield from _run(job, STAGES[Hypotheses.name])
     job.decide()
     looked = guard.find_jumps(job, data)
     if latents:

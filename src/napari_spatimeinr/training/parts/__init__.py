@@ -4,6 +4,7 @@ A further part is one file and one line here, or one call of :func:`.stage.regis
 """
 
 from ..stage import STAGES, register
+from .hypotheses import Hypotheses
 from .latents import Latents
 from .motion import Motion
 from .planes import Planes
@@ -11,5 +12,5 @@ from .voxels import Voxels
 
 __all__ = ["STAGES"]
 
-for _stage in (Motion(), Latents(), Planes(), Voxels()):
+for _stage in (Motion(), Hypotheses(), Latents(), Planes(), Voxels()):
     register(_stage)

@@ -60,7 +60,7 @@ class Latents(LatentsPart, Stage):
     def run(self, job: Job) -> Generator[FitProgress, None, Verdict]:
         """Train on all frames: on from the hold-out, or from the beginning, judged on blocks."""
         steps = job.config.latents.steps
-        if job.held_out is not None:
+        if job.network.latents is not None:
             left = max(1, round((1 - HOLD_OUT_SHARE) * steps))
             yield from self._trained(job, left)
             return Verdict(kept=True)

@@ -7,7 +7,7 @@ of frame k is independent of theirs, so the mean-square optimum is the clean ima
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -19,7 +19,8 @@ from ...config.options import Config, CycleOptions
 from ...model.differentiable import cubic, linear
 from ...model.displacements import Displacements
 from ...model.frames import Box, Frames, grown, random_box
-from ...model.motion import Displaced
+from ...model.hypotheses import Seen
+from ...model.motion import Displaced, VelocityField
 from ...model.network import Around, Network, around, needed_box
 from ...model.sampling import PREFILTER_REACH, prefilter
 from ...model.source import FrameSource
@@ -113,36 +114,46 @@ class _Blocks:
         drawn = _drawn(self.frames, task.target, box, spatial, self.mask, self.generator)
         if task.around is None:
             assert task.alone is not None
-            return drawn.error(self._sampled(task.alone, task, drawn)[0])
+            return drawn.error(self._seen(task.alone, task, drawn)[0].values)
         near = task.around
-        inner = [self._sampled(k, task, drawn) for k in (near.before, near.after)]
+        before, after = (self._seen(k, task, drawn) for k in (near.before, near.after))
+        inner = self.network.inner(near, lambda k, i: (before if k == near.before else after)[i])
         sides = self._sides(near, inner, task, drawn)
         loss = torch.zeros((), device=self.frames.device)
-        for value, _ in inner:
-            loss = loss + ALONE * drawn.error(value)
+        for seen in inner:
+            loss = loss + ALONE * drawn.error(seen.values)
         return loss + _blended_loss(partial(self._predicted, sides), near.share, drawn, cycle)
 
-    def _points(self, k: int, task: Task, drawn: _Drawn) -> tuple[Tensor, Box]:
-        """Where the voxels of the target are in frame ``k``, and the box that sampling them
-        touches.
+    def _points(self, k: int, task: Task, drawn: _Drawn, numbers: Sequence[int]) -> Tensor:
+        """Where the voxels of the target are in frame ``k`` along fields of the network, one after
+        the other, ``(1, P, 3)``.
         """
-        moved = _moved(self.network, self.displacements(task.target, k), drawn.places)
-        return needed_box(moved[None], self.frames.shape)
+        moved = [
+            _moved(self.network.fields[i], self.displacements(task.target, k, i), drawn.places)
+            for i in numbers
+        ]
+        return torch.cat(moved)[None]
 
-    def _sampled(self, k: int, task: Task, drawn: _Drawn) -> tuple[Tensor, Tensor | None]:
-        """Values and latents of frame ``k`` there."""
-        points, part = self._points(k, task, drawn)
+    def _seen(self, k: int, task: Task, drawn: _Drawn) -> list[Seen]:
+        """What frame ``k`` says there, along each of the network's fields."""
+        count = len(self.network.fields)
+        moved = self._points(k, task, drawn, range(count))
+        points, part = needed_box(moved, self.frames.shape)
         local = points - points.new_tensor([a for a, _ in part])
         encoded = self.source.encoded(k, part)
-        values = cubic(encoded.coefficients, local)[0]
-        return values, None if encoded.latents is None else linear(encoded.latents, local)[0]
+        parts = [cubic(encoded.coefficients, local)[0].chunk(count)]
+        assert encoded.latents is not None
+        parts.append(linear(encoded.latents, local)[0].chunk(count, 1))
+        if self.network.hypotheses is not None:
+            parts.append(linear(self.source.context(k, part), local)[0].chunk(count, 1))
+        return [Seen(*some) for some in zip(*parts, strict=True)]
 
     @torch.no_grad()
     def _averaged(self, numbers: tuple[int, ...], task: Task, drawn: _Drawn) -> Tensor:
         """The mean of frames there, which only helps to average: nothing is learned from them."""
         values = []
         for k in numbers:
-            points, part = self._points(k, task, drawn)
+            points, part = needed_box(self._points(k, task, drawn, (0,)), self.frames.shape)
             local = points - points.new_tensor([a for a, _ in part])
             values.append(linear(self.source.denoised(k, part), local)[0, 0])
         return torch.stack(values).mean(0)
@@ -150,7 +161,7 @@ class _Blocks:
     def _sides(
         self,
         near: Around,
-        inner: list[tuple[Tensor, Tensor | None]],
+        inner: tuple[Seen, Seen],
         task: Task,
         drawn: _Drawn,
     ) -> _Sides:
@@ -159,13 +170,13 @@ class _Blocks:
         for side, beyond in enumerate((near.outer_before, near.outer_after)):
             # One side is left out now and then, as it is at both ends of the recording.
             if not beyond or float(torch.rand(1, generator=self.generator)) < 0.15:
-                outer.append(inner[side][0])
+                outer.append(inner[side].values)
             else:
                 outer.append(self._averaged(beyond, task, drawn))
         # Time runs backwards half of the time: the decoder has no preferred direction.
         backwards = bool(torch.rand(1, generator=self.generator) < 0.5)
         first, second = (1, 0) if backwards else (0, 1)
-        (a, of_a), (b, of_b) = inner[first], inner[second]
+        (a, of_a, _), (b, of_b, _) = inner[first], inner[second]
         assert of_a is not None and of_b is not None
         return _Sides((a, b), (outer[first], outer[second]), (of_a, of_b), backwards)
 
@@ -293,7 +304,7 @@ def _target(frames: Frames, k: int, places: Tensor, whole: int) -> Tensor:
     return torch.cat([values, between])
 
 
-def _moved(network: Network, displaced: Displaced | None, points: Tensor) -> Tensor:
-    if displaced is None or network.motion is None:
+def _moved(field: VelocityField | None, displaced: Displaced | None, points: Tensor) -> Tensor:
+    if displaced is None or field is None:
         return points
-    return points + network.motion.displacement_at(displaced, points[None])[0]
+    return points + field.displacement_at(displaced, points[None])[0]

@@ -1,30 +1,22 @@
-"""The part that says where things go: a velocity field, fitted to frames and judged on blocks it
-has not seen.
-"""
+"""The part that says where things go: velocity fields, fitted to frames."""
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Generator, Mapping, Sequence
 from typing import ClassVar
 
-from ...config.facts import MotionGate
 from ...config.options import Config
 from ...config.parts import MotionOptions
 from ...field import Field
 from ...model.build import MotionPart
-from ..gate import MARGIN_DB, split
+from ...model.motion import VelocityField
+from ..gate import split
 from ..job import FitProgress, Job, Steps
-from ..schedule import ENDS
 from ..stage import Cost, Stage, Verdict
-from .motion_fit import Candidate, misalignments, most_candidates, refine, start
-from .motion_points import block_mask
+from .motion_fit import Kind, MotionData, at_rest, descents, kinds, refine, start, steps_of
 
-TRIAL_STEPS = 80
-"""Optimisation steps of a velocity field that is only compared; more did not change which one
-won."""
-CHECKED_STEPS = 40
-"""The same of the one that is checked on masked blocks."""
 STEP_SECONDS = 0.012
 """Of an optimisation step with 12,000 points."""
 
@@ -35,8 +27,7 @@ class Motion(MotionPart, Stage):
     label = "motion"
     words: ClassVar[Mapping[str, str]] = {
         "motion": "following the motion",
-        "checking motion": "checking the motion on blocks it has not seen",
-        "hold-out: motion": "testing the motion on frames held out",
+        "hold-out: motion": "following the motion without frames held out",
     }
     options = MotionOptions
 
@@ -51,68 +42,40 @@ class Motion(MotionPart, Stage):
             job.provenance.reasons[self.name] = "one time point: nothing moves"
 
     def plan(self, job: Job) -> None:
-        """The final fit, and those of the hold-out."""
-        options, steps = job.config.motion, job.config.motion.steps
-        trials = most_candidates(options) if job.held_out is not None else 0
-        job.schedule.planned["motion"] = steps + trials * min(steps, TRIAL_STEPS)
+        """The fields of all frames, and those of the hold-out."""
+        each = _steps(job.config)
+        job.schedule.planned["motion"] = each * (2 if job.held_out is not None else 1)
 
     def run(self, job: Job) -> Generator[FitProgress, None, Verdict]:
-        """Fit the candidate that the hold-out has chosen to all frames."""
-        velocity, candidate, data = job.network.motion, job.candidate, job.moving
-        assert velocity is not None and candidate is not None and data is not None
-        candidate.apply(velocity)
-        if job.config.gate and not (yield from self._aligns(job, candidate)):
-            job.network.motion = None
-            why = "it did not align neighbouring frames on blocks it had not seen"
-            return Verdict(kept=False, reason=why)
-        job.decide()
-        options = job.config.motion
-        steps = refine(velocity, data, options, candidate, options.steps, job.seed)
-        yield from job.drive("motion", "motion", steps)
-        velocity.requires_grad_(False)
+        """Fit a field of each kind to all frames; the first of them is the network's."""
+        assert job.moving is not None
+        job.fields = yield from fitted(job, job.moving, "motion")
+        job.network.motion = job.fields[0]
+        first = kinds(job.config.motion, job.config.hypotheses.enabled)[0]
+        job.provenance.smoothness, job.provenance.curved = first.smoothness, first.curved
         return Verdict(kept=True)
-
-    def _aligns(self, job: Job, candidate: Candidate) -> Generator[FitProgress, None, bool]:
-        """Whether motion found without masked blocks aligns neighbouring frames there, at the
-        recording's own gap.
-        """
-        options, data = job.config.motion, job.moving
-        assert data is not None
-        z, y, x = data.levels[0].shape[2:]
-        mask = block_mask((z, y, x), job.seed).to(job.device)
-        velocity = start(data, options, candidate, 1 - mask)
-        few = min(CHECKED_STEPS, options.steps)
-        for _ in refine(velocity, data, options, candidate, few, job.seed, 1 - mask):
-            yield job.progress("checking motion")
-            if job.schedule.late(ENDS["checking motion"]):
-                break
-        still, moved = (
-            float(misalignments(field, data, mask, job.seed).mean()) for field in (None, velocity)
-        )
-        gain = 10 * math.log10(max(still, 1e-12) / max(moved, 1e-12))
-        job.provenance.motion_gate = MotionGate(
-            alignment_gain_db=round(gain, 3), on="masked blocks at the native gap"
-        )
-        return gain >= MARGIN_DB
 
     def decided(self, old: Field) -> bool:
         """Motion and latents are decided together."""
         return old.provenance.decided
 
     def resume(self, job: Job, old: Field) -> Steps:
-        """Go on with the motion that was kept."""
-        velocity, options, data = job.network.motion, job.config.motion, job.moving
-        if velocity is None or data is None:
+        """Go on with the fields that were kept."""
+        options, data = job.config.motion, job.moving
+        fields = [field for field in job.network.fields if field is not None]
+        if not fields or data is None:
             return
-        velocity.requires_grad_(True)
-        job.schedule.planned["motion"] = options.steps
-        weight = job.provenance.smoothness
-        if weight is None:
-            weight = options.smoothness[0]
-        candidate = Candidate(float(weight), bool(velocity.curved))
-        steps = refine(velocity, data, options, candidate, options.steps, job.seed + 2)
-        yield from job.drive("motion", "motion", steps, ends="motion, resumed")
-        velocity.requires_grad_(False)
+        job.schedule.planned["motion"] = options.steps * len(fields)
+        told = job.provenance.hypotheses
+        known = [] if told is None else [one.smoothness for one in told.all]
+        weights = [*known, *[job.provenance.smoothness] * len(fields)]
+        for n, (field, weight) in enumerate(zip(fields, weights, strict=False)):
+            field.requires_grad_(True)
+            kind = Kind(options.smoothness[0] if weight is None else weight, bool(field.curved))
+            steps = refine(field, data, options, kind, options.steps, job.seed + 2)
+            part = (n + 1) / len(fields)
+            yield from job.drive("motion", "motion", steps, part, ends="motion, resumed")
+            field.requires_grad_(False)
 
     def cost(self, shape: Sequence[int], config: Config, spacing: Sequence[float] | None) -> Cost:
         """The steps; and the binned frames, which are also compared in brightness."""
@@ -120,7 +83,30 @@ class Motion(MotionPart, Stage):
         held = 16 * min(math.prod(shape), options.max_voxels)
         if not options.enabled or shape[0] < 2:
             return Cost(0.0, held)
-        steps = options.steps
-        if config.gate and split(shape[0]) is not None:
-            steps += min(options.steps, TRIAL_STEPS) * most_candidates(options)
+        steps = _steps(config) * (2 if config.gate and split(shape[0]) is not None else 1)
         return Cost(STEP_SECONDS * steps * options.points / 12_000, held)
+
+
+def _steps(config: Config) -> int:
+    """Optimisation steps of a field of each kind."""
+    options = config.motion
+    return sum(steps_of(options, kind) for kind in kinds(options, config.hypotheses.enabled))
+
+
+def fitted(
+    job: Job, data: MotionData, stage: str
+) -> Generator[FitProgress, None, list[VelocityField]]:
+    """A velocity field of each kind, fitted to frames."""
+    options = job.config.motion
+    wanted = kinds(options, job.config.hypotheses.enabled)
+    # All that are refined start from the same velocity.
+    begin = start(data, options)
+    fields = []
+    for n, kind in enumerate(wanted):
+        field = at_rest(data, options) if kind.gradual else copy.deepcopy(begin)
+        parts = descents(field, data, options, kind, job.seed)
+        for i, steps in enumerate(parts):
+            share = (n + (i + 1) / len(parts)) / len(wanted)
+            yield from job.drive(stage, Motion.name, steps, share)
+        fields.append(field.requires_grad_(False))
+    return fields

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -20,6 +20,8 @@ from .motion_points import PointDrawer
 
 WIDTH = 0.02
 """Differences below this (of the normalised range) count as noise rather than misalignment."""
+RATE = 0.05
+"""Voxels that a node moves by in a step, at most about."""
 BLUR = 0.8
 """Smoothing of the frames motion is estimated on, lateral voxels; without it noise pulls towards
 half voxels."""
@@ -45,6 +47,15 @@ class MotionData:
     def bins(self) -> Tensor:
         """``binning`` as a tensor, ``(3,)``."""
         return self.levels[0].new_tensor(self.binning)
+
+    def coarser(self, levels: int) -> MotionData:
+        """The same without so many of the finest levels."""
+        binning = list(self.binning)
+        for fine, coarse in zip(self.levels[:levels], self.levels[1:], strict=False):
+            for axis, (n, m) in enumerate(zip(fine.shape[2:], coarse.shape[2:], strict=True)):
+                binning[axis] *= 2 if m < n else 1
+        left = self.levels[levels:]
+        return replace(self, levels=left, binning=(binning[0], binning[1], binning[2]))
 
     def subset(self, frames: list[int]) -> MotionData:
         """The same for some of the frames."""
@@ -83,66 +94,51 @@ def motion_data(
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """How trajectories are fitted: the weight of their smoothness in space, and whether they may
-    curve in time.
+class Kind:
+    """How a velocity field is fitted.
+
+    smoothness : the weight of its smoothness in space.
+    curved : whether trajectories may curve between two frames.
+    gradual : whether it is fitted to ever finer frames, from rest, instead of being refined from
+        the coarse-to-fine start.
     """
 
     smoothness: float
     curved: bool
-
-    @property
-    def name(self) -> str:
-        """In the report of the hold-out."""
-        return f"motion {self.smoothness:g} {'curved' if self.curved else 'straight'}"
-
-    def apply(self, field: VelocityField) -> None:
-        """Make a field one of this kind."""
-        field.curved.fill_(self.curved)
+    gradual: bool = False
 
 
-def untried(options: MotionOptions) -> Candidate:
-    """What is taken where nothing can be held out: the middle weight, straight paths."""
-    weights = sorted(options.smoothness)
-    return Candidate(weights[len(weights) // 2], False)
-
-
-def most_candidates(options: MotionOptions) -> int:
-    """How many :func:`candidates` gives at most."""
-    n = len(options.smoothness)
-    return min(n, (n + 1) // 2 + 1) + 1
-
-
-def candidates(options: MotionOptions) -> Generator[Candidate, Candidate, None]:
-    """What is worth comparing, one after the other; after each, it is told the best so far.
-
-    Straight or curved with the middle weight; then from there towards the better weights.
+def kinds(options: MotionOptions, several: bool = True) -> list[Kind]:
+    """The fields that are fitted: one with each weight, curved where that is small, and a gradual
+    one; or, where they are not blended, one straight field with the middle weight.
     """
     weights = sorted(options.smoothness)
-    low = high = len(weights) // 2
-    yield Candidate(weights[low], False)
-    best = yield Candidate(weights[low], True)
-    curved = best.curved
-    while best.smoothness == weights[low] and low > 0:
-        low -= 1
-        best = yield Candidate(weights[low], curved)
-    while best.smoothness == weights[high] and high + 1 < len(weights):
-        high += 1
-        best = yield Candidate(weights[high], curved)
+    if not several:
+        return [Kind(weights[len(weights) // 2], False)]
+    found = [Kind(weight, i < len(weights) / 2) for i, weight in enumerate(weights)]
+    return [*found, Kind(weights[0], True, True)] if options.gradual else found
 
 
-def start(
-    data: MotionData,
-    options: MotionOptions,
-    candidate: Candidate,
-    mask: Tensor | None = None,
-) -> VelocityField:
-    """A velocity field of a kind from the coarse-to-fine start, from voxels where ``mask`` is 1."""
+def steps_of(options: MotionOptions, kind: Kind) -> int:
+    """Optimisation steps of a field of a kind, at most."""
+    return options.steps + (options.levels - 1) * _coarse_steps(options) * kind.gradual
+
+
+def _coarse_steps(options: MotionOptions) -> int:
+    return -(-options.steps // 2)
+
+
+def at_rest(data: MotionData, options: MotionOptions) -> VelocityField:
+    """A velocity field of which nothing is known yet."""
     nodes = node_counts(data.shape, data.spacing, options.node_voxels)
-    field = VelocityField(data.times, data.shape, nodes, candidate.curved)
-    field = field.to(data.levels[0].device)
+    return VelocityField(data.times, data.shape, nodes).to(data.levels[0].device)
+
+
+def start(data: MotionData, options: MotionOptions) -> VelocityField:
+    """A velocity field from the coarse-to-fine start."""
+    field = at_rest(data, options)
     with torch.no_grad():
-        dense = start_velocity(data.levels, options.warps, mask)
+        dense = start_velocity(data.levels, options.warps)
         dense = (
             dense
             * dense.new_tensor(data.binning).view(1, 3, 1, 1, 1)
@@ -152,20 +148,36 @@ def start(
     return field
 
 
+def descents(
+    field: VelocityField, data: MotionData, options: MotionOptions, kind: Kind, seed: int
+) -> list[Iterator[tuple[int, float]]]:
+    """What makes a field one of a kind: optimisations in place, one after the other."""
+    field.curved.fill_(kind.curved)
+    coarser = range(len(data.levels) - 1, 0, -1) if kind.gradual else ()
+    some = _coarse_steps(options)
+    return [
+        *(refine(field, data.coarser(n), options, kind, some, seed + n, 2**n) for n in coarser),
+        refine(field, data, options, kind, options.steps, seed),
+    ]
+
+
 def refine(
     field: VelocityField,
     data: MotionData,
     options: MotionOptions,
-    candidate: Candidate,
+    kind: Kind,
     steps: int,
     seed: int,
-    mask: Tensor | None = None,
+    scale: int = 1,
 ) -> Iterator[tuple[int, float]]:
-    """Optimise the field in place, as one of a kind; yields (step, loss) after each step."""
+    """Optimise the field in place; yields (step, loss) after each step.
+
+    ``scale`` is how much coarser the frames are: so much longer are the steps.
+    """
     times = data.times
     intervals = len(times) - 1
     generator = torch.Generator().manual_seed(seed)
-    drawer = PointDrawer(data, mask, generator)
+    drawer = PointDrawer(data, generator)
     number = max(256, options.points // intervals)
     objective = Objective(
         Terms(
@@ -174,15 +186,15 @@ def refine(
             data.bins,
             WIDTH,
             data.spacing,
-            candidate.smoothness,
+            kind.smoothness,
             options.acceleration * 0.01,
         )
     )
-    optimiser = torch.optim.Adam([field.nodes], lr=0.05, betas=(0.9, 0.99))
+    optimiser = torch.optim.Adam([field.nodes], lr=RATE, betas=(0.9, 0.99))
     first = torch.arange(intervals, device=times.device)
     for step in range(steps):
         for group in optimiser.param_groups:
-            group["lr"] = 0.05 * (1 - step / steps) ** 0.5
+            group["lr"] = RATE * scale * (1 - step / steps) ** 0.5
         points = drawer.draw(number) * data.bins + (data.bins - 1) / 2
         share = torch.rand(intervals, generator=generator).to(times.device)
         at = torch.lerp(times[:-1], times[1:], share)
@@ -200,18 +212,16 @@ def refine(
 def misalignments(
     field: VelocityField | None,
     data: MotionData,
-    mask: Tensor,
     seed: int,
-    number: int = 40_000,
+    number: int,
 ) -> Tensor:
-    """Mean squared difference of the two frames of each interval along trajectories, where ``mask``
-    is 1: ``(T - 1,)``.
+    """Mean squared difference of the two frames of each interval along trajectories, ``(T - 1,)``.
 
     The points are the voxels of one frame, alternately the earlier and the later; ``field`` None
     means nothing moves.
     """
     frames, times = data.levels[0], data.times
-    drawer = PointDrawer(data, mask, torch.Generator().manual_seed(seed))
+    drawer = PointDrawer(data, torch.Generator().manual_seed(seed))
     points = drawer.draw(max(256, number // (len(times) - 1)))
     bins = data.bins
     total = points.new_zeros(len(points))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class PointDrawer:
     """Random points, half of them uniform and half where something is or changes."""
 
-    def __init__(self, data: MotionData, mask: Tensor | None, generator: torch.Generator) -> None:
+    def __init__(self, data: MotionData, generator: torch.Generator) -> None:
         finest = data.levels[0].shape[2:]
         # Half resolution is enough to know where something is.
         frames = data.levels[min(1, len(data.levels) - 1)]
@@ -23,20 +23,11 @@ class PointDrawer:
         self.generator = generator
         self.stretch = frames.new_tensor([n / m for n, m in zip(finest, self.shape, strict=True)])
         self.last = frames.new_tensor([n - 1 for n in finest])
-        used = (
-            None
-            if mask is None
-            else F.adaptive_avg_pool3d(mask, (self.shape[0], self.shape[1], self.shape[2]))
-            .floor()
-            .flatten(1)
-        )
         level = frames.flatten()[:: max(1, frames.numel() // 100_000)].median()
         tables = []
         for a, b in zip(frames[:-1], frames[1:], strict=True):
             active = ((b - a).abs() + 0.5 * ((a + b) / 2 - level).abs()).flatten(1)
             uniform = torch.ones_like(active)
-            if used is not None:
-                active, uniform = active * used, uniform * used
             density = active / active.sum().clamp(min=1e-9) + uniform / uniform.sum().clamp(
                 min=1e-9
             )

@@ -1,0 +1,110 @@
+"""Learn how to blend what frames say along several velocity fields."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ...config.options import Config
+from ...model.displacements import Displacements
+from ...model.frames import Frames
+from ...model.hypotheses import Hypotheses, Seen
+from ...model.network import Network, around
+from ..gate import blocks, seen_along
+
+BLOCK = (8, 32, 32)
+"""Voxels (z, y, x) of a block that is learned from."""
+MOST_BLOCKS = 16
+"""Of these, of all frames of one network together, at least one each."""
+BATCH = 8000
+"""Points of a training step."""
+WEIGHT_DECAY = 1e-3
+
+
+class Sample(NamedTuple):
+    """A block of a frame, and what its neighbours say along each hypothesis.
+
+    values : of the frames before and after, by their share of the interval, ``(K, P)``.
+    before, after : contexts of the two, ``(S, K, P)``.
+    truth : the block, ``(P,)``.
+    """
+
+    values: Tensor
+    before: Tensor
+    after: Tensor
+    truth: Tensor
+
+
+@torch.no_grad()
+def learned_from(
+    network: Network, frames: Frames, given: list[int], wanted: list[int] | None, seed: int
+) -> list[Sample]:
+    """Frames predicted from their neighbours among those ``given``, in random blocks.
+
+    ``wanted`` are the frames that are predicted; by default those given that lie between two
+    others.
+    """
+    predicted = given[1:-1] if wanted is None else wanted
+    moves = Displacements(network)
+    each = max(1, MOST_BLOCKS // max(1, len(predicted)))
+    samples = []
+    for k in predicted:
+        places = around(k, [n for n in given if n != k], 0)
+        for box in blocks(frames.shape, seed + k, each, BLOCK):
+            before, after = seen_along(network, frames, moves, k, places, box)
+            early, late = _values(before), _values(after)
+            values = (1 - places.share) * early + places.share * late
+            truth = frames.block(k, box).flatten()
+            samples.append(Sample(values, _contexts(before), _contexts(after), truth))
+    return samples
+
+
+def learn(
+    module: Hypotheses, samples: Sequence[Sample], config: Config, seed: int
+) -> Iterator[tuple[int, float]]:
+    """Train the weights in place; yields (step, loss)."""
+    options = config.hypotheses
+    parameters = [module.prior, *module.layers.parameters()]
+    optimiser = torch.optim.AdamW(parameters, options.learning_rate, weight_decay=WEIGHT_DECAY)
+    generator = torch.Generator().manual_seed(seed)
+    for step in range(options.steps):
+        for group in optimiser.param_groups:
+            group["lr"] = options.learning_rate * (1 - step / options.steps) ** 0.5
+        number = int(torch.randint(0, len(samples), (1,), generator=generator))
+        values, before, after, truth = samples[number]
+        pick = torch.randint(0, len(truth), (BATCH,), generator=generator).to(truth.device)
+        weights = module.weights(before[..., pick], after[..., pick])
+        error = (weights * values[:, pick]).sum(0) - truth[pick]
+        loss = error.square().mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        yield step + 1, float(loss.detach())
+
+
+@torch.no_grad()
+def shares(network: Network, frames: Frames, seed: int) -> list[float]:
+    """The mean weight of each hypothesis halfway between frames, in some blocks."""
+    assert network.hypotheses is not None
+    moves = Displacements(network)
+    total = torch.zeros(len(network.fields), device=frames.device)
+    number = 0
+    for k in sorted({round(i * (frames.count - 2) / 3) for i in range(4)}):
+        places = around(k + 0.5, range(frames.count), 0)
+        for box in blocks(frames.shape, seed + k, 4, BLOCK):
+            sides = seen_along(network, frames, moves, k + 0.5, places, box)
+            weights = network.hypotheses.weights(*(_contexts(side) for side in sides))
+            total += weights.sum(1)
+            number += weights.shape[1]
+    return [float(share) for share in total / number]
+
+
+def _values(side: Sequence[Seen]) -> Tensor:
+    return torch.stack([one.values for one in side])
+
+
+def _contexts(side: Sequence[Seen]) -> Tensor:
+    return torch.stack([one.context for one in side if one.context is not None], 1)
