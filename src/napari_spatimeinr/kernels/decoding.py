@@ -7,61 +7,9 @@ from typing import Any
 import numpy as np
 
 from .jit import compiled
-from .vectors import LANES, dense
+from .layers import CHUNK, exp, kept, layer, packed
 
-CHUNK = 64
-"""Points that go through the layers together, always: what is left over is computed too and thrown
-away."""
-ONE, HALF, ZERO = np.float32(1), np.float32(0.5), np.float32(0)
-MOST = np.float32(5)
-SIXTEENTH = np.float32(1 / 16)
-TAYLOR = tuple(np.float32(1 / n) for n in (1, 2, 3, 4, 5, 6, 7))
-
-
-@compiled()
-def _exp(x: Any) -> Any:
-    """Of numbers within [-6, 6], to 1e-6 of the result: the 16th power of a series that is short
-    because its argument is small.
-    """
-    a = x * SIXTEENTH
-    b = ONE + a * TAYLOR[5] * (ONE + a * TAYLOR[6])
-    b = ONE + a * TAYLOR[3] * (ONE + a * TAYLOR[4] * b)
-    b = ONE + a * (ONE + a * TAYLOR[1] * (ONE + a * TAYLOR[2] * b))
-    b = b * b
-    b = b * b
-    b = b * b
-    return b * b
-
-
-@compiled()
-def _packed(weight: Any, bias: Any) -> Any:
-    """A layer's weights ``(out, in)`` as four outputs side by side for each input, and its bias;
-    what is missing to a multiple of four outputs is 0.
-    """
-    many = -(-weight.shape[0] // 4)
-    packed = np.zeros((many, weight.shape[1], 4), np.float32)
-    added = np.zeros(4 * many, np.float32)
-    for o in range(weight.shape[0]):
-        added[o] = bias[o]
-        for i in range(weight.shape[1]):
-            packed[o // 4, i, o % 4] = weight[o, i]
-    return packed.reshape(-1), added
-
-
-@compiled()
-def _layer(known: Any, count: int, layer: Any, out: Any) -> None:
-    """``out = weight known + bias``, of flat rows of ``CHUNK`` points."""
-    weights, bias = layer
-    for o in range(0, bias.size, 4):
-        for at in range(0, CHUNK, LANES):
-            dense(known, count, CHUNK, at, weights, o * count, bias, o, out)
-
-
-@compiled()
-def _kept(values: Any, count: int) -> None:
-    """ReLU of rows of ``CHUNK`` points."""
-    for i in range(count * CHUNK):
-        values[i] = max(values[i], ZERO)
+HALF, ONE, MOST = np.float32(0.5), np.float32(1), np.float32(5)
 
 
 @compiled()
@@ -114,7 +62,7 @@ def decode(
     w1, b1, w2, b2, w3, b3 : the three layers, ``(out, in)`` and ``(out,)``.
     out : ``(P,)``.
     """
-    one, two, three = _packed(w1, b1), _packed(w2, b2), _packed(w3, b3)
+    one, two, three = packed(w1, b1), packed(w2, b2), packed(w3, b3)
     known = np.empty((w1.shape[1], CHUNK), np.float32)
     first = np.empty(one[1].size * CHUNK, np.float32)
     second = np.empty(two[1].size * CHUNK, np.float32)
@@ -122,16 +70,16 @@ def decode(
     u, asked, fade, start = shares[0], shares[1], shares[2], shares[3]
     for at in range(0, out.size, CHUNK):
         _gathered(at, inner, outer, latents, asked, known)
-        _layer(known.reshape(-1), w1.shape[1], one, first)
-        _kept(first, w1.shape[0])
-        _layer(first, w2.shape[1], two, second)
-        _kept(second, w2.shape[0])
-        _layer(second, w3.shape[1], three, last.reshape(-1))
+        layer(known.reshape(-1), w1.shape[1], one, first)
+        kept(first, w1.shape[0])
+        layer(first, w2.shape[1], two, second)
+        kept(second, w2.shape[0])
+        layer(second, w3.shape[1], three, last.reshape(-1))
         for k in range(CHUNK):
             p = min(at + k, out.size - 1)
-            a = (ONE - u) * _exp(min(max(last[0, k], -MOST), MOST))
-            before = fade * _exp(min(max(last[1, k], -MOST), MOST) + start)
-            after = fade * _exp(min(max(last[2, k], -MOST), MOST) + start)
+            a = (ONE - u) * exp(min(max(last[0, k], -MOST), MOST))
+            before = fade * exp(min(max(last[1, k], -MOST), MOST) + start)
+            after = fade * exp(min(max(last[2, k], -MOST), MOST) + start)
             total = a * inner[0][p] + u * inner[1][p]
             total += before * outer[0][p] + after * outer[1][p]
             made[k] = total / (a + u + before + after) + fade * last[3, k]

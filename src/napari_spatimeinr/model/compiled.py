@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from types import ModuleType
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from .. import kernels
 
-RENDERING = ("following", "rendering", "decoding")
+RENDERING = ("following", "rendering", "blending", "decoding")
 """The kernels that a rendering is made by."""
 
 
@@ -18,6 +21,12 @@ def compiled(name: str, device: torch.device) -> ModuleType | None:
         return None
     kernels.prepare()
     return kernels.ready(name)
+
+
+def plain(numbers: Any) -> NDArray[np.float32]:
+    """A tensor as a kernel takes it."""
+    array: NDArray[np.float32] = numbers.detach().float().contiguous().numpy()
+    return array
 
 
 def wait_for_rendering(device: torch.device) -> None:

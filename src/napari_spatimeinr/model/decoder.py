@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .compiled import compiled
+from .compiled import compiled, plain
 
 Pair = tuple[Tensor, Tensor]
 ROWS = 8192
@@ -83,9 +81,9 @@ class Decoder(nn.Module):
         flat, known = (count,), (features, count)
         if any(p.shape != flat for p in (*inner, *outer)) or any(p.shape != known for p in latents):
             raise ValueError(f"The decoder takes {features} latents of {count} points.")
-        of_inner, of_outer = (tuple(_plain(p) for p in pair) for pair in (inner, outer))
+        of_inner, of_outer = (tuple(plain(p) for p in pair) for pair in (inner, outer))
         of_latents = tuple(p.float().numpy() for p in latents)
-        layers = [_plain(p) for layer in self.layers for p in (layer.weight, layer.bias)]
+        layers = [plain(p) for layer in self.layers for p in (layer.weight, layer.bias)]
         shares = np.array([u, 2 * _asked(u) - 1, _fade(u), OUTER_START], np.float32)
         out = np.empty(count, np.float32)
         kernels.decode(of_inner, of_outer, of_latents, shares, *layers, out)
@@ -136,9 +134,3 @@ def _asked(u: float) -> float:
 def _fade(u: float) -> float:
     """How much outer frames and the residual count."""
     return min(1.0, min(u, 1 - u) / FIRST_SHARE)
-
-
-def _plain(numbers: Any) -> NDArray[np.float32]:
-    """A tensor as a kernel takes it."""
-    array: NDArray[np.float32] = numbers.detach().float().contiguous().numpy()
-    return array

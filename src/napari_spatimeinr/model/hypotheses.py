@@ -7,12 +7,15 @@ values has a smaller error than any one of them.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import ModuleType
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .compiled import compiled, plain
 from .motion import VelocityField
 
 SIGMAS = (1.0, 2.5)
@@ -80,26 +83,41 @@ class Hypotheses(nn.Module):
         return _mean(before, weights), _mean(after, weights)
 
     def weights(self, before: Tensor, after: Tensor) -> Tensor:
-        """Of each hypothesis, ``(K, P)``, from contexts ``(S, K, P)`` of two frames."""
+        """Of each hypothesis, ``(K, P)``, from contexts ``(K, S, P)`` of two frames."""
         if torch.is_grad_enabled():
             return self._weights(before, after)
+        found = compiled("blending", before.device)
+        if found is not None:
+            return self._compiled(found, before, after)
         count = before.shape[-1]
         padded = (F.pad(part, (0, -count % ROWS)).split(ROWS, -1) for part in (before, after))
         return torch.cat([self._weights(a, b) for a, b in zip(*padded, strict=True)], -1)[:, :count]
 
+    def _compiled(self, kernels: ModuleType, before: Tensor, after: Tensor) -> Tensor:
+        """The same by a kernel, which checks nothing."""
+        count, points = len(self.prior), before.shape[-1]
+        if before.shape != (count, len(SIGMAS), points) or after.shape != before.shape:
+            raise ValueError(f"Weights are asked for {count} hypotheses with two contexts each.")
+        layers = [plain(p) for layer in self.layers for p in (layer.weight, layer.bias)]
+        numbers = np.array([NOISE, SHARPNESS, LOWEST], np.float32)
+        out = np.empty((count, points), np.float32)
+        sides = plain(before), plain(after)
+        kernels.weigh(*sides, plain(self.prior), numbers, *layers, out)
+        return torch.from_numpy(out)
+
     def _weights(self, before: Tensor, after: Tensor) -> Tensor:
         differences = (before - after).abs()
-        relative = differences / (differences.mean(1, keepdim=True) + NOISE)
-        value = (before[0] + after[0]) / 2
+        relative = differences / (differences.mean(0) + NOISE)
+        value = (before[:, 0] + after[:, 0]) / 2
         away = value - value.mean(0)
         spread = away.abs().mean(0).expand_as(away)
-        known = torch.stack([value, away, away.abs(), spread, *differences, *relative])
-        x = known.flatten(1).T
+        own = torch.stack([value, away, away.abs(), spread], 1)
+        x = torch.cat([own, differences, relative], 1).transpose(1, 2).flatten(0, 1)
         for i, layer in enumerate(self.layers):
             x = layer(x)
             if i < len(self.layers) - 1:
                 x = F.relu(x)
-        said = SHARPNESS * x.reshape(value.shape) + self.prior[:, None] - relative.mean(0)
+        said = SHARPNESS * x.reshape(value.shape) + self.prior[:, None] - relative.mean(1)
         return torch.softmax((said - said.amax(0)).clamp(min=LOWEST), 0)
 
 
@@ -112,7 +130,7 @@ def context_sigmas(spacing: tuple[float, float, float]) -> Tensor:
 
 def _contexts(side: Sequence[Seen]) -> Tensor:
     contexts = [one.context for one in side if one.context is not None]
-    return torch.stack(contexts, 1)
+    return torch.stack(contexts)
 
 
 def _mean(side: Sequence[Seen], weights: Tensor) -> Seen:

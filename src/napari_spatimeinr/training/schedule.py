@@ -13,6 +13,7 @@ ENDS = {
     "checking motion": 0.7,
     "motion": 0.75,
     "motion, resumed": 0.3,
+    "hypotheses": 0.8,
     "latents": 0.97,
     "checking each interval": 0.98,
     "hold-out: planes": 0.9,

@@ -53,7 +53,7 @@ class Hypotheses(HypothesesPart, Stage):
     def run(self, job: Job) -> Generator[FitProgress, None, Verdict]:
         """Learn to blend the fields of all frames; the one that counts most becomes the motion."""
         network = blend_of(job, job.fields)
-        pairs = [(network, list(range(job.frames.count)), None)]
+        pairs: list[Pairs] = [(network, list(range(job.frames.count)), None)]
         if job.held_out is not None and job.held_out_network is not None:
             pairs.append((job.held_out_network, job.held_out.given, job.held_out.held))
         yield from learned(job, network, pairs)

@@ -28,7 +28,7 @@ class Sample(NamedTuple):
     """A block of a frame, and what its neighbours say along each hypothesis.
 
     values : of the frames before and after, by their share of the interval, ``(K, P)``.
-    before, after : contexts of the two, ``(S, K, P)``.
+    before, after : contexts of the two, ``(K, S, P)``.
     truth : the block, ``(P,)``.
     """
 
@@ -107,4 +107,4 @@ def _values(side: Sequence[Seen]) -> Tensor:
 
 
 def _contexts(side: Sequence[Seen]) -> Tensor:
-    return torch.stack([one.context for one in side if one.context is not None], 1)
+    return torch.stack([one.context for one in side if one.context is not None])
