@@ -53,7 +53,7 @@ def test_progress_goes_up_and_ends_with_a_field(volume):
 def test_the_callback_of_fit_sees_the_same(volume):
     seen = []
     fit(volume, config=KEPT, device="cpu", progress=seen.append)
-    assert seen[-1].step == 24
+    assert seen[-1].step == 12 + 4 + 8 + 4
     assert seen[-1].loss == seen[-1].loss
 
 

@@ -69,13 +69,14 @@ def test_frames_all_equal_give_that_frame_between(volume):
 def test_every_part_is_there_without_gates(field):
     assert field.provenance["chosen"] == {
         "motion": True,
+        "hypotheses": True,
         "latents": True,
         "planes": True,
         "voxels": False,
         "published": False,
         "interpolation": "linear",
     }
-    assert {k.split(".")[0] for k in parts(field)} == {"motion", "latents", "planes"}
+    assert {k.split(".")[0] for k in parts(field)} == {"motion", "hypotheses", "latents", "planes"}
 
 
 def test_provenance_says_what_was_done(field, volume):
@@ -84,7 +85,7 @@ def test_provenance_says_what_was_done(field, volume):
     assert p["complete"] is True
     assert p["device"] == "cpu"
     assert p["warnings"] == []
-    assert p["steps"] == 12 + 8 + 4
+    assert p["steps"] == 12 + 4 + 8 + 4
     assert p["seconds"] > 0
     assert p["peak_memory_bytes"] > 1e7
     assert len(p["input"]["sha256"]) == 64

@@ -12,6 +12,12 @@ Options = dict[str, Any]
 
 OFF: Options = {"enabled": False}
 
+ONE_FIELD: Options = {"gradual": False}
+"""One velocity field for each weight."""
+
+FEW_WEIGHTS: Options = {"steps": 4, "width": 4}
+"""What blends them, hardly trained."""
+
 PLANES_ALONE: Options = {"motion": OFF, "latents": OFF}
 """Finer planes, with the steps of the preset unless they are given too."""
 
@@ -22,14 +28,30 @@ PLAIN: Options = {**INTERPOLATION, "gate": False, "normalise_frames": False}
 """Nothing is learned, judged or evened out."""
 
 MOTION: Options = {
-    "motion": {"steps": 15, "points": 1000, "warps": 3, "levels": 3, "smoothness": [0.02]},
+    "motion": {
+        **ONE_FIELD,
+        "steps": 15,
+        "points": 1000,
+        "warps": 3,
+        "levels": 3,
+        "smoothness": [0.02],
+    },
+    "hypotheses": FEW_WEIGHTS,
     "latents": OFF,
     "planes": OFF,
 }
 """Motion alone, learned well enough to be kept where there is some."""
 
 GATED: Options = {
-    "motion": {"steps": 12, "points": 600, "warps": 2, "levels": 2, "smoothness": [0.01]},
+    "motion": {
+        **ONE_FIELD,
+        "steps": 12,
+        "points": 600,
+        "warps": 2,
+        "levels": 2,
+        "smoothness": [0.01],
+    },
+    "hypotheses": FEW_WEIGHTS,
     "latents": {"steps": 8, "channels": 4, "layers": 2, "width": 8, "crop": [6, 12, 12]},
     "planes": {"steps": 4, "channels": 4, "layers": 2},
     "precision": "float32",
@@ -40,7 +62,15 @@ KEPT: Options = {**GATED, "gate": False}
 """Every part is trained and kept."""
 
 LEAST: Options = {
-    "motion": {"steps": 3, "points": 300, "warps": 1, "levels": 2, "smoothness": [0.01]},
+    "motion": {
+        **ONE_FIELD,
+        "steps": 3,
+        "points": 300,
+        "warps": 1,
+        "levels": 2,
+        "smoothness": [0.01],
+    },
+    "hypotheses": FEW_WEIGHTS,
     "latents": {"steps": 2, "channels": 4, "layers": 2, "width": 8, "crop": [4, 8, 8]},
     "planes": {"steps": 4, "channels": 4, "layers": 2},
     "precision": "float32",
@@ -65,7 +95,13 @@ PUBLISHED: Options = {
 
 def arguments(*options: str) -> tuple[str, ...]:
     """A fit of the command line that takes a second, and more ``key=value`` for ``--set``."""
-    steps = ("motion.steps=5", "latents.steps=5", "planes.steps=4", *options)
+    steps = (
+        "motion.steps=5",
+        "hypotheses.steps=4",
+        "latents.steps=5",
+        "planes.steps=4",
+        *options,
+    )
     return ("--preset", "fast", "--device", "cpu", *(w for s in steps for w in ("--set", s)))
 
 

@@ -15,7 +15,8 @@ from ..model.displacements import Displacements
 from ..model.frames import Box, Frames
 from ..model.network import Around, Network, around, disagreement
 from ..model.source import FrameSource
-from .gate import HeldOut, blocks, predict
+from .gate import HeldOut, blocks
+from .predicting import predict
 
 LEVEL = 0.9
 EDGES = ((0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.98, 0.99, 0.997), (1 / 6, 1 / 3, 1 / 2, 2 / 3, 5 / 6))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,12 +12,12 @@ from torch import Tensor
 
 from ..model.displacements import Displacements
 from ..model.frames import Box, Frames, random_box
-from ..model.hypotheses import Seen
 from ..model.interpolation import temporal_weights
 from ..model.motion import Displaced
-from ..model.network import Around, Network, around, needed_box, sample, sample_denoised
-from ..model.sampling import gaussian, linear
+from ..model.network import Network, around, needed_box, sample
+from ..model.sampling import gaussian
 from ..model.source import FrameSource
+from .predicting import predict
 
 MARGIN_DB = 0.02
 """A component must win by this much; below it the simpler method is kept."""
@@ -109,58 +109,6 @@ class Errors:
         if a <= 0 or b <= 0:
             return 0.0 if a <= b else 60.0
         return float(10 * np.log10(a / b))
-
-
-@torch.no_grad()
-def predict(
-    network: Network, frames: Frames, displacements: Displacements, t: int, places: Around, box: Box
-) -> Tensor:
-    """Frame ``t`` on the voxels of a box from other frames: ``(z, y, x)``, normalised."""
-    seen, outer = _looks(network, frames, displacements, t, box)
-    return network.between(places, seen, outer).reshape([b - a for a, b in box])
-
-
-@torch.no_grad()
-def seen_along(
-    network: Network,
-    frames: Frames,
-    displacements: Displacements,
-    t: float,
-    places: Around,
-    box: Box,
-) -> tuple[list[Seen], list[Seen]]:
-    """What the frames before and after a time say on the voxels of a box, along each field of a
-    network.
-    """
-    seen, _ = _looks(network, frames, displacements, t, box)
-    number = range(len(network.fields))
-    return [seen(places.before, i) for i in number], [seen(places.after, i) for i in number]
-
-
-def _looks(
-    network: Network, frames: Frames, displacements: Displacements, t: float, box: Box
-) -> tuple[Callable[[int, int], Seen], Callable[[int], Tensor]]:
-    """What :meth:`.Network.between` asks of frames, on the voxels of a box."""
-    source = FrameSource(network, frames)
-    z, y, x = (torch.arange(a, b, device=frames.device, dtype=torch.float32) for a, b in box)
-
-    def at(k: int, number: int = 0) -> tuple[Tensor, Box]:
-        displaced = displacements(float(t), float(k), number)
-        return needed_box(network.moved((z, y, x), displaced, number), frames.shape)
-
-    def inner(k: int, number: int) -> Seen:
-        points, needed = at(k, number)
-        values, latents = sample(source.encoded(k, needed), points, needed)
-        if network.hypotheses is None:
-            return Seen(values, latents)
-        context = linear(source.context(k, needed), points - points.new_tensor(needed)[:, 0])[0]
-        return Seen(values, latents, context)
-
-    def outer(k: int) -> Tensor:
-        points, needed = at(k)
-        return sample_denoised(source.denoised(k, needed), points, needed)
-
-    return inner, outer
 
 
 @torch.no_grad()

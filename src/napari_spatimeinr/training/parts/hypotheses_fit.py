@@ -13,7 +13,8 @@ from ...model.displacements import Displacements
 from ...model.frames import Frames
 from ...model.hypotheses import Hypotheses, Seen
 from ...model.network import Network, around
-from ..gate import blocks, seen_along
+from ..gate import blocks
+from ..predicting import seen_along
 
 BLOCK = (8, 32, 32)
 """Voxels (z, y, x) of a block that is learned from."""

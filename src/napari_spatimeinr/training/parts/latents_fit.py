@@ -18,15 +18,13 @@ from torch import Tensor
 from ...config.options import Config, CycleOptions
 from ...model.differentiable import cubic, linear
 from ...model.displacements import Displacements
-from ...model.frames import Box, Frames, grown, random_box
+from ...model.frames import Frames, random_box
 from ...model.hypotheses import Seen
 from ...model.motion import Displaced, VelocityField
 from ...model.network import Around, Network, around, needed_box
-from ...model.sampling import PREFILTER_REACH, prefilter
 from ...model.source import FrameSource
+from .drawn import Drawn, drawn_voxels, mean_error
 
-POINTS = 4096
-"""Voxels of a block that are compared in one step."""
 ALONE = 0.03
 """Weight of predicting a frame from one neighbour alone; more would blur what moved too far to be
 aligned."""
@@ -111,7 +109,7 @@ class _Blocks:
         task = self.tasks[number]
         box = random_box(self.frames.shape, self.config.latents.crop, self.generator)
         spatial = cycle.spatial > 0
-        drawn = _drawn(self.frames, task.target, box, spatial, self.mask, self.generator)
+        drawn = drawn_voxels(self.frames, task.target, box, spatial, self.mask, self.generator)
         if task.around is None:
             assert task.alone is not None
             return drawn.error(self._seen(task.alone, task, drawn)[0].values)
@@ -124,7 +122,7 @@ class _Blocks:
             loss = loss + ALONE * drawn.error(seen.values)
         return loss + _blended_loss(partial(self._predicted, sides), near.share, drawn, cycle)
 
-    def _points(self, k: int, task: Task, drawn: _Drawn, numbers: Sequence[int]) -> Tensor:
+    def _points(self, k: int, task: Task, drawn: Drawn, numbers: Sequence[int]) -> Tensor:
         """Where the voxels of the target are in frame ``k`` along fields of the network, one after
         the other, ``(1, P, 3)``.
         """
@@ -134,7 +132,7 @@ class _Blocks:
         ]
         return torch.cat(moved)[None]
 
-    def _seen(self, k: int, task: Task, drawn: _Drawn) -> list[Seen]:
+    def _seen(self, k: int, task: Task, drawn: Drawn) -> list[Seen]:
         """What frame ``k`` says there, along each of the network's fields."""
         count = len(self.network.fields)
         moved = self._points(k, task, drawn, range(count))
@@ -149,7 +147,7 @@ class _Blocks:
         return [Seen(*some) for some in zip(*parts, strict=True)]
 
     @torch.no_grad()
-    def _averaged(self, numbers: tuple[int, ...], task: Task, drawn: _Drawn) -> Tensor:
+    def _averaged(self, numbers: tuple[int, ...], task: Task, drawn: Drawn) -> Tensor:
         """The mean of frames there, which only helps to average: nothing is learned from them."""
         values = []
         for k in numbers:
@@ -163,7 +161,7 @@ class _Blocks:
         near: Around,
         inner: tuple[Seen, Seen],
         task: Task,
-        drawn: _Drawn,
+        drawn: Drawn,
     ) -> _Sides:
         """What lies on both sides of the target, in either direction of time."""
         outer = []
@@ -206,60 +204,8 @@ class _Sides(NamedTuple):
     backwards: bool
 
 
-class _Drawn(NamedTuple):
-    """Voxels of a block that are compared, the first ``number`` of the places; others lie around
-    some of them.
-    """
-
-    places: Tensor
-    target: Tensor
-    weight: Tensor
-    number: int
-
-    def error(self, values: Tensor) -> Tensor:
-        """The mean error of values at the voxels, robust."""
-        return _mean(_robust(values[: self.number] - self.target[: self.number]), self.weight)
-
-    def cells(self, values: Tensor) -> Tensor:
-        """Means over the cells around the first quarter of the voxels."""
-        count, quarter = self.number, self.number // 4
-        here = values[count : count + quarter]
-        there = values[count + quarter : count + 2 * quarter]
-        return (2 * values[:quarter] + here + there) / 4
-
-
-def _drawn(
-    frames: Frames, k: int, box: Box, spatial: bool, mask: Tensor | None, generator: torch.Generator
-) -> _Drawn:
-    """Voxels of a block of frame ``k``; with ``spatial``, a quarter of them also at two places in
-    their cells.
-    """
-    device = frames.device
-    (z0, z1), (y0, y1), (x0, x1) = box
-    total = (z1 - z0) * (y1 - y0) * (x1 - x0)
-    pick = (
-        torch.randperm(total, generator=generator)[:POINTS].to(device)
-        if total > POINTS
-        else torch.arange(total, device=device)
-    )
-    ny, nx = y1 - y0, x1 - x0
-    offsets = torch.stack([pick // (ny * nx), pick // nx % ny, pick % nx], -1).float()
-    at = offsets + offsets.new_tensor([z0, y0, x0])
-    places = at
-    if spatial:
-        # The cell around a voxel, sampled at two opposite random places (the same for the whole
-        # block).
-        shift = (torch.rand(3, generator=generator) - 0.5).to(device)
-        places = torch.cat([at, at[: len(at) // 4] + shift, at[: len(at) // 4] - shift])
-    weight = torch.ones(len(at), device=device)
-    if mask is not None:
-        z, y, x = at.long().unbind(-1)
-        weight = mask[0, 0, z, y, x]
-    return _Drawn(places, _target(frames, k, places, len(at)), weight, len(at))
-
-
 def _blended_loss(
-    predicted: Callable[..., Tensor], share: float, drawn: _Drawn, cycle: CycleOptions
+    predicted: Callable[..., Tensor], share: float, drawn: Drawn, cycle: CycleOptions
 ) -> Tensor:
     """The error of what the decoder makes of both sides at ``share`` of the interval, and what the
     cycles add.
@@ -268,7 +214,7 @@ def _blended_loss(
     loss = drawn.error(out)
     if cycle.spatial > 0:
         cell = drawn.cells(out) - drawn.cells(drawn.target)
-        loss = loss + cycle.spatial * _mean(cell**2, drawn.weight[: len(cell)])
+        loss = loss + cycle.spatial * mean_error(cell**2, drawn.weight[: len(cell)])
     if cycle.temporal > 0:
         # Predict at two times between, and from these the frame back.
         step = min(0.25, share, 1 - share)
@@ -276,32 +222,6 @@ def _blended_loss(
         back = (early + late) / 2
         loss = loss + cycle.temporal * drawn.error(back)
     return loss
-
-
-def _robust(error: Tensor) -> Tensor:
-    """Square of an error, growing only linearly beyond the noise: what cannot be aligned must not
-    teach blur.
-    """
-    scale = 3 * error.detach().abs().median().clamp(min=1e-6)
-    return 2 * scale**2 * (torch.sqrt(1 + (error / scale) ** 2) - 1)
-
-
-def _mean(values: Tensor, weight: Tensor) -> Tensor:
-    return (values * weight).sum() / weight.sum().clamp(min=1)
-
-
-@torch.no_grad()
-def _target(frames: Frames, k: int, places: Tensor, whole: int) -> Tensor:
-    """Frame k at voxels (the first ``whole`` places) and, by its spline, between them."""
-    points, needed = needed_box(places[None], frames.shape)
-    block = frames.block(k, grown(needed, PREFILTER_REACH))
-    low = places.new_tensor([a for a, _ in needed])
-    index = (places[:whole] - low + PREFILTER_REACH).long()
-    values = block[0, 0, index[:, 0], index[:, 1], index[:, 2]]
-    if len(places) == whole:
-        return values
-    between = cubic(prefilter(block), points[:, whole:] - low)[0]
-    return torch.cat([values, between])
 
 
 def _moved(field: VelocityField | None, displaced: Displaced | None, points: Tensor) -> Tensor:
