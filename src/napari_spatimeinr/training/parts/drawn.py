@@ -77,6 +77,7 @@ def robust(error: Tensor) -> Tensor:
 
 
 def mean_error(values: Tensor, weight: Tensor) -> Tensor:
+    """The weighted mean."""
     return (values * weight).sum() / weight.sum().clamp(min=1)
 
 
