@@ -15,7 +15,7 @@ import threading
 from types import ModuleType
 
 LOG = logging.getLogger(__name__)
-NAMES: tuple[str, ...] = ("alignment", "following", "rendering", "decoding", "sampling")
+NAMES: tuple[str, ...] = ("alignment", "following", "rendering", "decoding", "encoding", "sampling")
 """The modules, in the order in which they are compiled: what is needed first comes first."""
 SWITCH = "SPATIMEINR_KERNELS"
 """The variable by which users say ``off``."""

@@ -8,7 +8,7 @@ import torch
 
 from .. import kernels
 
-RENDERING = ("following", "rendering", "decoding")
+RENDERING = ("following", "rendering", "decoding", "encoding")
 """The kernels that a rendering is made by."""
 
 

@@ -66,7 +66,9 @@ class Sampler:
 
         def inner(k: int) -> tuple[Tensor, Tensor | None]:
             places = self.followed(t, k, positions)
-            return self.sampled(k, places, finer), self._latents(k, places)
+            # Latents first: denoised voxels come with them.
+            latents = self._latents(k, places)
+            return self.sampled(k, places, finer), latents
 
         def outer(k: int) -> Tensor:
             return self._roughly_sampled(k, self.followed(t, k, positions), finer)
