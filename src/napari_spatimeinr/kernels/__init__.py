@@ -8,10 +8,13 @@ computes with torch until it is there, or for good where numba is missing or can
 
 from __future__ import annotations
 
+import gc
 import importlib
 import logging
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
 
 LOG = logging.getLogger(__name__)
@@ -57,10 +60,31 @@ def settle(*names: str) -> dict[str, str]:
     return dict(_FAILED)
 
 
+@contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """Without Python's garbage collector: so much is imported that it would look at every object
+    there is, with every thread of the process waiting for it (150 to 250 ms).
+
+    What was made meanwhile is handed to the oldest generation as it is (frozen and unfrozen, which
+    takes no time), or the next look at the youngest would be as long.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on and not gc.get_freeze_count():
+            gc.freeze()
+            gc.unfreeze()
+        if was_on:
+            gc.enable()
+
+
 def _compile() -> None:
     for name, one in _DECIDED.items():
         try:
-            _READY[name] = importlib.import_module(f"{__name__}.{name}")
+            with _nothing_collected():
+                _READY[name] = importlib.import_module(f"{__name__}.{name}")
         # Whatever an installation of numba comes up with, torch computes the same.
         except Exception as error:
             _FAILED[name] = f"{type(error).__name__}: {error}"

@@ -101,7 +101,7 @@ def encode(
     """
     one, two, three = _packed(w1, b1), _packed(w2, b2), _packed(w3, b3)
     _, depth, height, width = latents.shape
-    hidden = one[1].size
+    channels, hidden = w1.shape[0], one[1].size
     # What the first layer takes, and what it makes, in lines that vectors may read beyond.
     line = -(-width // WIDE) * WIDE + LANES
     given = line + LANES
@@ -117,9 +117,9 @@ def encode(
     made = np.empty(max(two[1].size, three[1].size) * line, np.float32)
     first = _offsets(1, (0, of_given, 2 * of_given), 0, given)
     second = (
-        _offsets(hidden, (0, of_plane, 2 * of_plane), of_channel, line),
-        _offsets(hidden, (of_plane, 2 * of_plane, 0), of_channel, line),
-        _offsets(hidden, (2 * of_plane, 0, of_plane), of_channel, line),
+        _offsets(channels, (0, of_plane, 2 * of_plane), of_channel, line),
+        _offsets(channels, (of_plane, 2 * of_plane, 0), of_channel, line),
+        _offsets(channels, (2 * of_plane, 0, of_plane), of_channel, line),
     )
     for top in range(0, height, ROWS):
         count = min(ROWS, height - top)
