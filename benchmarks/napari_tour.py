@@ -134,7 +134,9 @@ def main() -> None:
     opened = time.perf_counter() - began
     GAPS.clear()
     spin(4)
-    print(f"opening the dock: {1000 * opened:.0f} ms, longest stall after it: {1000 * max(GAPS)[0]:.0f} ms")
+    print(
+        f"opening the dock: {1000 * opened:.0f} ms, longest stall after it: {1000 * max(GAPS)[0]:.0f} ms"
+    )
     GAPS.clear()
     dock.method_panel.presets.button(0).click()
     viewer.dims.set_point(0, 90.0)

@@ -56,7 +56,9 @@ def test_a_voxel_has_the_same_bits_in_any_block_and_with_either_output(shape, da
         box.append(slice(a, data.draw(st.integers(a + 1, n))))
     around = tuple(slice(s.start, s.stop + 4) for s in box)
     for kind in BOTH:
-        part = encoded(kernels.ready("encoding"), encoder, frames[(0, 0, *around)][None, None], [kind])
+        part = encoded(
+            kernels.ready("encoding"), encoder, frames[(0, 0, *around)][None, None], [kind]
+        )
         assert list(part) == [kind]
         assert torch.equal(part[kind], whole[kind][(..., *box)])
 

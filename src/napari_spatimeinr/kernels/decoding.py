@@ -34,18 +34,18 @@ def _exp(x: Any) -> Any:
 
 
 @compiled()
-def _packed(weight: Any, bias: Any) -> Any:
+def packed(weight: Any, bias: Any) -> Any:
     """A layer's weights ``(out, in)`` as four outputs side by side for each input, and its bias;
     what is missing to a multiple of four outputs is 0.
     """
     many = -(-weight.shape[0] // 4)
-    packed = np.zeros((many, weight.shape[1], 4), np.float32)
+    fours = np.zeros((many, weight.shape[1], 4), np.float32)
     added = np.zeros(4 * many, np.float32)
     for o in range(weight.shape[0]):
         added[o] = bias[o]
         for i in range(weight.shape[1]):
-            packed[o // 4, i, o % 4] = weight[o, i]
-    return packed.reshape(-1), added
+            fours[o // 4, i, o % 4] = weight[o, i]
+    return fours.reshape(-1), added
 
 
 @compiled()
@@ -114,7 +114,7 @@ def decode(
     w1, b1, w2, b2, w3, b3 : the three layers, ``(out, in)`` and ``(out,)``.
     out : ``(P,)``.
     """
-    one, two, three = _packed(w1, b1), _packed(w2, b2), _packed(w3, b3)
+    one, two, three = packed(w1, b1), packed(w2, b2), packed(w3, b3)
     known = np.empty((w1.shape[1], CHUNK), np.float32)
     first = np.empty(one[1].size * CHUNK, np.float32)
     second = np.empty(two[1].size * CHUNK, np.float32)

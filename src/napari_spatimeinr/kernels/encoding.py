@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .decoding import packed
 from .jit import compiled
 from .vectors import LANES, four_taps, one_tap
 
@@ -19,19 +20,10 @@ ONE = np.float32(1)
 
 @compiled()
 def _packed(weight: Any, bias: Any) -> Any:
-    """A layer's weights ``(out, in)``: of one output as they are, else four outputs side by side
-    for each input; and its bias; what is missing to a multiple of four outputs is 0.
-    """
+    """A layer's weights ``(out, in)`` and bias: of one output as they are, of more in fours."""
     if weight.shape[0] == 1:
         return weight.copy().reshape(-1), bias.copy()
-    many = -(-weight.shape[0] // 4)
-    packed = np.zeros((many, weight.shape[1], 4), np.float32)
-    added = np.zeros(4 * many, np.float32)
-    for o in range(weight.shape[0]):
-        added[o] = bias[o]
-        for i in range(weight.shape[1]):
-            packed[o // 4, i, o % 4] = weight[o, i]
-    return packed.reshape(-1), added
+    return packed(weight, bias)
 
 
 @compiled()
@@ -49,7 +41,9 @@ def _line(
     for o in range(0, bias.size, 4):
         first, place = o * offsets.size, to[0] + o * to[1]
         for x in range(0, count, LANES):
-            four_taps(values, at + x, offsets, weights, first, bias, o, slope, out, place + x, to[1])
+            four_taps(
+                values, at + x, offsets, weights, first, bias, o, slope, out, place + x, to[1]
+            )
 
 
 @compiled()

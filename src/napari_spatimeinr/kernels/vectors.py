@@ -226,7 +226,9 @@ def _taps(outputs: int, vectors: int) -> Any:
             for i, array in ((0, values), (2, offsets), (3, weights), (5, bias), (8, out))
         )
         vector = ir.VectorType(FLOAT, LANES)
-        totals = [[cgutils.alloca_once(builder, vector) for _ in range(vectors)] for _ in range(outputs)]
+        totals = [
+            [cgutils.alloca_once(builder, vector) for _ in range(vectors)] for _ in range(outputs)
+        ]
         for i, row in enumerate(totals):
             one = builder.load(builder.gep(bias, [builder.add(of, _int(i))]))
             for total in row:

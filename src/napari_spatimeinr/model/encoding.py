@@ -1,5 +1,5 @@
-"""What the encoder makes of frames, by a compiled kernel, which makes one of both alone where that is
-enough; :mod:`.encoder` is the same in torch.
+"""What the encoder makes of frames, by a compiled kernel, which makes one of both alone where that
+is enough; :mod:`.encoder` is the same in torch.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .encoder import SLOPE, Encoder
 
 
 def kernels_of(encoder: nn.Module, device: torch.device) -> ModuleType | None:
-    """The kernel for an encoder of two layers, which every preset has; None where torch computes."""
+    """The kernel for an encoder of two layers, as all presets have; None where torch computes."""
     fits = isinstance(encoder, Encoder) and len(encoder.convolutions) == 2
     return compiled("encoding", device) if fits else None
 
