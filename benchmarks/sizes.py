@@ -159,9 +159,10 @@ def draw(curves: dict[str, Seconds], path: Path) -> None:
     figure = Figure(figsize=(7.5, 4.5), layout="constrained")
     axes = figure.subplots()
     colours = {"motion only": "tab:blue", "balanced": "tab:red", "fit": "black"}
+    colours |= {"zoom": "tab:orange", "flow and warp": "tab:green"}
     for name, seconds in curves.items():
         kind = name.split(",")[0]
-        style = "--" if "torch" in name else ":" if kind == "fit" else "-"
+        style = "--" if "torch" in name or "order 1" in name else ":" if kind == "fit" else "-"
         axes.loglog(
             list(seconds),
             list(seconds.values()),
@@ -175,7 +176,7 @@ def draw(curves: dict[str, Seconds], path: Path) -> None:
     axes.set_ylabel("seconds")
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
-    figure.savefig(path, dpi=90)
+    figure.savefig(path, dpi=80)
 
 
 if __name__ == "__main__":

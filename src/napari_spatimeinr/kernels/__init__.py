@@ -27,6 +27,8 @@ _READY: dict[str, ModuleType] = {}
 _FAILED: dict[str, str] = {}
 _DECIDED: dict[str, threading.Event] = {}
 _LOCK = threading.Lock()
+_RESTING: list[bool] = []
+"""While the garbage collector rests, whether it was on before."""
 
 
 def prepare() -> None:
@@ -70,9 +72,11 @@ def _nothing_collected() -> Iterator[None]:
     """
     was_on = gc.isenabled()
     gc.disable()
+    _RESTING.append(was_on)
     try:
         yield
     finally:
+        _RESTING.clear()
         if was_on and not gc.get_freeze_count():
             gc.freeze()
             gc.unfreeze()
@@ -97,6 +101,9 @@ def _forget() -> None:
     """A forked process has no thread that would go on compiling."""
     global _LOCK
     _LOCK = threading.Lock()
+    if any(_RESTING):
+        gc.enable()
+    _RESTING.clear()
     if not all(one.is_set() for one in _DECIDED.values()):
         _DECIDED.clear()
 
