@@ -1,5 +1,5 @@
 """Speed of rendering, everything in one run: kernels, the same in torch, splines of SciPy, warping
-along scikit-image's flow; against size over three decades.
+along scikit-image's flow; the first plane of a model, the next and the same again.
 
 ``python benchmarks/rendering.py``. Models are fitted in a few steps: speed does not depend on how
 well.
@@ -130,30 +130,11 @@ def plane(field: Field) -> list[float]:
     return [1000 * s for s in (*took, seconds(lambda: field.lazy(time_scale=2)[1, 6]))]
 
 
-def sizes() -> Iterator[str]:
-    """Cost against size: 1e5 to 1e8 voxels, computed by regions, each once."""
-    yield "| voxels, cold | motion only | balanced |\n| --- | --- | --- |"
-    small = tiled((3, 16, 128, 128), 2)
-    fields = [fit(small, config=how, device="cpu") for how in (MOTION, QUICK)]
-    for count in (1e5, 1e6, 1e7, 1e8):
-        row = []
-        for field in fields:
-            times = np.linspace(0.1, 1.9, max(1, round(count / small.data[0].size)))
-            array = fresh(field).lazy(times=(times * field.volume.spacing[0]).tolist())
-            side = 256 if count > 1e5 else 80
-            began = time.perf_counter()
-            for t in range(len(times)):
-                array[t, :, :side, :side]
-            took = time.perf_counter() - began
-            row.append(f"{took:.2f} s ({len(times) * 16 * side * side / took / 1e6:.1f} M/s)")
-        yield f"| {count:.0e} | {' | '.join(row)} |"
-
-
 if __name__ == "__main__":
     print(
         f"{machine()}, load {os.getloadavg()[0]:.1f}; kernels: {kernels.settle() or 'compiled'}\n"
     )
-    for part in (speeds, planes, sizes):
+    for part in (speeds, planes):
         for line in part():
             print(line, flush=True)
         print()

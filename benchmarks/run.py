@@ -1,8 +1,8 @@
 """Measure quality, speed and memory: ``python benchmarks/run.py PART [PART ...]``.
 
-Parts: phantoms, planes, voxels, stacks, recordings, ablation, confidence, speed, memory, indexing,
-picture, and of the published method reproduced, published, published-parts, published-speed;
-``all`` is every one. ``--data FOLDER`` holds the real recordings, which are not part of this
+Parts: phantoms, planes, voxels, stacks, recordings, ablation, confidence, speed, sizes, memory,
+indexing, picture, and of the published method reproduced, published, published-parts,
+published-speed; ``all`` is every one. ``--data FOLDER`` holds the real recordings, which are not part of this
 repository; without it the parts that need them are left out. ``--page docs/benchmarks.md`` puts
 each table, the machine and the command into the page, between ``<!-- PART -->`` and ``<!-- /PART
 -->``.
@@ -20,6 +20,7 @@ from pathlib import Path
 
 import cost
 import quality
+import sizes
 
 import published
 
@@ -27,6 +28,7 @@ REAL = ("stacks", "recordings")
 """Parts that are nothing without real recordings."""
 UNSET = (
     "speed",
+    "sizes",
     "memory",
     "indexing",
     "reproduced",
@@ -97,6 +99,9 @@ def main() -> None:
         "ablation": lambda: quality.ablation(seeds, preset, folder),
         "confidence": lambda: quality.confidence(preset, folder),
         "speed": cost.speed,
+        "sizes": lambda: sizes.table(
+            (options.page or Path("docs/benchmarks.md")).with_name("cost.png")
+        ),
         "memory": cost.memory,
         "indexing": cost.indexing,
         "picture": picture,

@@ -122,6 +122,22 @@ def test_direct_and_tiled_reading_agree(field, box):
     torch.testing.assert_close(one.latents, other.latents, atol=1e-2, rtol=1e-2)
 
 
+def test_denoised_voxels_come_with_latents_and_latents_only_where_they_are_asked_for(field):
+    box = ((2, 5), (3, 9), (0, 28))
+    _, tiled = sources(field.network, frames_of(field))
+    reads = []
+    read = tiled.raw
+    tiled.raw = lambda k, box: reads.append(k) or read(k, box)
+    tiled.latents(1, box)
+    assert reads
+    reads.clear()
+    tiled.denoised(1, box)
+    assert not reads
+    tiled.denoised(2, box)
+    assert all(tiled.tiles.find(tile) is None for tile in tiled.touched("latents", 2, box))
+    assert all(tiled.tiles.find(tile) is not None for tile in tiled.touched("denoised", 2, box))
+
+
 @pytest.mark.parametrize(
     "parts",
     [("planes",), ("voxels",), ("planes", "voxels"), ("planes", "voxels", "doubled"), ("doubled",)],

@@ -8,10 +8,13 @@ computes with torch until it is there, or for good where numba is missing or can
 
 from __future__ import annotations
 
+import gc
 import importlib
 import logging
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
 
 LOG = logging.getLogger(__name__)
@@ -21,6 +24,7 @@ NAMES: tuple[str, ...] = (
     "rendering",
     "blending",
     "decoding",
+    "encoding",
     "sampling",
 )
 """The modules, in the order in which they are compiled: what is needed first comes first."""
@@ -31,6 +35,8 @@ _READY: dict[str, ModuleType] = {}
 _FAILED: dict[str, str] = {}
 _DECIDED: dict[str, threading.Event] = {}
 _LOCK = threading.Lock()
+_RESTING: list[bool] = []
+"""While the garbage collector rests, whether it was on before."""
 
 
 def prepare() -> None:
@@ -64,10 +70,33 @@ def settle(*names: str) -> dict[str, str]:
     return dict(_FAILED)
 
 
+@contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """Without Python's garbage collector: so much is imported that it would look at every object
+    there is, with every thread of the process waiting for it (150 to 250 ms).
+
+    What was made meanwhile is handed to the oldest generation as it is (frozen and unfrozen, which
+    takes no time), or the next look at the youngest would be as long.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    _RESTING.append(was_on)
+    try:
+        yield
+    finally:
+        _RESTING.clear()
+        if was_on and not gc.get_freeze_count():
+            gc.freeze()
+            gc.unfreeze()
+        if was_on:
+            gc.enable()
+
+
 def _compile() -> None:
     for name, one in _DECIDED.items():
         try:
-            _READY[name] = importlib.import_module(f"{__name__}.{name}")
+            with _nothing_collected():
+                _READY[name] = importlib.import_module(f"{__name__}.{name}")
         # Whatever an installation of numba comes up with, torch computes the same.
         except Exception as error:
             _FAILED[name] = f"{type(error).__name__}: {error}"
@@ -80,6 +109,9 @@ def _forget() -> None:
     """A forked process has no thread that would go on compiling."""
     global _LOCK
     _LOCK = threading.Lock()
+    if any(_RESTING):
+        gc.enable()
+    _RESTING.clear()
     if not all(one.is_set() for one in _DECIDED.values()):
         _DECIDED.clear()
 

@@ -38,13 +38,13 @@ def packed(weight: Any, bias: Any) -> Any:
     what is missing to a multiple of four outputs is 0.
     """
     many = -(-weight.shape[0] // 4)
-    packed = np.zeros((many, weight.shape[1], 4), np.float32)
+    fours = np.zeros((many, weight.shape[1], 4), np.float32)
     added = np.zeros(4 * many, np.float32)
     for o in range(weight.shape[0]):
         added[o] = bias[o]
         for i in range(weight.shape[1]):
-            packed[o // 4, i, o % 4] = weight[o, i]
-    return packed.reshape(-1), added
+            fours[o // 4, i, o % 4] = weight[o, i]
+    return fours.reshape(-1), added
 
 
 @compiled()

@@ -209,6 +209,74 @@ def _dense(
     return made, code
 
 
+def _taps(outputs: int, vectors: int) -> Any:
+    """So many outputs of a layer for ``vectors LANES`` neighbours of a line.
+
+    Its parameters: ``values``, a flat array, and ``at``, the first neighbour's offset; ``offsets``
+    of all inputs from there; ``weights``, flat, those of the outputs for each input from ``first``
+    on; ``bias``, flat, which is added from ``of`` on; ``slope`` of what is negative; ``out``, flat,
+    which has the values of output ``i`` from ``place + i step`` on afterwards.
+    """
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        values, at, offsets, weights, first, bias, of, slope, out, place, step = arguments
+        count = context.make_array(signature.args[2])(context, builder, offsets).nitems
+        values, offsets, weights, bias, out = (
+            _pointer(context, builder, signature.args[i], array)
+            for i, array in ((0, values), (2, offsets), (3, weights), (5, bias), (8, out))
+        )
+        vector = ir.VectorType(FLOAT, LANES)
+        totals = [
+            [cgutils.alloca_once(builder, vector) for _ in range(vectors)] for _ in range(outputs)
+        ]
+        for i, row in enumerate(totals):
+            one = builder.load(builder.gep(bias, [builder.add(of, _int(i))]))
+            for total in row:
+                builder.store(_repeated(builder, one, LANES), total)
+        with cgutils.for_range(builder, count) as loop:
+            start = builder.add(at, builder.load(builder.gep(offsets, [loop.index])))
+            inputs = [
+                _load(builder, values, builder.add(start, _int(LANES * v)), LANES)
+                for v in range(vectors)
+            ]
+            known = builder.add(first, builder.mul(loop.index, _int(outputs)))
+            for i, row in enumerate(totals):
+                one = builder.load(builder.gep(weights, [builder.add(known, _int(i))]))
+                weight = _repeated(builder, one, LANES)
+                for total, given in zip(row, inputs, strict=True):
+                    builder.store(_plus(builder, builder.load(total), given, weight), total)
+        less = _repeated(builder, slope, LANES)
+        for i, row in enumerate(totals):
+            start = builder.add(place, builder.mul(step, _int(i)))
+            for v, total in enumerate(row):
+                value = builder.load(total)
+                lower = builder.fmul(value, less)
+                kept = builder.select(builder.fcmp_ordered(">", value, lower), value, lower)
+                _store(builder, kept, out, builder.add(start, _int(LANES * v)))
+        return context.get_dummy_value()
+
+    def intrinsic_of(
+        typing: Any,
+        values: Any,
+        at: Any,
+        offsets: Any,
+        weights: Any,
+        first: Any,
+        bias: Any,
+        of: Any,
+        slope: Any,
+        out: Any,
+        place: Any,
+        step: Any,
+    ) -> Any:
+        whole, number = types.int64, types.float32
+        known = values, whole, offsets, weights, whole, bias, whole
+        return types.void(*known, number, out, whole, whole), code
+
+    return intrinsic(intrinsic_of)
+
+
 taps64: Any = intrinsic(_taps64)
 mixed4: Any = intrinsic(_mixed4)
 dense: Any = intrinsic(_dense)
+four_taps, one_tap = _taps(4, 1), _taps(1, 4)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .. import kernels
 
-RENDERING = ("following", "rendering", "blending", "decoding")
+RENDERING = ("following", "rendering", "blending", "decoding", "encoding")
 """The kernels that a rendering is made by."""
 
 

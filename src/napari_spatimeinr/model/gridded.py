@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .boxes import Read, Shape
-from .frames import Box
+from .frames import Box, grown
 from .places import Places
 
 MOST = 2**24
@@ -41,7 +41,8 @@ def _sampled(
     cubic: bool = False,
 ) -> Tensor:
     """``(P, C)``."""
-    box = places.box(factors, shape)
+    # Linear samples have no neighbours but the nearest.
+    box = places.box(factors, shape) if cubic else grown(places.box(factors, shape), -1)
     if math.prod(b - a for a, b in box) > MOST and max(places.sizes) > 1:
         axis, parts = places.halves()
         made = [
@@ -51,7 +52,7 @@ def _sampled(
         return torch.cat(made, axis).flatten(0, 2)
     values = read(box)
     channels = values.shape[1]
-    _check(values, box)
+    _check(values, box, 4 if cubic else 2)
     where = _where(places, shape, factors, box)
     if channels == 1:
         out = np.empty(places.sizes, np.float32)
@@ -79,8 +80,8 @@ def _where(places: Places, shape: Shape, factors: Shape, box: Box) -> tuple[obje
     return (*positions, nodes, *known, start, first)
 
 
-def _check(values: Tensor, box: Box) -> None:
+def _check(values: Tensor, box: Box, least: int) -> None:
     """A kernel checks nothing."""
     sizes = tuple(b - a for a, b in box)
-    if tuple(values.shape[2:]) != sizes or values.dtype != torch.float32 or min(sizes) < 4:
+    if tuple(values.shape[2:]) != sizes or values.dtype != torch.float32 or min(sizes) < least:
         raise ValueError(f"A box of {sizes} voxels came as {tuple(values.shape)}, {values.dtype}.")

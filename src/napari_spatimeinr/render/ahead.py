@@ -49,7 +49,7 @@ def prepared(
             _make(source, tile)
             yield
         kept = source.tiles.find(tile)
-        left -= 0 if kept is None else sum(part.nbytes for part in kept)
+        left -= 0 if kept is None else kept.nbytes
         if left <= 0:
             return
 
@@ -57,8 +57,13 @@ def prepared(
 @torch.no_grad()
 @chosen()
 def _make(source: TiledSource, tile: Tile) -> None:
-    if tile.kind == "encoded":
-        source.denoised(tile.k, tile.box)
+    of_voxels = {
+        "denoised": source.denoised,
+        "latents": source.latents,
+        "context": source.context,
+    }
+    if tile.kind in of_voxels:
+        of_voxels[tile.kind](tile.k, tile.box)
     elif tile.kind == "finer":
         source.fine(tile.k, tile.box, tile.finer)
     else:
@@ -85,10 +90,12 @@ def _needed(
         box = _box(sampler, t, k, positions)
         yield from source.touched("spline", k, _scaled(box, finer), finer)
         if learned:
-            yield from source.touched("encoded", k, box)
+            yield from source.touched("latents", k, grown(box, -1))
+        if sampler.network.hypotheses is not None:
+            yield from source.touched("context", k, grown(box, -1))
     for k in (*near.outer_before, *near.outer_after) if learned else ():
-        box = _scaled(_box(sampler, t, k, positions), finer)
-        yield from source.touched("finer" if finer else "encoded", k, box, finer)
+        box = _scaled(grown(_box(sampler, t, k, positions), -1), finer)
+        yield from source.touched("finer" if finer else "denoised", k, box, finer)
 
 
 def _nearest_first(
@@ -115,7 +122,10 @@ def _nearest_first(
 def _made_of(source: TiledSource, k: int, box: Box, finer: Chain) -> Iterator[Tile]:
     """Tiles of a box of frame ``k``, each after those that it is made of."""
     if source.network.latents is not None:
-        yield from source.touched("encoded", k, grown(box, source.network.reach))
+        yield from source.touched("latents", k, box)
+        yield from source.touched("denoised", k, grown(box, source.network.reach))
+    if source.network.hypotheses is not None:
+        yield from source.touched("context", k, box)
     if finer:
         yield from source.touched("finer", k, _scaled(box, finer), finer)
     yield from source.touched("spline", k, _scaled(box, finer), finer)

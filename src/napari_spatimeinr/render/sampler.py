@@ -67,8 +67,10 @@ class Sampler:
 
         def inner(k: int, number: int) -> Seen:
             places = self.followed(t, k, positions, number)
+            # Latents first: denoised voxels come with them.
+            latents = self._latents(k, places)
             context = None if network.hypotheses is None else self._context(k, places)
-            return Seen(self.sampled(k, places, finer), self._latents(k, places), context)
+            return Seen(self.sampled(k, places, finer), latents, context)
 
         def outer(k: int) -> Tensor:
             return self._roughly_sampled(k, self.followed(t, k, positions), finer)

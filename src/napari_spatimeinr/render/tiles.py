@@ -15,8 +15,9 @@ from torch import Tensor
 
 from ..compute.device import takes_much
 from ..data.recent import Recent
+from ..model.encoding import encoded, kernels_of
 from ..model.finer import Chain
-from ..model.frames import Box, Frames, inside
+from ..model.frames import Box, Frames, grown, inside
 from ..model.latents import Latents
 from ..model.network import Encoded, Network
 from ..model.source import FrameSource, factors, taken
@@ -24,7 +25,7 @@ from ..model.source import FrameSource, factors, taken
 TILE = (8, 128, 128)
 """Voxels (z, y, x) encoded at once, at most; thin, because a plane is what is asked for most."""
 THIN, THINNEST = 8, 4
-"""Voxels along z of tiles, and of those of large planes."""
+"""Voxels along z of tiles, and of those of large planes and those that a kernel encodes."""
 MUCH = (32, 512, 512)
 """The same where calls are what costs."""
 CHANNELS = torch.channels_last_3d
@@ -38,7 +39,7 @@ class Tile(NamedTuple):
 
     latents : that denoised it, None where frames are taken as they are: networks may share what is
         kept.
-    kind : "encoded" (denoised voxels and latents), "finer", "spline", "smooth" or "context".
+    kind : "denoised", "latents", "finer", "spline", "smooth" or "context".
     k : the frame.
     box : of the tile, in finer voxels.
     finer : the parts that make voxels finer.
@@ -51,13 +52,13 @@ class Tile(NamedTuple):
     finer: Chain = ()
 
 
-Kept = Recent[Tile, tuple[Tensor, ...]]
+Kept = Recent[Tile, Tensor]
 """What tiles are kept in."""
 
 
 def kept(most: int) -> Kept:
     """Room for so many bytes of tiles."""
-    return Recent(most, lambda parts: sum(part.nbytes for part in parts))
+    return Recent(most, lambda values: values.nbytes)
 
 
 class TiledSource(FrameSource):
@@ -84,11 +85,11 @@ class TiledSource(FrameSource):
         """Denoised voxels of frame ``k``, ``(1, 1, z, y, x)``; raw ones are not kept."""
         if self.network.latents is None:
             return self.raw(k, box)
-        return self._assembled("encoded", k, box, partial(self._encoded_tile, k))
+        return self._assembled("denoised", k, box, partial(self._encoded_tile, "denoised", k))
 
     def latents(self, k: int, box: Box) -> Tensor:
         """Latents of frame ``k``, ``(1, F, z, y, x)``, of half precision."""
-        return self._assembled("encoded", k, box, partial(self._encoded_tile, k), which=1)
+        return self._assembled("latents", k, box, partial(self._encoded_tile, "latents", k))
 
     def encoded(self, k: int, box: Box) -> Encoded:
         """Coefficients of splines and latents of a box; see :class:`.FrameSource`."""
@@ -101,51 +102,82 @@ class TiledSource(FrameSource):
             return self.denoised(k, box)
         made = super().fine
         return self._assembled(
-            "finer", k, box, lambda tile: (made(k, tile, finer).contiguous(),), finer
+            "finer", k, box, lambda tile: made(k, tile, finer).contiguous(), finer
         )
 
     def coefficients(self, k: int, box: Box, finer: Chain = ()) -> Tensor:
         """Of cubic B-splines through the finer voxels, ``(1, 1, z, y, x)``."""
         made = super().coefficients
-        return self._assembled("spline", k, box, lambda tile: (made(k, tile, finer),), finer)
+        return self._assembled("spline", k, box, lambda tile: made(k, tile, finer), finer)
 
     def smooth(self, k: int, box: Box) -> Tensor:
         """Denoised voxels smoothed with sigma 1, ``(1, 1, z, y, x)``."""
         made = super().smooth
-        return self._assembled("smooth", k, box, lambda tile: (made(k, tile).contiguous(),))
+        return self._assembled("smooth", k, box, lambda tile: made(k, tile).contiguous())
 
     def context(self, k: int, box: Box) -> Tensor:
         """Raw voxels smoothed in several ways, ``(1, S, z, y, x)``."""
         made = super().context
         return self._assembled(
-            "context", k, box, lambda tile: (made(k, tile).contiguous(memory_format=CHANNELS),)
+            "context", k, box, lambda tile: made(k, tile).contiguous(memory_format=CHANNELS)
         )
 
     def touched(self, kind: str, k: int, box: Box, finer: Chain = ()) -> Iterator[Tile]:
         """The tiles of a kind that a box in finer voxels is put together from."""
         shape = self.fine_shape(finer)
         ranges, _ = inside(box, shape)
-        size = _size(kind, finer, self.frames)
+        size = self._size(kind, finer)
         axes = (
             _touched(a, b, n, step) for (a, b), n, step in zip(ranges, shape, size, strict=True)
         )
         for z, y, x in itertools.product(*axes):
             yield Tile(self.network.latents, kind, k, (z, y, x), finer)
 
-    def _encoded_tile(self, k: int, tile: Box) -> tuple[Tensor, ...]:
-        denoised, latents = self._encoded(k, tile)
-        return denoised.contiguous(), latents.half().contiguous(memory_format=CHANNELS)
+    def _size(self, kind: str, finer: Chain) -> tuple[int, int, int]:
+        """Size of a tile in finer voxels."""
+        z, y, x = factors(finer)
+        shape, device, latents = self.frames.shape, self.frames.device, self.network.latents
+        if takes_much(device):
+            return MUCH[0] * z, MUCH[1] * y, MUCH[2] * x
+        # The larger the planes, the thinner: a plane and what it depends on is kept. What a kernel
+        # encodes is thinner for a first plane's sake.
+        thin = shape[1] * shape[2] > LARGE
+        if kind in ("denoised", "latents") and latents is not None:
+            thin = thin or kernels_of(latents.encoder, device) is not None
+        least = (4 if kind in ("denoised", "latents", "finer") else 2) * z
+        return max(min(THINNEST if thin else THIN, TILE[0]), least), TILE[1] * y, TILE[2] * x
+
+    def _encoded_tile(self, kind: str, k: int, tile: Box) -> Tensor:
+        """Denoised voxels or latents. What is made beside them is kept as well: torch makes both at
+        once, and a kernel has denoised voxels nearly for nothing where it makes latents.
+        """
+        assert self.network.latents is not None
+        encoder = self.network.latents.encoder
+        found = kernels_of(encoder, self.frames.device)
+        beside = Tile(self.network.latents, "denoised", k, tile)
+        if found is None:
+            denoised, latents = self._encoded(k, tile)
+            made = {"denoised": denoised.contiguous(), "latents": latents}
+        else:
+            alone = kind == "denoised" or self.tiles.find(beside) is not None
+            kinds = (kind,) if alone else ("denoised", "latents")
+            made = encoded(found, encoder, self.raw(k, grown(tile, encoder.reach)), kinds)
+        if "latents" in made:
+            latents = made["latents"].half()
+            made["latents"] = latents.contiguous(memory_format=CHANNELS)
+        for other in made.keys() - {kind}:
+            self.tiles.keep(beside._replace(kind=other), made[other])
+        return made[kind]
 
     def _assembled(
         self,
         kind: str,
         k: int,
         box: Box,
-        make: Callable[[Box], tuple[Tensor, ...]],
+        make: Callable[[Box], Tensor],
         finer: Chain = (),
-        which: int = 0,
     ) -> Tensor:
-        """A box of one of the parts that ``make`` gives of a tile, put together from tiles."""
+        """A box put together from tiles, of which ``make`` gives one."""
         shape = self.fine_shape(finer)
         ranges, rows = inside(box, shape)
         within = tuple((max(a, 0), min(b, n)) for (a, b), n in zip(box, shape, strict=True))
@@ -161,7 +193,7 @@ class TiledSource(FrameSource):
                 keys.append(key)
                 put_off -= 1
                 continue
-            part = self.tiles.get(key, partial(make, key.box))[which]
+            part = self.tiles.get(key, partial(make, key.box))
             if out is None:
                 out = _empty(part, box if whole else ranges)
             _copy_overlap(part, key.box, out, box if whole else ranges)
@@ -186,17 +218,6 @@ def _mirrored_within(
                 if source != i:
                     out.select(2 + axis, i).copy_(out.select(2 + axis, source))
     return out
-
-
-def _size(kind: str, finer: Chain, frames: Frames) -> tuple[int, int, int]:
-    """Size of a tile in finer voxels."""
-    z, y, x = factors(finer)
-    if takes_much(frames.device):
-        return MUCH[0] * z, MUCH[1] * y, MUCH[2] * x
-    # The larger the planes, the thinner: a plane and what it depends on is kept.
-    planes = THINNEST if frames.shape[1] * frames.shape[2] > LARGE else THIN
-    thick = max(min(planes, TILE[0]), (4 if kind in ("encoded", "finer") else 2) * z)
-    return thick, TILE[1] * y, TILE[2] * x
 
 
 def _touched(a: int, b: int, n: int, size: int) -> list[tuple[int, int]]:

@@ -20,6 +20,9 @@ from ..background.results import Results
 from ..layers.appearance import refresh_showing
 from .theme import Colours, colours
 
+AFTER = 500
+"""Milliseconds after which kernels are compiled: the dock is there by then."""
+
 
 class Workplace(QObject):
     """Engine, fits and renderings of one viewer; they outlive a dock that is closed and end with
@@ -31,7 +34,8 @@ class Workplace(QObject):
         self._viewer = viewer
         self._user = object()
         self.engine = acquire(self._user)
-        kernels.prepare()
+        # What imports competes with what builds and paints the dock.
+        QTimer.singleShot(AFTER, kernels.prepare)
         self.fitter = Fitter(viewer, self.engine, self)
         self.results = Results(self.engine, self)
         connect_queued(self.engine.drawn, self._on_drawn)
