@@ -19,8 +19,8 @@ LARGEST_CROP = 192
 PLANES_OF_A_SAMPLE = 12
 """Coarse planes of a training sample, and its width in voxels."""
 WIDTH_OF_A_SAMPLE = 48
-BATCH = 16
-STEP_SECONDS = 0.018
+BATCH = 8
+STEP_SECONDS = 0.009
 """Of a training step of 5 layers of 32 channels, on the machine of docs/benchmarks.md."""
 MOST_BLUR = 1.5
 """The extra blur along z is looked for up to this many distances between planes."""
@@ -215,7 +215,13 @@ def train_lines(
     """
     device, reach = bank[0][0].device, network.reach
     generator = torch.Generator().manual_seed(seed)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=learning_rate, fused=True)
+    # In some hundred steps the usual 0.999 remembers the first gradients for too long.
+    optimiser = torch.optim.AdamW(
+        network.parameters(),
+        lr=learning_rate,
+        betas=(0.9, 0.99),
+        fused=True if device.type == "cpu" else None,
+    )
     for number in range(steps):
         for group in optimiser.param_groups:
             warm = min(1.0, (number + 1) / 30)
