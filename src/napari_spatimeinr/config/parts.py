@@ -90,7 +90,7 @@ class PlanesOptions(Options):
     channels: int = Field(32, ge=2, le=256, description="Channels of the network.")
     layers: int = Field(5, ge=2, le=12, description="3 x 3 convolutions of the network.")
     steps: int = Field(500, ge=1, le=1_000_000, description="Training steps.")
-    learning_rate: float = Field(2e-3, gt=0, le=1)
+    learning_rate: float = Field(4e-3, gt=0, le=1)
     sharpen: bool = Field(
         False,
         description="Undo the extra blur along z too; its width is that of the PSF, or estimated.",
@@ -110,4 +110,4 @@ class VoxelsOptions(Options):
     channels: int = Field(32, ge=2, le=256, description="Channels of the network.")
     layers: int = Field(5, ge=2, le=12, description="3 x 3 convolutions of the network.")
     steps: int = Field(500, ge=1, le=1_000_000, description="Training steps.")
-    learning_rate: float = Field(2e-3, gt=0, le=1)
+    learning_rate: float = Field(3e-3, gt=0, le=1)

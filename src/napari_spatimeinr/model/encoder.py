@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .convolution import SLOPE, channels_last, gradients
+
 VOXELS_AT_ONCE = 800_000
-SLOPE = 0.1
-"""Of what is negative after a hidden layer."""
 
 
 class Encoder(nn.Module):
@@ -110,7 +110,7 @@ class _Convolved(torch.autograd.Function):
             kernel = weight.transpose(1, 2).flatten(1, 2)
         else:
             kernel = weight.permute(2, 0, 1, 3, 4).flatten(0, 1)
-        planes, kernel = _channels_last(planes), _channels_last(kernel)
+        planes, kernel = channels_last(planes), channels_last(kernel)
         # Of three parts that are added, the first has the bias.
         shift = bias if given < made else F.pad(bias, (0, 2 * made))
         out = F.conv2d(planes, kernel, shift.to(precision)).float()
@@ -126,7 +126,7 @@ class _Convolved(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, Tensor, None, None]:
         planes, kernel, out = ctx.saved_tensors
-        gradient = _channels_last(gradient)
+        gradient = channels_last(gradient)
         if ctx.slope != 1:
             gradient = torch.ops.aten.leaky_relu_backward(gradient, out, ctx.slope, True)
         depth, made, *plane = gradient.shape
@@ -136,10 +136,8 @@ class _Convolved(torch.autograd.Function):
             parts = gradient.new_zeros(depth + 2, *plane, 3 * made).permute(0, 3, 1, 2)
             for z in range(3):
                 parts[z : z + depth, z * made : (z + 1) * made] = gradient
-        to_planes, to_kernel, _ = torch.ops.aten.convolution_backward(
-            *(parts.to(planes.dtype), planes, kernel, None),
-            *((1, 1), (0, 0), (1, 1), False, (0, 0), 1),
-            [ctx.needs_input_grad[0], True, False],
+        to_planes, to_kernel = gradients(
+            parts.to(planes.dtype), planes, kernel, ctx.needs_input_grad[0]
         )
         if stacked:
             to_weight = to_kernel.unflatten(1, (3, -1)).transpose(1, 2)
@@ -153,7 +151,3 @@ class _Convolved(torch.autograd.Function):
         if to_planes is not None:
             to_planes = to_planes.float()
         return to_planes, to_weight.float(), gradient.sum((0, 2, 3)), None, None
-
-
-def _channels_last(planes: Tensor) -> Tensor:
-    return planes.contiguous(memory_format=torch.channels_last)

@@ -8,6 +8,7 @@ restoration', here with the recording as its own and only training set).
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -15,10 +16,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .convolution import SLOPE, convolved_planes
 from .frames import SAME
 from .sampling import cubic_matrix, mirrored, prefilter_matrix
 
-VOXELS_AT_ONCE = 400_000
+VOXELS_AT_ONCE = 100_000
+"""Of slices: buffers of more than some 30 MB are taken from the system and cleared each time."""
 SPLINE_REACH = 4
 """Reach of the spline prefilter along z, planes; what is cut off is 0.5 % of a contrast."""
 
@@ -136,16 +139,15 @@ class FinerPlanes(nn.Module):
         """
         r, n, _ = self.reach
         depth, width = slices.shape[1] - 2 * r, slices.shape[2]
-        out = self._interpolation(depth, slices) @ slices[:, :, n : width - n]
+        splines = _splines(depth, self.factor, r, slices.dtype, slices.device)
+        out = splines @ slices[:, :, n : width - n]
         h = slices[:, None, r - n : r + depth + n].to(precision)
+        last = len(self.convolutions) - 1
         for i, layer in enumerate(self.convolutions):
             assert isinstance(layer, nn.Conv2d) and layer.bias is not None
-            g = F.conv2d(h, layer.weight.to(precision), layer.bias.to(precision))
-            if i < len(self.convolutions) - 1:
-                g = F.leaky_relu(g, 0.1)
-                if i > 0:
-                    g = g + h[:, :, 1:-1, 1:-1]
-            h = g
+            weight, bias = layer.weight.to(precision), layer.bias.to(precision)
+            slope = SLOPE if i < last else 1.0
+            h = convolved_planes(h, weight, bias, slope, added=0 < i < last)
         correction = h.float()
         if not self.sharpen:
             correction = F.pad(correction, (0, 0, 0, 0, 1, 0))
@@ -153,16 +155,16 @@ class FinerPlanes(nn.Module):
         phases = correction.transpose(1, 2).flatten(1, 2)[:, : out.shape[1]]
         return out + phases
 
-    def _interpolation(self, depth: int, like: Tensor) -> Tensor:
-        """``((depth - 1) factor + 1, depth + 2 reach)``: acquired planes to finer ones."""
-        r = self.reach[0]
-        positions = (
-            torch.arange((depth - 1) * self.factor + 1, device=like.device, dtype=like.dtype)
-            / self.factor
-        )
-        inner = depth + 2 * (r - SPLINE_REACH)
-        coefficients = prefilter_matrix(depth + 2 * r, SPLINE_REACH, like)
-        return cubic_matrix(positions + (r - SPLINE_REACH), inner) @ coefficients
+
+@functools.lru_cache(maxsize=64)
+def _splines(
+    depth: int, factor: int, reach: int, dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    """``((depth - 1) factor + 1, depth + 2 reach)``: acquired planes to finer ones."""
+    positions = torch.arange((depth - 1) * factor + 1, device=device, dtype=dtype) / factor
+    inner = depth + 2 * (reach - SPLINE_REACH)
+    coefficients = prefilter_matrix(depth + 2 * reach, SPLINE_REACH, positions)
+    return cubic_matrix(positions + (reach - SPLINE_REACH), inner) @ coefficients
 
 
 class FinerVoxels(nn.Module):

@@ -12,15 +12,15 @@ from torch.nn import functional as F
 
 from ...config.parts import PlanesOptions, VoxelsOptions
 from ...model.finer import FinerPlanes
-from ...model.sampling import mirrored
+from ...model.sampling import gaussian, mirrored
 
 MOST_PLANES = 64
 LARGEST_CROP = 192
 PLANES_OF_A_SAMPLE = 12
 """Coarse planes of a training sample, and its width in voxels."""
 WIDTH_OF_A_SAMPLE = 48
-BATCH = 16
-STEP_SECONDS = 0.018
+BATCH = 8
+STEP_SECONDS = 0.009
 """Of a training step of 5 layers of 32 channels, on the machine of docs/benchmarks.md."""
 MOST_BLUR = 1.5
 """The extra blur along z is looked for up to this many distances between planes."""
@@ -112,14 +112,7 @@ def _kernel(sigma: float, like: Tensor) -> Tensor:
 
 def blurred(planes: Tensor, sigma: float) -> Tensor:
     """Planes ``(N, A, B)`` blurred along A, ends mirrored."""
-    if sigma <= 0:
-        return planes
-    taps = _kernel(sigma, planes)
-    radius = len(taps) // 2
-    index = mirrored(
-        torch.arange(-radius, planes.shape[1] + radius, device=planes.device), planes.shape[1]
-    )
-    return F.conv2d(planes[:, None, index], taps.view(1, 1, -1, 1))[:, 0]
+    return gaussian(planes[None, None], (0, sigma, 0))[0, 0]
 
 
 def kept_noise(sigma: float, like: Tensor) -> float:
@@ -151,12 +144,14 @@ def blur_along_z(lateral: Lateral, step: int) -> float:
     def turned(planes: Tensor) -> tuple[Tensor, Tensor]:
         return planes, planes.transpose(1, 2)
 
-    pairs = zip(turned(lateral.planes), turned(lateral.above), strict=True)
-    wanted = sum(correlation(detail(a), detail(b)) for a, b in pairs) / 2
+    fine = [detail(planes) for planes in turned(lateral.planes)]
+    above = [detail(planes) for planes in turned(lateral.above)]
+    wanted = sum(correlation(a, b) for a, b in zip(fine, above, strict=True)) / 2
 
     def enough(sigma: float) -> bool:
-        fine = [detail(blurred(planes, sigma)) for planes in turned(lateral.planes)]
-        return sum(correlation(f[:, step:], f[:, :-step]) for f in fine) / 2 >= wanted
+        # Detail along one axis of what is blurred along the other is the blurred detail.
+        soft = [blurred(planes, sigma) for planes in fine]
+        return sum(correlation(s[:, step:], s[:, :-step]) for s in soft) / 2 >= wanted
 
     if enough(0.0):
         return 0.0
@@ -220,7 +215,13 @@ def train_lines(
     """
     device, reach = bank[0][0].device, network.reach
     generator = torch.Generator().manual_seed(seed)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=learning_rate)
+    # In some hundred steps the usual 0.999 remembers the first gradients for too long.
+    optimiser = torch.optim.AdamW(
+        network.parameters(),
+        lr=learning_rate,
+        betas=(0.9, 0.99),
+        fused=True if device.type == "cpu" else None,
+    )
     for number in range(steps):
         for group in optimiser.param_groups:
             warm = min(1.0, (number + 1) / 30)

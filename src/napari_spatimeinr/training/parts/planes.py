@@ -164,16 +164,13 @@ def _lateral(job: Job, every: int, denoised: bool) -> Lateral:
 
     @torch.no_grad()
     def read(k: int, z: int, y: int, x: int, size: int) -> Tensor:
-        planes = []
-        for plane in (z, z + every):
-            box = (
-                (plane, plane + 1),
-                (y, min(y + size, frames.shape[1])),
-                (x, min(x + size, frames.shape[2])),
-            )
-            whole = source.denoised(k, box) if denoised else source.raw(k, box)
-            planes.append(whole[0, 0, 0])
-        return torch.stack(planes)
+        box = (
+            (z, z + every + 1),
+            (y, min(y + size, frames.shape[1])),
+            (x, min(x + size, frames.shape[2])),
+        )
+        whole = source.denoised(k, box) if denoised else source.raw(k, box)
+        return whole[0, 0, ::every]
 
     return lateral_planes(read, frames.count, frames.shape, job.seed, every)
 
