@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from .compiled import compiled
-from .encoder import SLOPE, Encoder
+from .convolution import SLOPE
+from .encoder import Encoder
 
 
 def kernels_of(encoder: nn.Module, device: torch.device) -> ModuleType | None:
