@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from fits import KEPT, MOTION, OFF
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fits import KEPT, MOTION, OFF
 from napari_spatimeinr import Volume, fit, load, phantom
 from napari_spatimeinr.config.options import make_config
 from napari_spatimeinr.model.hypotheses import SIGMAS, Hypotheses, Seen, context_sigmas

@@ -27,11 +27,13 @@ class Places:
     ----------
     positions : of the grid.
     motion, displaced : the velocity field, and displacements between the two times.
+    beside : where the same points are by other fields; one box is read for all.
     """
 
     positions: Positions
     motion: VelocityField | None = None
     displaced: Displaced | None = None
+    beside: tuple[Places, ...] = ()
 
     @property
     def sizes(self) -> tuple[int, int, int]:
@@ -53,8 +55,8 @@ class Places:
         return points + moved.flatten(2).transpose(1, 2)
 
     def box(self, factors: tuple[int, int, int], shape: tuple[int, int, int]) -> Box:
-        """Voxels that splines through finer voxels depend on at these points: at least what
-        :func:`.network.needed_box` says.
+        """Voxels that splines through finer voxels depend on at these points and those beside: at
+        least what :func:`.network.needed_box` says.
 
         Raises
         ------
@@ -62,7 +64,9 @@ class Places:
             If a place is no finite number.
         """
         box = []
-        for (low, high), factor, n in zip(self._bounds, factors, shape, strict=True):
+        bounds = [one._bounds for one in (self, *self.beside)]
+        for limits, factor, n in zip(zip(*bounds, strict=True), factors, shape, strict=True):
+            low, high = min(a for a, _ in limits), max(b for _, b in limits)
             a, b = (math.floor(min(max(at * factor, 0), n - 1)) for at in (low, high))
             box.append((a - 1, min(b + 1, n) + 2))
         return box[0], box[1], box[2]
@@ -77,7 +81,8 @@ class Places:
         parts = []
         for some in (slice(None, middle), slice(middle, None)):
             z, y, x = (p[some] if i == axis else p for i, p in enumerate(self.positions))
-            parts.append(replace(self, positions=(z, y, x)))
+            others = tuple(replace(one, positions=(z, y, x)) for one in self.beside)
+            parts.append(replace(self, positions=(z, y, x), beside=others))
         return axis, (parts[0], parts[1])
 
     @cached_property

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ..data.recent import Recent
+from ..model.boxes import Read
 from ..model.finer import Chain
 from ..model.frames import SAME
 from ..model.hypotheses import Seen
@@ -65,17 +68,13 @@ class Sampler:
         if network.motion is None and network.latents is None and self.interpolation == "cubic":
             return self._cubic(t, numbers, positions, finer)
 
-        def inner(k: int, number: int) -> Seen:
-            places = self.followed(t, k, positions, number)
-            # Latents first: denoised voxels come with them.
-            latents = self._latents(k, places)
-            context = None if network.hypotheses is None else self._context(k, places)
-            return Seen(self.sampled(k, places, finer), latents, context)
+        near = around(t, numbers, network.outer)
+        looks = {k: self._looks(t, k, positions, finer) for k in (near.before, near.after)}
 
         def outer(k: int) -> Tensor:
             return self._roughly_sampled(k, self.followed(t, k, positions), finer)
 
-        return network.between(around(t, numbers, network.outer), inner, outer)
+        return network.between(near, lambda k, i: looks[k][i], outer)
 
     # -- one frame -----------------------------------------------------------------------
 
@@ -85,6 +84,34 @@ class Sampler:
         """
         field = self.network.fields[number]
         return Places(positions, field, self._displacement(t, k, positions, number))
+
+    def _looks(self, t: float, k: int, positions: Positions, finer: Chain) -> list[Seen]:
+        """What frame ``k`` says of the positions at time ``t``, along each of the network's
+        fields.
+        """
+        source, shape = self.source, self.frames.shape
+        paths = [self.followed(t, k, positions, i) for i in range(len(self.network.fields))]
+        together = [replace(path, beside=tuple(paths)) for path in paths] if paths[1:] else paths
+        # Latents first: denoised voxels come with them.
+        latents, values, context = (
+            _once(read)
+            for read in (
+                lambda box: source.latents(k, box),
+                lambda box: source.coefficients(k, box, finer),
+                lambda box: source.context(k, box),
+            )
+        )
+        seen = []
+        for places in together:
+            learned = self.network.latents is not None
+            seen.append(
+                Seen(
+                    latents=linear_at(places, shape, (1, 1, 1), latents) if learned else None,
+                    values=cubic_at(places, source.fine_shape(finer), factors(finer), values),
+                    context=linear_at(places, shape, (1, 1, 1), context) if paths[1:] else None,
+                )
+            )
+        return seen
 
     def sampled(self, k: int, places: Places, finer: Chain) -> Tensor:
         """Frame ``k`` at places, by cubic splines through the finer voxels."""
@@ -98,19 +125,6 @@ class Sampler:
         return linear_at(
             places, self.frames.shape, (1, 1, 1), lambda box: self.source.smooth(k, box)
         )[0]
-
-    def _latents(self, k: int, places: Places) -> Tensor | None:
-        if self.network.latents is None:
-            return None
-        return linear_at(
-            places, self.frames.shape, (1, 1, 1), lambda box: self.source.latents(k, box)
-        )
-
-    def _context(self, k: int, places: Places) -> Tensor:
-        """Frame ``k``, smoothed in several ways, at places, ``(S, P)``."""
-        return linear_at(
-            places, self.frames.shape, (1, 1, 1), lambda box: self.source.context(k, box)
-        )
 
     def _roughly_sampled(self, k: int, places: Places, finer: Chain) -> Tensor:
         """Frame ``k`` at places, linear between the finer voxels."""
@@ -145,3 +159,8 @@ class Sampler:
         return self._displacements.get(
             (t, k, number, *z), lambda: velocity.displacement_nodes(t, float(k), z)
         )
+
+
+def _once(read: Read) -> Read:
+    """Reading boxes, each once."""
+    return functools.cache(read)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator
 from typing import NamedTuple
 
 from ..config.facts import ConfidenceTable
 from ..config.facts import HoldOut as Report
+from ..model.motion import VelocityField
 from ..model.network import Network
 from . import gate
 from .compiling import until_compiled
@@ -16,6 +18,12 @@ from .parts.hypotheses import blend_of, learned
 from .parts.latents import HOLD_OUT_SHARE, Latents, new_latents
 from .parts.latents_fit import train
 from .parts.motion import Motion, fitted
+from .parts.motion_fit import MotionData, kinds, misalignments
+
+MOVES_DB = 1.0
+"""Noise alone is aligned better by about half as much."""
+POINTS = 2000
+"""Points in each interval at which frames are compared."""
 
 
 class Decision(NamedTuple):
@@ -31,6 +39,7 @@ class HoldOut:
     def __init__(self, job: Job, parts: gate.HeldOut) -> None:
         self.job, self.parts = job, parts
         self.networks: dict[str, Network] = {}
+        self.alignment = math.inf
         self.errors = gate.held_out_errors({}, job.frames, parts, job.seed)
 
     def run(self) -> Generator[FitProgress, None, Decision]:
@@ -38,20 +47,16 @@ class HoldOut:
         job = self.job
         plain = gate.plain_method(self.errors, job.frames, job.seed)
         moving = yield from self._motion()
-        names = [] if moving is None else [Motion.name]
-        if moving is not None:
-            self._score(Motion.name, moving)
-        # At twice the interval linear interpolation may win where it does not at the real one, and
-        # is blended in where it does: only a spline in time takes the place of motion.
-        base = gate.choose(self.errors, names, plain) if plain == "cubic" else Motion.name
-        keep_motion = moving is not None and base == Motion.name
+        keep_motion = moving is not None and self._keeps(moving, plain)
         best = Motion.name if keep_motion else plain
         if self._tests_latents:
             yield from self._learn_latents(moving if keep_motion and moving else Network())
             best = gate.choose(self.errors, [Latents.name], best)
         if best != Latents.name:
             job.network = job.network.without_latents()
-        self._give_reasons(keep_motion, best == Latents.name)
+        if best != Latents.name and self._tests_latents:
+            why = "they did not beat the simpler result on held-out frames"
+            job.provenance.reasons[Latents.name] = why
         self._report(best)
         yield job.progress("hold-out")
         return Decision(keep_motion, best == Latents.name or not self._tests_latents)
@@ -72,9 +77,26 @@ class HoldOut:
         assert job.moving is not None
         data = job.moving.subset(self.parts.given)
         fields = yield from fitted(job, data, "hold-out: motion")
+        self.alignment = _aligned(fields, data, job)
         network = job.held_out_network = blend_of(job, fields)
-        yield from learned(job, network, [(network, self.parts.given, None)])
+        yield from learned(job, network, self.parts.given)
         return network
+
+    def _keeps(self, moving: Network, plain: str) -> bool:
+        """Whether motion is kept: unless a spline in time is better, or nothing moves.
+
+        At twice the interval linear interpolation may win where it does not at the real one; it is
+        blended in, and not a reason to do without motion.
+        """
+        self._score(Motion.name, moving)
+        reasons = self.job.provenance.reasons
+        if plain == "cubic" and gate.choose(self.errors, [Motion.name], plain) == plain:
+            reasons[Motion.name] = "a spline in time predicted held-out frames better"
+            return False
+        if self.alignment < MOVES_DB and self.errors.gain(Motion.name, where="moving") <= 0:
+            reasons[Motion.name] = "nothing moves that could be told from noise"
+            return False
+        return True
 
     def _score(self, name: str, network: Network) -> None:
         """Add the errors of a network on the frames held out."""
@@ -101,14 +123,6 @@ class HoldOut:
 
     # -- what comes of it ----------------------------------------------------------------
 
-    def _give_reasons(self, motion: bool, latents: bool) -> None:
-        """Why a part that was tried is not kept."""
-        reasons = self.job.provenance.reasons
-        if not latents and self._tests_latents:
-            reasons[Latents.name] = "they did not beat the simpler result on held-out frames"
-        if not motion and Motion.name in self.networks:
-            reasons[Motion.name] = "a spline in time predicted held-out frames better"
-
     def _report(self, best: str) -> None:
         """Put the best method, its gains and how sure it is into the job."""
         job, errors = self.job, self.errors
@@ -130,3 +144,14 @@ class HoldOut:
             },
             note="frames at twice the interval; the real interval is easier",
         )
+
+
+def _aligned(fields: list[VelocityField], data: MotionData, job: Job) -> float:
+    """How much better the smoothest of the fields aligns neighbouring frames than no motion, dB."""
+    weights = [kind.smoothness for kind in kinds(job.config.motion, len(fields) > 1)]
+    smoothest = fields[weights.index(max(weights))]
+    number = POINTS * (len(data.times) - 1)
+    still, moved = (
+        float(misalignments(field, data, job.seed, number).mean()) for field in (None, smoothest)
+    )
+    return 10 * math.log10(max(still, 1e-12) / max(moved, 1e-12))

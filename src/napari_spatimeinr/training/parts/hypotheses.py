@@ -24,7 +24,7 @@ from ...model.motion import VelocityField
 from ...model.network import Network
 from ..job import FitProgress, Job, Steps
 from ..stage import Cost, Stage, Verdict
-from .hypotheses_fit import learn, learned_from, shares
+from .hypotheses_fit import Sample, learn, samples_of, share_of_wider, shares
 from .motion_fit import kinds
 
 STEP_SECONDS = 0.004
@@ -53,10 +53,7 @@ class Hypotheses(HypothesesPart, Stage):
     def run(self, job: Job) -> Generator[FitProgress, None, Verdict]:
         """Learn to blend the fields of all frames; the one that counts most becomes the motion."""
         network = blend_of(job, job.fields)
-        pairs: list[Pairs] = [(network, list(range(job.frames.count)), None)]
-        if job.held_out is not None and job.held_out_network is not None:
-            pairs.append((job.held_out_network, job.held_out.given, job.held_out.held))
-        yield from learned(job, network, pairs)
+        yield from learned(job, network, range(job.frames.count), job.held_out_network)
         order, told = _by_share(job, network)
         assert network.hypotheses is not None
         fields = [job.fields[i] for i in order[:-1]]
@@ -82,11 +79,6 @@ class Hypotheses(HypothesesPart, Stage):
         return Cost(2 * (SAMPLE_SECONDS + STEP_SECONDS * options.steps))
 
 
-Pairs = tuple[Network, list[int], list[int] | None]
-"""A network, the frames that its fields were fitted to, and the frames to predict: by default those
-between two of the former."""
-
-
 def blend_of(job: Job, fields: list[VelocityField]) -> Network:
     """Fields as the hypotheses of a network, blended by what is not trained yet."""
     options = job.config.hypotheses
@@ -99,22 +91,30 @@ def blend_of(job: Job, fields: list[VelocityField]) -> Network:
     return Network(fields[0], hypotheses=module)
 
 
-def learned(job: Job, network: Network, pairs: Sequence[Pairs]) -> Steps:
-    """Train what blends the fields of a network, in place, where there is anything to learn
-    from.
+def learned(
+    job: Job, network: Network, given: Sequence[int], wider: Network | None = None
+) -> Steps:
+    """Train what blends the fields of a network, in place, where there is anything to learn from.
+
+    Parameters
+    ----------
+    given : the frames that its fields were fitted to; each is predicted from its neighbours.
+    wider : with fields that were fitted without the frames held out, which are predicted as well.
     """
     module = network.hypotheses
     if module is None:
         return
     yield job.progress("hypotheses")
-    samples = []
-    for some, given, wanted in pairs:
-        samples += learned_from(some, job.frames, given, wanted, job.seed)
+    near = samples_of(network, job.frames, given, given[1:-1], job.seed)
+    yield job.progress("hypotheses")
+    far: list[Sample] = []
+    if wider is not None and job.held_out is not None:
+        far = samples_of(wider, job.frames, job.held_out.given, job.held_out.held, job.seed)
         yield job.progress("hypotheses")
-    if samples:
-        yield from job.drive(
-            "hypotheses", "hypotheses", learn(module, samples, job.config, job.seed)
-        )
+    if near or far:
+        share = share_of_wider(module, near, far)
+        steps = learn(module, near, far, share, job.config.hypotheses, job.seed)
+        yield from job.drive("hypotheses", "hypotheses", steps)
     module.requires_grad_(False)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from ...config.options import Config
+from ...config.parts import HypothesesOptions
 from ...model.displacements import Displacements
 from ...model.frames import Frames
 from ...model.hypotheses import Hypotheses, Seen
@@ -40,15 +41,10 @@ class Sample(NamedTuple):
 
 
 @torch.no_grad()
-def learned_from(
-    network: Network, frames: Frames, given: list[int], wanted: list[int] | None, seed: int
+def samples_of(
+    network: Network, frames: Frames, given: Sequence[int], predicted: Sequence[int], seed: int
 ) -> list[Sample]:
-    """Frames predicted from their neighbours among those ``given``, in random blocks.
-
-    ``wanted`` are the frames that are predicted; by default those given that lie between two
-    others.
-    """
-    predicted = given[1:-1] if wanted is None else wanted
+    """Frames ``predicted`` from their neighbours among those ``given``, in random blocks."""
     moves = Displacements(network)
     each = max(1, MOST_BLOCKS // max(1, len(predicted)))
     samples = []
@@ -63,17 +59,47 @@ def learned_from(
     return samples
 
 
+@torch.no_grad()
+def share_of_wider(module: Hypotheses, near: Sequence[Sample], far: Sequence[Sample]) -> float:
+    """How much of what is learned comes from frames predicted at twice the interval, along fields
+    that have not seen them.
+
+    All of it where motion can be followed there at least half as well, by the gain over no motion
+    in dB, as along fields that have seen the frame; the less the worse it can be followed, since
+    what is learned then is not to trust motion, which is wrong at the real interval.
+    """
+    if not near or not far:
+        return float(bool(far))
+    seen, unseen = (max(0.0, _gain(module, samples)) for samples in (near, far))
+    return min(1.0, 2 * unseen / seen) if seen > 0 else 1.0
+
+
+def _gain(module: Hypotheses, samples: Sequence[Sample]) -> float:
+    """Gain in dB of what is blended over no motion, the last hypothesis."""
+    still, blended = 0.0, 0.0
+    for values, before, after, truth in samples:
+        still += float((values[-1] - truth).square().sum())
+        mean = (module.weights(before, after) * values).sum(0)
+        blended += float((mean - truth).square().sum())
+    return 10 * math.log10(max(still, 1e-12) / max(blended, 1e-12))
+
+
 def learn(
-    module: Hypotheses, samples: Sequence[Sample], config: Config, seed: int
+    module: Hypotheses,
+    near: Sequence[Sample],
+    far: Sequence[Sample],
+    share: float,
+    options: HypothesesOptions,
+    seed: int,
 ) -> Iterator[tuple[int, float]]:
-    """Train the weights in place; yields (step, loss)."""
-    options = config.hypotheses
+    """Train the weights in place, on ``far`` in a ``share`` of the steps; yields (step, loss)."""
     parameters = [module.prior, *module.layers.parameters()]
     optimiser = torch.optim.AdamW(parameters, options.learning_rate, weight_decay=WEIGHT_DECAY)
     generator = torch.Generator().manual_seed(seed)
     for step in range(options.steps):
         for group in optimiser.param_groups:
             group["lr"] = options.learning_rate * (1 - step / options.steps) ** 0.5
+        samples = far if float(torch.rand(1, generator=generator)) < share else near
         number = int(torch.randint(0, len(samples), (1,), generator=generator))
         values, before, after, truth = samples[number]
         pick = torch.randint(0, len(truth), (BATCH,), generator=generator).to(truth.device)
