@@ -13,7 +13,7 @@ from napari_spatimeinr import Volume, fit, load, phantom
 from napari_spatimeinr.config.options import make_config
 from napari_spatimeinr.model.hypotheses import SIGMAS, Hypotheses, Seen, context_sigmas
 from napari_spatimeinr.model.motion import VelocityField
-from napari_spatimeinr.training.parts.hypotheses_fit import Sample, learn
+from napari_spatimeinr.training.parts.hypotheses_fit import Sample, learn, share_of_wider
 from napari_spatimeinr.training.parts.motion_fit import Kind, kinds
 
 SHAPE = (4, 8, 8)
@@ -78,13 +78,26 @@ def test_learning_finds_out_which_hypothesis_is_right():
     values, contexts = torch.rand(3, 4000, generator=generator), torch.zeros(3, len(SIGMAS), 4000)
     sample = Sample(values, contexts, contexts, values[1])
     module = blend(3).requires_grad_(True)
-    config = make_config("fast", {"hypotheses": {"steps": 200, "learning_rate": 0.1}})
-    for _ in learn(module, [sample], config, 0):
+    options = make_config("fast", {"hypotheses": {"steps": 200, "learning_rate": 0.1}}).hypotheses
+    for _ in learn(module, [sample], [], 0.0, options, 0):
         pass
     with torch.no_grad():
         weights = module.weights(contexts, contexts)
     assert weights.mean(1).argmax() == 1
     assert float(weights[1].mean()) > 0.9
+
+
+def test_frames_held_out_teach_as_far_as_motion_can_be_followed_there():
+    truth, contexts = torch.ones(100), torch.zeros(2, len(SIGMAS), 100)
+
+    def predicted(moved: float) -> Sample:
+        return Sample(torch.stack([truth + moved, truth + 1]), contexts, contexts, truth)
+
+    module, good, bad = blend(2), [predicted(-0.8)], [predicted(1.5)]
+    assert share_of_wider(module, good, []) == 0
+    assert share_of_wider(module, [], good) == 1
+    assert share_of_wider(module, good, good) == 1
+    assert share_of_wider(module, good, bad) == 0
 
 
 def test_a_field_of_each_weight_the_weak_ones_curved_and_a_gradual_one():

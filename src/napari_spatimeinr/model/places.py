@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -27,13 +28,14 @@ class Places:
     ----------
     positions : of the grid.
     motion, displaced : the velocity field, and displacements between the two times.
-    beside : where the same points are by other fields; one box is read for all.
+    beside : all that one box is read for, these among them: where the same points are by other
+        fields.
     """
 
     positions: Positions
     motion: VelocityField | None = None
     displaced: Displaced | None = None
-    beside: tuple[Places, ...] = ()
+    beside: Sequence[Places] = ()
 
     @property
     def sizes(self) -> tuple[int, int, int]:
@@ -64,7 +66,7 @@ class Places:
             If a place is no finite number.
         """
         box = []
-        bounds = [one._bounds for one in (self, *self.beside)]
+        bounds = [one._bounds for one in self.beside or (self,)]
         for limits, factor, n in zip(zip(*bounds, strict=True), factors, shape, strict=True):
             low, high = min(a for a, _ in limits), max(b for _, b in limits)
             a, b = (math.floor(min(max(at * factor, 0), n - 1)) for at in (low, high))
@@ -81,7 +83,7 @@ class Places:
         parts = []
         for some in (slice(None, middle), slice(middle, None)):
             z, y, x = (p[some] if i == axis else p for i, p in enumerate(self.positions))
-            others = tuple(replace(one, positions=(z, y, x)) for one in self.beside)
+            others = [replace(one, positions=(z, y, x), beside=()) for one in self.beside]
             parts.append(replace(self, positions=(z, y, x), beside=others))
         return axis, (parts[0], parts[1])
 

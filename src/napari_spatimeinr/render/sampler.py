@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from ..data.recent import Recent
-from ..model.boxes import Read
 from ..model.finer import Chain
 from ..model.frames import SAME
 from ..model.hypotheses import Seen
@@ -87,30 +86,25 @@ class Sampler:
 
     def _looks(self, t: float, k: int, positions: Positions, finer: Chain) -> list[Seen]:
         """What frame ``k`` says of the positions at time ``t``, along each of the network's
-        fields.
+        fields; latents along the first.
         """
-        source, shape = self.source, self.frames.shape
-        paths = [self.followed(t, k, positions, i) for i in range(len(self.network.fields))]
-        together = [replace(path, beside=tuple(paths)) for path in paths] if paths[1:] else paths
+        source, shape, network = self.source, self.frames.shape, self.network
+        paths: list[Places] = []
+        for i in range(len(network.fields)):
+            paths.append(replace(self.followed(t, k, positions, i), beside=paths))
         # Latents first: denoised voxels come with them.
-        latents, values, context = (
-            _once(read)
-            for read in (
-                lambda box: source.latents(k, box),
-                lambda box: source.coefficients(k, box, finer),
-                lambda box: source.context(k, box),
-            )
-        )
-        seen = []
-        for places in together:
-            learned = self.network.latents is not None
-            seen.append(
-                Seen(
-                    latents=linear_at(places, shape, (1, 1, 1), latents) if learned else None,
-                    values=cubic_at(places, source.fine_shape(finer), factors(finer), values),
-                    context=linear_at(places, shape, (1, 1, 1), context) if paths[1:] else None,
-                )
-            )
+        latents = None
+        if network.latents is not None:
+            latents = linear_at(paths[0], shape, (1, 1, 1), lambda box: source.latents(k, box))
+        values = functools.cache(lambda box: source.coefficients(k, box, finer))
+        context = functools.cache(lambda box: source.context(k, box))
+        seen: list[Seen] = []
+        for places in paths:
+            value = cubic_at(places, source.fine_shape(finer), factors(finer), values)
+            known = None
+            if network.hypotheses is not None:
+                known = linear_at(places, shape, (1, 1, 1), context)
+            seen.append(Seen(value, None if seen else latents, known))
         return seen
 
     def sampled(self, k: int, places: Places, finer: Chain) -> Tensor:
@@ -159,8 +153,3 @@ class Sampler:
         return self._displacements.get(
             (t, k, number, *z), lambda: velocity.displacement_nodes(t, float(k), z)
         )
-
-
-def _once(read: Read) -> Read:
-    """Reading boxes, each once."""
-    return functools.cache(read)
