@@ -63,11 +63,16 @@ class Field:
         self._file: Source | None = None
         self._in_file = ""  # the state that the file holds
         self._sums: list[str] | None = None
-        frames = Frames(volume.data, normalisation, device)
+        frames = Frames(volume.data, normalisation, device, volume.grid.clock)
         self._renderer = self.method.renderer(frames, config.render, interpolation, self._linear)
 
     grid: Grid = property(lambda self: self.volume.grid)  # type: ignore[assignment]
     units: tuple[str, str] = property(lambda self: self.volume.units)  # type: ignore[assignment]
+
+    @property
+    def frames(self) -> Frames:
+        """The recording as it is rendered: normalised, and when its frames were taken."""
+        return self._renderer.frames
 
     @property
     def network(self) -> Network:
@@ -223,10 +228,10 @@ class Field:
         if velocity is None:
             return np.zeros(points.shape)
         spacing, origin = np.asarray(self.grid.spacing[1:]), np.asarray(self.grid.origin[1:])
-        times = np.clip(
-            self.grid.to_index(np.array([start, end], float), 0), 0, self.grid.shape[0] - 1
+        first, last = (
+            self.frames.time(float(t)) for t in self.grid.to_index(np.array([start, end], float), 0)
         )
-        return velocity.displaced((points - origin) / spacing, *times.tolist()) * spacing
+        return velocity.displaced((points - origin) / spacing, first, last) * spacing
 
     # -- files --------------------------------------------------------------------------
 
