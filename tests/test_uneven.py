@@ -8,8 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fits import INTERPOLATION, KEPT, MOTION
-from napari_spatimeinr import Field, Volume, fit, load, phantom, propagate_labels
+from fits import INTERPOLATION, KEPT, MOTION, PLAIN
+from napari_spatimeinr import Field, Volume, evaluate, fit, load, phantom, propagate_labels
 from napari_spatimeinr.config.options import make_config
 from napari_spatimeinr.data.grid import Grid
 from napari_spatimeinr.errors import GridError
@@ -215,3 +215,12 @@ def test_true_times_are_worth_a_decibel():
 def test_interpolation_alone_takes_uneven_times():
     field = fit(scene(), config=INTERPOLATION, device="cpu")
     assert field.lazy(time_scale=2).shape[0] == 2 * len(TIMES) - 1
+
+
+def test_what_is_held_out_is_scored_at_its_times():
+    """What grows linearly in time is known by linear interpolation, ours and the baseline's."""
+    ramp = scene(lambda t, x: 0.5 + 0.05 * t * np.cos(x))
+    report = evaluate(ramp, config=PLAIN, device="cpu", baselines=("linear", "cubic"))
+    assert report.methods["linear"]["psnr"] > 60
+    assert report.methods["spatimeinr"]["psnr"] > 60
+    assert report.methods["cubic"]["psnr"] > 60
