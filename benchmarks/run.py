@@ -1,7 +1,7 @@
 """Measure quality, speed and memory: ``python benchmarks/run.py PART [PART ...]``.
 
-Parts: phantoms, planes, voxels, stacks, recordings, ablation, confidence, speed, memory, indexing,
-picture, and of the published method reproduced, published, published-parts, published-speed;
+Parts: phantoms, uneven, planes, voxels, stacks, recordings, ablation, confidence, speed, memory,
+indexing, picture, and of the published method reproduced, published, published-parts, published-speed;
 ``all`` is every one. ``--data FOLDER`` holds the real recordings, which are not part of this
 repository; without it the parts that need them are left out. ``--page docs/benchmarks.md`` puts
 each table, the machine and the command into the page, between ``<!-- PART -->`` and ``<!-- /PART
@@ -20,6 +20,7 @@ from pathlib import Path
 
 import cost
 import quality
+import uneven
 
 import published
 
@@ -90,6 +91,7 @@ def main() -> None:
 
     parts: dict[str, Callable[[], Iterator[str]]] = {
         "phantoms": lambda: quality.phantoms(seeds, preset),
+        "uneven": lambda: uneven.uneven(seeds, preset),
         "planes": lambda: quality.planes(seeds, preset),
         "voxels": lambda: quality.voxels(seeds, preset, folder),
         "stacks": lambda: quality.stacks(folder, preset),
@@ -118,7 +120,7 @@ def main() -> None:
         command = f"tox -e bench -- {part}"
         command += (
             f" --seeds {options.seeds}"
-            if part in ("phantoms", "planes", "voxels", "ablation")
+            if part in ("phantoms", "uneven", "planes", "voxels", "ablation")
             else ""
         )
         command += (

@@ -12,6 +12,7 @@ from layer_data import CUBE
 from napari.components import ViewerModel
 from napari.layers import Image
 from napari_spatimeinr import Volume, fit
+from napari_spatimeinr._napari.background.session import Session
 from napari_spatimeinr._napari.docks.recording_words import describe
 from napari_spatimeinr._napari.docks.source_editor import calibrate
 from napari_spatimeinr._napari.layers.appearance import add_rendered
@@ -77,3 +78,21 @@ def test_a_rendering_of_uneven_frames_is_saved_with_its_times(tmp_path: Path) ->
     data, meta, _ = layer.as_layer_data_tuple()
     (path,) = write_image(str(tmp_path / "fine.nii"), data, meta)
     assert read(path).grid.times == pytest.approx((10, 25, 40, 45, 50, 65, 80))
+
+
+def test_a_fit_is_of_the_times_it_was_made_with() -> None:
+    """One that is running when they change is shown as it is."""
+    layer = uneven()
+    session = Session(understand(layer), None, lambda *_, **__: None)
+    field = fit(session.volume, config=INTERPOLATION, device="cpu")
+    session.update(field, True)
+    layer.translate = (110, 0, 0, 0)
+    assert session.follow(understand(layer))
+    assert session.field is not None
+    assert session.field.grid.times == (110, 140, 150, 180)
+    units = {"t": "s", "z": "um", "y": "um", "x": "um"}
+    calibrate(understand(layer), {"t": 20.0, "z": 1.0, "y": 0.5, "x": 0.5}, units)
+    assert session.follow(understand(layer))
+    assert session.field is None
+    session.update(field, True)
+    assert session.field is field
