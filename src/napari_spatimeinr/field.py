@@ -68,11 +68,7 @@ class Field:
 
     grid: Grid = property(lambda self: self.volume.grid)  # type: ignore[assignment]
     units: tuple[str, str] = property(lambda self: self.volume.units)  # type: ignore[assignment]
-
-    @property
-    def frames(self) -> Frames:
-        """The recording as it is rendered: normalised, and when its frames were taken."""
-        return self._renderer.frames
+    frames: Frames = property(lambda self: self._renderer.frames)  # type: ignore[assignment]
 
     @property
     def network(self) -> Network:
@@ -228,9 +224,8 @@ class Field:
         if velocity is None:
             return np.zeros(points.shape)
         spacing, origin = np.asarray(self.grid.spacing[1:]), np.asarray(self.grid.origin[1:])
-        first, last = (
-            self.frames.time(float(t)) for t in self.grid.to_index(np.array([start, end], float), 0)
-        )
+        at = self.grid.to_index(np.array([start, end], float), 0).tolist()
+        first, last = map(self.frames.time, at)
         return velocity.displaced((points - origin) / spacing, first, last) * spacing
 
     # -- files --------------------------------------------------------------------------

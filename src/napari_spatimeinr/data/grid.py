@@ -152,10 +152,9 @@ class Grid:
     ) -> Grid:
         """The grid of a rendering, by the rules of ``docs/conventions.md``.
 
-        ``time_scale`` F puts frames at ``t0 + i dt / F``, of uneven times F into each interval, and
-        never past the last frame; a spatial scale F makes ``floor(N F + 0.5)`` voxels that cover
-        exactly the same extent; ``voxel``, ``dt`` and ``isotropic`` are exact spacings, centred in
-        the extent; ``times`` are physical.
+        ``time_scale`` F puts frames at ``t0 + i dt / F``, evenly into each interval, never past the
+        last; a spatial scale F makes ``floor(N F + 0.5)`` voxels that cover exactly the same
+        extent; ``voxel``, ``dt``, ``isotropic`` are exact spacings, centred; ``times`` physical.
 
         Raises
         ------
