@@ -1,6 +1,6 @@
 """Measure quality, speed and memory: ``python benchmarks/run.py PART [PART ...]``.
 
-Parts: phantoms, planes, voxels, stacks, recordings, ablation, confidence, speed, sizes, memory,
+Parts: phantoms, uneven, planes, voxels, stacks, recordings, ablation, confidence, speed, sizes, memory,
 indexing, picture, and of the published method reproduced, published, published-parts,
 published-speed; ``all`` is every one. ``--data FOLDER`` holds the real recordings, which are not part of this
 repository; without it the parts that need them are left out. ``--page docs/benchmarks.md`` puts
@@ -21,6 +21,7 @@ from pathlib import Path
 import cost
 import quality
 import sizes
+import uneven
 
 import published
 
@@ -92,6 +93,7 @@ def main() -> None:
 
     parts: dict[str, Callable[[], Iterator[str]]] = {
         "phantoms": lambda: quality.phantoms(seeds, preset),
+        "uneven": lambda: uneven.uneven(seeds, preset),
         "planes": lambda: quality.planes(seeds, preset),
         "voxels": lambda: quality.voxels(seeds, preset, folder),
         "stacks": lambda: quality.stacks(folder, preset),
@@ -123,7 +125,7 @@ def main() -> None:
         command = f"tox -e bench -- {part}"
         command += (
             f" --seeds {options.seeds}"
-            if part in ("phantoms", "planes", "voxels", "ablation")
+            if part in ("phantoms", "uneven", "planes", "voxels", "ablation")
             else ""
         )
         command += (

@@ -180,7 +180,13 @@ class _Measurement:
         start = time.monotonic()
         model = fit(self.given, progress=self.progress, **how)
         if self.axis == 0:
-            rendered = model.lazy(time_scale=self.gap)
+            times = self.volume.grid.times
+            last = (self.given.shape[0] - 1) * self.gap
+            rendered = (
+                model.lazy(time_scale=self.gap)
+                if times is None
+                else model.lazy(times=times[: last + 1])
+            )
             self.predicted[name] = {t: self._scaled(rendered[t]) for t in self.targets}
         else:
             planes = model.on_grid(_fine(model.grid, self.volume))
@@ -202,7 +208,8 @@ class _Measurement:
         for name in baselines:
             if self.axis == 0 or name not in scores.WARPING:
                 tell = partial(self._tell, name)
-                self.predicted[name] = scores.baseline(name, given, self.gap, tell)
+                clock = self.volume.grid.clock if self.axis == 0 else None
+                self.predicted[name] = scores.baseline(name, given, self.gap, tell, clock)
         methods = _scored(self.predicted, truth, given, self.gap, self._tell)
         for name, value in self.seconds.items():
             methods[name]["seconds"] = value
@@ -261,7 +268,9 @@ def _given(volume: Volume, raw: NDArray[Any], axis: int, gap: int) -> Volume:
     data = raw[::gap] if axis == 0 else raw[:, ::gap]
     dt, dz, dy, dx = volume.spacing
     spacing = (dt * gap, dz, dy, dx) if axis == 0 else (dt, dz * gap, dy, dx)
-    return volume.like(np.ascontiguousarray(data), Grid(data.shape, spacing, volume.origin))
+    times = volume.grid.times
+    times = times if times is None or axis else times[::gap]
+    return volume.like(np.ascontiguousarray(data), Grid(data.shape, spacing, volume.origin, times))
 
 
 def _fine(grid: Grid, volume: Volume) -> Grid:
@@ -270,4 +279,5 @@ def _fine(grid: Grid, volume: Volume) -> Grid:
         (grid.shape[0], volume.shape[1], *grid.shape[2:]),
         (grid.spacing[0], volume.spacing[1], *grid.spacing[2:]),
         volume.origin,
+        grid.times,
     )

@@ -61,10 +61,11 @@ def propagate_labels(
         raise InputError(
             "No frame carries labels; annotate at least one acquired frame of the recording."
         )
-    at = _frames(field, times)
+    at, when = _frames(field, times), field.frames.time
     out = np.empty((len(at), *shape[1:]), labels.dtype)
+    drawn = np.array([when(k) for k in frames])
     for n, t in enumerate(at):
-        k = min(frames, key=lambda frame, t=t: (abs(frame - t), frame))  # type: ignore[misc]
+        k = frames[int(np.argmin(np.abs(drawn - when(t))))]
         frame = np.asarray(labels[k])
         out[n] = (
             frame
@@ -205,7 +206,7 @@ def _followed(field: Field, frame: NDArray[Any], t: float, k: int) -> NDArray[An
     for first in range(0, z, thick):
         planes = axes[0][first : first + thick]
         displaced = network.motion.displacement_nodes(
-            t, float(k), (float(planes[0]), float(planes[-1]))
+            field.frames.time(t), field.frames.time(k), (float(planes[0]), float(planes[-1]))
         )
         ends = network.moved((planes, axes[1], axes[2]), displaced)[0].round().long().cpu().numpy()
         index = [np.clip(ends[:, axis], 0, n - 1) for axis, n in enumerate(frame.shape)]
