@@ -128,7 +128,7 @@ def _try(
         seed,
         baselines=("linear",),
         progress=progress,
-        seen=lambda model: inside.append(_coverage(model, raw, gap)),
+        seen=lambda model: inside.append(_coverage(model, raw, gap, progress)),
     )
     return _tried(report, volume, gap, inside[0]), report.said
 
@@ -141,20 +141,23 @@ def _tried(report: Report, volume: Volume, gap: int, coverage: float) -> Tried:
     return Tried(gap, gap * volume.spacing[0], *how)
 
 
-def _coverage(model: Field, raw: NDArray[np.float32], gap: int) -> float:
+def _coverage(
+    model: Field,
+    raw: NDArray[np.float32],
+    gap: int,
+    progress: Callable[[FitProgress], None],
+) -> float:
     """Share of the recorded voxels that lie in the interval of confidence, of frames left out."""
     if model.provenance.confidence is None:
         return math.nan
     value, width = (model.lazy(time_scale=gap, what=what) for what in ("intensity", "confidence"))
-    return float(
-        np.mean(
-            [
-                (np.abs(np.asarray(value[t]) - raw[t]) <= np.asarray(width[t])).mean()
-                for t in range(len(value))
-                if t % gap
-            ]
-        )
-    )
+    shares = []
+    for t in range(len(value)):
+        if t % gap:
+            _tell(progress, "coverage", t, len(value))
+            error = np.abs(np.asarray(value[t]) - raw[t])
+            shares.append((error <= np.asarray(width[t])).mean())
+    return float(np.mean(shares))
 
 
 def _telling(
