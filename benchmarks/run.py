@@ -1,11 +1,11 @@
 """Measure quality, speed and memory: ``python benchmarks/run.py PART [PART ...]``.
 
-Parts: phantoms, planes, voxels, stacks, recordings, ablation, confidence, speed, memory, indexing,
-picture, and of the published method reproduced, published, published-parts, published-speed;
-``all`` is every one. ``--data FOLDER`` holds the real recordings, which are not part of this
-repository; without it the parts that need them are left out. ``--page docs/benchmarks.md`` puts
-each table, the machine and the command into the page, between ``<!-- PART -->`` and ``<!-- /PART
--->``.
+Parts: phantoms, planes, voxels, stacks, recordings, ablation, confidence, labels, nuclei, axial,
+speed, memory, indexing, picture, and of the published method reproduced, published,
+published-parts, published-speed; ``all`` is every one. ``--data FOLDER`` holds the real recordings,
+which are not part of this repository; without it the parts that need them are left out. ``--page
+docs/benchmarks.md`` puts each table, the machine and the command into the page, between ``<!-- PART
+-->`` and ``<!-- /PART -->``.
 """
 
 from __future__ import annotations
@@ -19,12 +19,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cost
+import downstream
 import quality
 
 import published
 
 REAL = ("stacks", "recordings")
 """Parts that are nothing without real recordings."""
+SEEDED = ("phantoms", "planes", "voxels", "ablation", "labels", "nuclei", "axial")
+"""Parts that are the means of several phantoms."""
 UNSET = (
     "speed",
     "memory",
@@ -96,6 +99,9 @@ def main() -> None:
         "recordings": lambda: quality.recordings(folder, preset),
         "ablation": lambda: quality.ablation(seeds, preset, folder),
         "confidence": lambda: quality.confidence(preset, folder),
+        "labels": lambda: downstream.labels(seeds, preset),
+        "nuclei": lambda: downstream.nuclei(seeds, preset),
+        "axial": lambda: downstream.axial(seeds, preset),
         "speed": cost.speed,
         "memory": cost.memory,
         "indexing": cost.indexing,
@@ -116,11 +122,7 @@ def main() -> None:
     for part in wanted:
         began = time.perf_counter()
         command = f"tox -e bench -- {part}"
-        command += (
-            f" --seeds {options.seeds}"
-            if part in ("phantoms", "planes", "voxels", "ablation")
-            else ""
-        )
+        command += f" --seeds {options.seeds}" if part in SEEDED else ""
         command += (
             " --data FOLDER"
             if folder is not None
