@@ -103,6 +103,16 @@ def test_a_plan_has_the_scores_of_evaluate_and_names_what_was_not_tried() -> Non
     }
 
 
+def test_a_plan_says_of_which_fit_a_warning_is() -> None:
+    data = phantom((3, 4, 8, 8))[0].data.copy()
+    data[0, 0, 0, :3] = np.nan
+    found = plan(Volume(data), (2,), None, "fast", INTERPOLATION)
+    assert [words.split(" of ")[0] for words in found.warnings] == [
+        "With every 2nd frame: 3",
+        "With all frames: 3",
+    ]
+
+
 @pytest.mark.slow
 def test_a_plan_says_how_many_voxels_lie_within_confidence() -> None:
     volume, _ = phantom((9, 6, 20, 20), motion=1.5, seed=1)

@@ -139,7 +139,7 @@ def quality(viewer: Any, dock: Any, spin: Spin) -> Iterator[State]:
     other.scores.all.set_open(True)
     yield "all scores", [other]
     other.recording.setCurrentText("membranes")
-    other.planner.gaps.setText("2, 3")
+    other.planner.gaps.setText("3")
     other.plan_section.set_open(True)
     other.planner.button.click()
     spin(lambda: not other.results.running)

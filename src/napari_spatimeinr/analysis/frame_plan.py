@@ -69,9 +69,13 @@ class Plan:
 
     def sentence(self) -> str:
         """What it comes to, for people."""
-        words = [self._enough(), self._linear(), self._coverage()]
-        words.append("" if self.spot is None else self.spot.sentence(self.units))
-        return " ".join(part for part in (*words, *self.left_out) if part)
+        return " ".join(self.sentences())
+
+    def sentences(self) -> list[str]:
+        """The same, one after the other."""
+        enough = f"{self._enough()} {self._linear()}".strip()
+        spot = "" if self.spot is None else self.spot.sentence(self.units)
+        return [words for words in (enough, self._coverage(), spot, *self.left_out) if words]
 
     def _enough(self) -> str:
         first, enough = self.tried[0], self.enough

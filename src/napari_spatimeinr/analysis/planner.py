@@ -67,9 +67,10 @@ def plan(
         telling = _telling(progress, f"every {ordinal(gap)} frame")
         row, said = _try(volume, raw, gap, telling, options, device, seed)
         tried.append(row)
-        warnings += [words for words in said if words not in warnings]
+        warnings += said
     telling = _telling(progress, "all frames")
     whole = fit(volume, config=options, device=device, seed=seed, progress=telling)
+    warnings += [f"With all frames: {words}" for words in whole.provenance.warnings]
     spot = largest_error(whole, lambda done, of: _tell(telling, "expected errors", done, of))
     wanted = tried[0].psnr - LOSS_DB if quality is None else float(quality)
     name = volume.metadata.get("name") or Path(str(volume.metadata.get("source", "recording"))).name
@@ -130,7 +131,8 @@ def _try(
         progress=progress,
         seen=lambda model: inside.append(_coverage(model, raw, gap, progress)),
     )
-    return _tried(report, volume, gap, inside[0]), report.said
+    said = [f"With every {ordinal(gap)} frame: {words}" for words in report.warnings]
+    return _tried(report, volume, gap, inside[0]), said
 
 
 def _tried(report: Report, volume: Volume, gap: int, coverage: float) -> Tried:

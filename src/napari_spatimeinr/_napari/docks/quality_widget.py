@@ -195,7 +195,8 @@ class QualityWidget(Dock):
 
     def _planned(self, layer: Any, found: Plan) -> str:
         self.planner.view.show_plan(found)
-        self._measured_words = " ".join([f'"{layer.name}":', found.sentence(), *found.warnings])
+        first, *rest = found.sentences()
+        self._measured_words = "\n".join([f'"{layer.name}": {first}', *rest, *found.warnings])
         return self._measured_words
 
     def _measured(self, layer: Any, report: Report) -> str:
