@@ -1,11 +1,11 @@
 """Measure quality, speed and memory: ``python benchmarks/run.py PART [PART ...]``.
 
-Parts: phantoms, uneven, planes, voxels, stacks, recordings, ablation, confidence, speed, sizes, memory,
-indexing, picture, and of the published method reproduced, published, published-parts,
-published-speed; ``all`` is every one. ``--data FOLDER`` holds the real recordings, which are not part of this
-repository; without it the parts that need them are left out. ``--page docs/benchmarks.md`` puts
-each table, the machine and the command into the page, between ``<!-- PART -->`` and ``<!-- /PART
--->``.
+Parts: phantoms, uneven, planes, voxels, stacks, recordings, ablation, confidence, labels, nuclei,
+axial, speed, sizes, memory, indexing, picture, and of the published method reproduced, published,
+published-parts, published-speed; ``all`` is every one. ``--data FOLDER`` holds the real recordings,
+which are not part of this repository; without it the parts that need them are left out. ``--page
+docs/benchmarks.md`` puts each table, the machine and the command into the page, between ``<!-- PART
+-->`` and ``<!-- /PART -->``.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cost
+import downstream
 import quality
 import sizes
 import uneven
@@ -27,6 +28,8 @@ import published
 
 REAL = ("stacks", "recordings")
 """Parts that are nothing without real recordings."""
+SEEDED = ("phantoms", "uneven", "planes", "voxels", "ablation", "labels", "nuclei", "axial")
+"""Parts that are the means of several phantoms."""
 UNSET = (
     "speed",
     "sizes",
@@ -100,6 +103,9 @@ def main() -> None:
         "recordings": lambda: quality.recordings(folder, preset),
         "ablation": lambda: quality.ablation(seeds, preset, folder),
         "confidence": lambda: quality.confidence(preset, folder),
+        "labels": lambda: downstream.labels(seeds, preset),
+        "nuclei": lambda: downstream.nuclei(seeds, preset),
+        "axial": lambda: downstream.axial(seeds, preset),
         "speed": cost.speed,
         "sizes": lambda: sizes.table(
             (options.page or Path("docs/benchmarks.md")).with_name("cost.png")
@@ -123,11 +129,7 @@ def main() -> None:
     for part in wanted:
         began = time.perf_counter()
         command = f"tox -e bench -- {part}"
-        command += (
-            f" --seeds {options.seeds}"
-            if part in ("phantoms", "uneven", "planes", "voxels", "ablation")
-            else ""
-        )
+        command += f" --seeds {options.seeds}" if part in SEEDED else ""
         command += (
             " --data FOLDER"
             if folder is not None
