@@ -1,11 +1,11 @@
 """Measure quality, speed and memory: ``python benchmarks/run.py PART [PART ...]``.
 
-Parts: phantoms, planes, voxels, stacks, recordings, ablation, confidence, speed, sizes, memory,
-indexing, picture, and of the published method reproduced, published, published-parts,
-published-speed; ``all`` is every one. ``--data FOLDER`` holds the real recordings, which are not part of this
-repository; without it the parts that need them are left out. ``--page docs/benchmarks.md`` puts
-each table, the machine and the command into the page, between ``<!-- PART -->`` and ``<!-- /PART
--->``.
+Parts: phantoms, uneven, planes, voxels, stacks, recordings, ablation, confidence, labels, nuclei,
+axial, speed, sizes, memory, indexing, picture, and of the published method reproduced, published,
+published-parts, published-speed; ``all`` is every one. ``--data FOLDER`` holds the real recordings,
+which are not part of this repository; without it the parts that need them are left out. ``--page
+docs/benchmarks.md`` puts each table, the machine and the command into the page, between ``<!-- PART
+-->`` and ``<!-- /PART -->``.
 """
 
 from __future__ import annotations
@@ -19,13 +19,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cost
+import downstream
 import quality
 import sizes
+import uneven
 
 import published
 
 REAL = ("stacks", "recordings")
 """Parts that are nothing without real recordings."""
+SEEDED = ("phantoms", "uneven", "planes", "voxels", "ablation", "labels", "nuclei", "axial")
+"""Parts that are the means of several phantoms."""
 UNSET = (
     "speed",
     "sizes",
@@ -92,12 +96,16 @@ def main() -> None:
 
     parts: dict[str, Callable[[], Iterator[str]]] = {
         "phantoms": lambda: quality.phantoms(seeds, preset),
+        "uneven": lambda: uneven.uneven(seeds, preset),
         "planes": lambda: quality.planes(seeds, preset),
         "voxels": lambda: quality.voxels(seeds, preset, folder),
         "stacks": lambda: quality.stacks(folder, preset),
         "recordings": lambda: quality.recordings(folder, preset),
         "ablation": lambda: quality.ablation(seeds, preset, folder),
         "confidence": lambda: quality.confidence(preset, folder),
+        "labels": lambda: downstream.labels(seeds, preset),
+        "nuclei": lambda: downstream.nuclei(seeds, preset),
+        "axial": lambda: downstream.axial(seeds, preset),
         "speed": cost.speed,
         "sizes": lambda: sizes.table(
             (options.page or Path("docs/benchmarks.md")).with_name("cost.png")
@@ -121,11 +129,7 @@ def main() -> None:
     for part in wanted:
         began = time.perf_counter()
         command = f"tox -e bench -- {part}"
-        command += (
-            f" --seeds {options.seeds}"
-            if part in ("phantoms", "planes", "voxels", "ablation")
-            else ""
-        )
+        command += f" --seeds {options.seeds}" if part in SEEDED else ""
         command += (
             " --data FOLDER"
             if folder is not None

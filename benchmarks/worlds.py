@@ -23,4 +23,4 @@ PHANTOMS: dict[str, dict[str, Any]] = {
     "appearing and vanishing": {"motion": 4.5, "kind": "appearing"},
     "filaments": {"motion": 4.5, "kind": "filaments"},
 }
-"""Not among them: the kind "uneven", which no method here takes yet."""
+"""Not among them: the kind "uneven", which has a table of its own."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from fits import GATED, PLANES_ALONE
+from fits import GATED, INTERPOLATION, PLANES_ALONE
 from napari_spatimeinr import Volume, fit, load, phantom
 from napari_spatimeinr.errors import DeviceError, GridError, InputError, OutOfMemoryError
 
@@ -196,10 +196,18 @@ def test_axes_without_samples(shape):
         Volume(np.zeros(shape))
 
 
-def test_irregular_times_are_refused_in_a_sentence():
+def test_the_published_method_takes_even_times_alone():
     volume = Volume(scene(), times=(0.0, 1.0, 2.5, 4.0))
-    with pytest.raises(InputError, match="irregular"):
-        fit(volume, config=GATED)
+    with pytest.raises(InputError, match="evenly spaced frames only"):
+        fit(volume, "published")
+
+
+def test_what_is_gone_on_from_has_frames_at_the_same_times():
+    volume = Volume(scene(), times=(0.0, 1.0, 2.5, 4.0))
+    field = fit(volume, config=INTERPOLATION)
+    for how in ("resume", "motion"):
+        with pytest.raises(InputError, match="at other times"):
+            fit(Volume(scene()), config=INTERPOLATION, **{how: field})
 
 
 @pytest.mark.parametrize(

@@ -118,8 +118,15 @@ def test_ordinary_recordings_have_no_jumps():
 )
 def test_a_jump_stands_out_from_the_intervals_on_both_sides(differences, expected):
     values = torch.tensor(differences, dtype=torch.float32)
-    assert guard.jumps(values, values) == expected
-    assert guard.jumps(values, 20 * values) == [], "what trajectories explain has moved"
+    even = torch.ones(len(values))
+    assert guard.jumps(values, values, even) == expected
+    assert guard.jumps(values, 20 * values, even) == [], "what trajectories explain has moved"
+
+
+def test_more_may_change_in_a_longer_interval():
+    values = torch.tensor([1, 1.2, 0.9, 30, 1.1, 1])
+    assert guard.jumps(values, values, torch.tensor([1.0, 1, 1, 3, 1, 1])) == []
+    assert guard.jumps(values, values, torch.tensor([1.0, 0.1, 1, 2, 1, 1])) == [3]
 
 
 def test_motion_goes_on_across_a_jump_as_beside_it():

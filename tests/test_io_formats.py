@@ -68,6 +68,20 @@ def test_a_format_holds_the_times_it_says(tmp_path: Path, name: str) -> None:
             write(recording(times=times), path)
 
 
+@pytest.mark.parametrize("unit", ["us", "s", "min", "h", "frame"])
+@pytest.mark.parametrize("name", ["a.nii", "a.ome.tif", "a.zarr", "a{t}.nii"])
+def test_uneven_times_come_back_in_their_unit(tmp_path: Path, name: str, unit: str) -> None:
+    """Of NIfTI in one that it has."""
+    path, times = tmp_path / name, (0.1, 0.7, 5.3)
+    record = Record(recording().data, recording(times=times).grid, (unit, "um"))
+    back = read(write(record, path))
+    factor = 60.0 if (name, unit) == ("a.nii", "min") else 3600.0 if back.units[0] != unit else 1.0
+    assert back.grid.times == pytest.approx([t * factor for t in times], rel=1e-12)
+    assert back.spacing == pytest.approx((2.6 * factor, *record.spacing[1:]))
+    again = read(write(recording(times=None), path))
+    assert again.grid.times is None
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_format_holds_the_orientation_it_says(tmp_path: Path, name: str) -> None:
     """And no other one takes it for something else."""

@@ -54,9 +54,9 @@ def test_a_series_comes_back(
         again = read(folder)
         assert np.array_equal(again.data[:], data)
         assert again.dtype == volume.dtype
-        assert again.spacing == pytest.approx(spacing, rel=1e-5)
+        assert again.spacing == pytest.approx(volume.spacing, rel=1e-5)
         assert again.units == (unit, "um")
-        assert again.spacing[0] == spacing[0], "the interval is not rounded"
+        assert again.spacing[0] == volume.spacing[0], "the interval is not rounded"
         assert again.origin[0] == origin
         assert again.grid.times == times
         assert again.metadata[KEY] == MADE

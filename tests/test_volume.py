@@ -50,7 +50,7 @@ def test_crop_is_a_view_with_its_place() -> None:
     part = volume.crop(((1, 2), None, (1, 3), (2, 5)))
     assert part.data.base is data.base
     assert np.array_equal(part.data, data[1:2, :, 1:3, 2:5])
-    assert part.origin == pytest.approx((6, 2, 3.1, 4.2))
+    assert part.origin == pytest.approx((7, 2, 3.1, 4.2))
     assert part.grid.times == (7,)
     assert part.metadata == {"channel": "GFP"}
     with pytest.raises(GridError):

@@ -138,6 +138,13 @@ def quality(viewer: Any, dock: Any, spin: Spin) -> Iterator[State]:
     yield "quality measured", [other]
     other.scores.all.set_open(True)
     yield "all scores", [other]
+    other.recording.setCurrentText("membranes")
+    other.planner.gaps.setText("3")
+    other.plan_section.set_open(True)
+    other.planner.button.click()
+    spin(lambda: not other.results.running)
+    yield "planned", [other]
+    other.plan_section.set_open(False)
     other.compare.click()
     other.swipe.setValue(30)
     yield "swipe", [other]

@@ -82,6 +82,11 @@ def main(folder: Path) -> None:
     spin(30, lambda: not quality.results.running)
     viewer.reset_view()
     shot("quality")
+    quality.plan_section.set_open(True)
+    quality.planner.gaps.setText("2, 3, 4")
+    quality.planner.button.click()
+    spin(900, lambda: not quality.results.running)
+    shot("plan")
     viewer.close()
     spin(1)
 

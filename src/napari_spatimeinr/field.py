@@ -63,11 +63,12 @@ class Field:
         self._file: Source | None = None
         self._in_file = ""  # the state that the file holds
         self._sums: list[str] | None = None
-        frames = Frames(volume.data, normalisation, device)
+        frames = Frames(volume.data, normalisation, device, volume.grid.clock)
         self._renderer = self.method.renderer(frames, config.render, interpolation, self._linear)
 
     grid: Grid = property(lambda self: self.volume.grid)  # type: ignore[assignment]
     units: tuple[str, str] = property(lambda self: self.volume.units)  # type: ignore[assignment]
+    frames: Frames = property(lambda self: self._renderer.frames)  # type: ignore[assignment]
 
     @property
     def network(self) -> Network:
@@ -223,10 +224,9 @@ class Field:
         if velocity is None:
             return np.zeros(points.shape)
         spacing, origin = np.asarray(self.grid.spacing[1:]), np.asarray(self.grid.origin[1:])
-        times = np.clip(
-            self.grid.to_index(np.array([start, end], float), 0), 0, self.grid.shape[0] - 1
-        )
-        return velocity.displaced((points - origin) / spacing, *times.tolist()) * spacing
+        at = self.grid.to_index(np.array([start, end], float), 0).tolist()
+        first, last = map(self.frames.time, at)
+        return velocity.displaced((points - origin) / spacing, first, last) * spacing
 
     # -- files --------------------------------------------------------------------------
 

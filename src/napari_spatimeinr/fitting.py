@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 
@@ -133,13 +134,18 @@ def fit_steps(
         )
     if isinstance(resume, (str, Path)):
         resume = load(resume, device)
-    _check_shapes(volume, resume, motion)
+    _check_others(volume, resume, motion)
     _check_memory(volume)
     job = _job(volume, options, where, seed, Schedule(began, time_budget), resume, motion)
     if why is not None:
         job.provenance.warnings.append(why)
     # Of what is constant there is nothing to learn, by any method.
     as_published = options.published is not None and not job.constant
+    if as_published and volume.grid.times is not None:
+        raise InputError(
+            "The published method takes evenly spaced frames only, and those of this recording are"
+            " not; choose another preset."
+        )
     run = METHODS[PublishedMethod.name if as_published else Aligned.name].run
     with _in_a_sentence(volume, where):
         if where.type == "cpu":
@@ -219,13 +225,8 @@ def load(path: str | Path, device: str = "auto") -> Field:
     return opened(Field, path, method_of, warned_device(device), None)
 
 
-def _check_shapes(volume: Volume, resume: Field | None, motion: Field | None) -> None:
-    """Refuse frames at irregular times, and Fields of recordings of another shape."""
-    if volume.grid.times is not None:
-        raise InputError(
-            "The frames of this recording lie at irregular times, which cannot be fitted yet;"
-            " resample it to a regular interval."
-        )
+def _check_others(volume: Volume, resume: Field | None, motion: Field | None) -> None:
+    """Refuse Fields of recordings of another shape, or whose frames lie at other times."""
     if resume is not None and tuple(resume.grid.shape) != tuple(volume.shape):
         raise InputError(
             f"The model to resume was fitted to a recording of shape {resume.grid.shape}, this one"
@@ -236,6 +237,12 @@ def _check_shapes(volume: Volume, resume: Field | None, motion: Field | None) ->
             f"The motion to share is of a recording of shape {motion.grid.shape}, this one has"
             f" {volume.shape}."
         )
+    for other in (resume, motion):
+        if other is not None and not np.allclose(other.grid.clock, volume.grid.clock, atol=1e-3):
+            raise InputError(
+                "The frames of the model to resume or share motion with lie at other times than"
+                " those of this recording, evenly or not; fit it anew."
+            )
 
 
 @contextmanager

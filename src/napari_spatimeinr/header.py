@@ -54,6 +54,7 @@ def header_of(
             "shape": list(grid.shape),
             "spacing": list(grid.spacing),
             "origin": list(grid.origin),
+            **({} if grid.times is None else {"times": list(grid.times)}),
         },
         "units": list(volume.units),
         "orientation": None if volume.orientation is None else volume.orientation.tolist(),
@@ -93,9 +94,8 @@ def volume_of(header: dict[str, Any], frames: Any) -> Volume:
     """The recording a header tells of; raises what comes of a header that is none."""
     grid = header["grid"]
     spacing, origin = tuple(grid["spacing"]), tuple(grid["origin"])
-    return Volume(
-        frames, spacing, origin, header["units"], header["orientation"], header["metadata"]
-    )
+    rest = header["units"], header["orientation"], header["metadata"]
+    return Volume(frames, spacing, origin, *rest, grid.get("times"))
 
 
 def normalisation_of(header: dict[str, Any], count: int) -> Normalisation:

@@ -172,3 +172,25 @@ def test_ctrl_c_elsewhere_writes_nothing(recording_file: Path, tmp_path: Path) -
     assert done.out == ""
     assert "Traceback" not in done.err
     assert "nterrupted" in done.lines[-1]
+
+
+def test_times_say_when_frames_were_taken(tmp_path: Path) -> None:
+    """Numbers, or a file of them."""
+    recording, model = tmp_path / "a.tif", tmp_path / "a.spatimeinr"
+    data = np.random.default_rng(0).random((4, 3, 12, 12), np.float32)
+    tifffile.imwrite(recording, data, imagej=True, metadata={"axes": "TZYX"})
+    log = tmp_path / "times.csv"
+    log.write_text("0, 10\n30\n40\n", encoding="utf-8")
+    plain = ("--set", "motion.enabled=false", "--set", "latents.enabled=false")
+    plain += ("--set", "planes.enabled=false", "--device", "cpu", "--quiet")
+    done = here("fit", recording, "-o", model, "--times", log, "--units", "s,um", *plain)
+    assert (done.code, done.err) == (0, "")
+    assert load(model, device="cpu").grid.times == (0, 10, 30, 40)
+    for wrong, words in (
+        ("0,10,30", "3 times were given for 4 frames"),
+        ("0,10,30,30", "increasing"),
+        ("soon", "numbers separated by commas"),
+    ):
+        done = here("fit", recording, "-o", model, "--times", wrong, *plain)
+        assert done.code == 2
+        assert words in done.err

@@ -29,6 +29,17 @@ def test_phantom_writes_the_recording_its_truth_and_its_labels(tmp_path: Path) -
     np.testing.assert_array_equal(labels.data[3], truth.labels(90.0, *places))
 
 
+def test_the_truth_of_uneven_frames_lies_between_them(tmp_path: Path) -> None:
+    files = [tmp_path / "recording.nii", tmp_path / "truth.nii"]
+    done = here(
+        *("phantom", "-o", files[0], "--kind", "uneven", "--shape", "4,4,12,12", "--seed", 1),
+        *("--truth", files[1], "--time-scale", 2),
+    )
+    assert done.code == 0, done.err
+    recording, exact = (Volume.open(file) for file in files)
+    assert exact.grid.coordinates(0)[::2].tolist() == list(recording.grid.times)
+
+
 def test_phantom_of_an_unknown_kind_is_1(tmp_path: Path) -> None:
     refused(here("phantom", "-o", tmp_path / "a.nii", "--kind", "cubes"), 1, "tumbling")
 

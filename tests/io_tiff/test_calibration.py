@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_spatimeinr.errors import InputError
 from napari_spatimeinr.io import describe, read
 
 
@@ -78,15 +77,23 @@ def test_ome_units_and_plane_times(tmp_path: Path, stack: np.ndarray) -> None:
     volume = read(save([0, 10, 20]))
     assert (volume.spacing, volume.units) == ((10, 500, 100, 100), ("s", "nm"))
     assert volume.metadata["calibrated_by"]["dt"] == "OME-XML"
-    assert read(save([0, 10, 20.3])).metadata["warnings"]
+    assert read(save([0, 10, 20.05])).grid.times is None, "within 1 %"
+    assert read(save([0, 10, 20.3])).grid.times == (0, 10, 20.3)
     assert "which is right" in " ".join(
         read(save([0, 10, 20], TimeIncrement=1000, TimeIncrementUnit="ms")).metadata["warnings"]
     )
     path = save([0, 10, 40])
-    with pytest.raises(InputError, match=r"irregular times.*--spacing"):
-        read(path)
-    assert read(path, spacing=(20, None, None, None)).spacing[0] == 20
+    uneven = read(path)
+    assert uneven.grid.times == (0, 10, 40)
+    assert (uneven.spacing[0], uneven.units[0]) == (20, "s")
+    minutes = {"TimeIncrement": 0.5, "TimeIncrementUnit": "min"}
+    assert read(save([0, 30, 90], **minutes)).grid.times == pytest.approx((0, 0.5, 1.5))
+    given = read(path, spacing=(20, None, None, None))
+    assert (given.spacing[0], given.grid.times) == (20, None)
     assert read(save([0, 0, 0])).units[0] == "frame"
+    backwards = read(save([0, 10, 5]))
+    assert backwards.grid.times is None
+    assert "do not increase" in backwards.metadata["warnings"][0]
     nothing = tmp_path / "b.ome.tif"
     tifffile.imwrite(nothing, stack, metadata={"axes": "TZYX"})
     assert describe(nothing)["spacing"] == [None] * 4

@@ -244,3 +244,27 @@ def test_channels_are_asked_for(tmp_path: Path, version: str) -> None:
     assert (volume.metadata["channel"], volume.metadata["channel_index"]) == ("green", 1)
     with pytest.raises(InputError, match="no channel 2"):
         read(path, channel=2)
+
+
+def test_plane_times_beside_the_images_of_a_converter(tmp_path: Path) -> None:
+    """bioformats2raw leaves the OME-XML of what it converted beside its images."""
+    data = np.arange(3 * 2 * 4 * 4, dtype=np.uint8).reshape(3, 2, 4, 4)
+    write(Volume(data, (1, 1, 1, 1), units=("frame", "voxel")), tmp_path / "0.zarr")
+    folder = tmp_path / "converted.zarr"
+    (folder / "OME").mkdir(parents=True)
+    (tmp_path / "0.zarr").rename(folder / "0")
+    (folder / ".zgroup").write_text('{"zarr_format": 2}')
+    (folder / ".zattrs").write_text('{"bioformats2raw.layout": 3}')
+    planes = "".join(
+        f'<Plane TheT="{t}" TheZ="{z}" TheC="0" DeltaT="{s + z}"/>'
+        for t, s in enumerate((2, 12, 42))
+        for z in (0, 1)
+    )
+    beside = folder / "OME" / "METADATA.ome.xml"
+    beside.write_text(f"<OME><Image><Pixels>{planes}</Pixels></Image></OME>")
+    record = read(folder)
+    assert record.grid.times == (2, 12, 42)
+    assert record.units[0] == "s"
+    assert read(folder, spacing=(5, None, None, None)).grid.times is None
+    beside.write_text("<OME><Image>")
+    assert read(folder).grid.times is None

@@ -150,7 +150,7 @@ def test_leftovers_of_a_killed_process(tmp_path: Path) -> None:
 
 
 def test_what_is_not_replaced(tmp_path: Path) -> None:
-    """A folder of something else, a file, and frames at irregular times."""
+    """A folder of something else, and a file."""
     (tmp_path / "a.zarr").mkdir()
     (tmp_path / "a.zarr" / "thesis.txt").write_text("x")
     (tmp_path / "b.zarr").write_text("x")
@@ -160,8 +160,6 @@ def test_what_is_not_replaced(tmp_path: Path) -> None:
     assert (tmp_path / "a.zarr" / "thesis.txt").read_text() == "x"
     with pytest.raises(SaveError, match="does not exist"):
         write(Volume(DATA), tmp_path / "none" / "c.zarr")
-    with pytest.raises(SaveError, match="irregular"):
-        write(Volume(DATA, times=(0, 1, 3)), tmp_path / "c.zarr")
     with pytest.raises(SaveError, match=r"0\.4 or 0\.5"):
         ours(tmp_path / "c.zarr", "0.3")
     (tmp_path / "link.zarr").symlink_to(ours(tmp_path / "d.zarr"))

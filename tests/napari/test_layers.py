@@ -92,12 +92,6 @@ def test_calibration_is_known_by_units_or_scale() -> None:
     assert is_calibrated(Image(CUBE, units=("s", "um", "um", "um")))
 
 
-def test_irregular_times_of_a_file_are_refused() -> None:
-    layer = Image(CUBE, metadata={"spatimeinr_source": {"times": [0, 1, 2, 7]}})
-    with pytest.raises(InputError, match="irregular"):
-        fit(understand(layer).volume, "fast")
-
-
 # -- regions -------------------------------------------------------------------------------
 def test_a_rectangle_is_a_region_whatever_the_scales() -> None:
     source = understand(Image(CUBE, scale=(2, 1, 0.5, 0.5), translate=(0, 0, 10, 20)))

@@ -79,6 +79,87 @@ def test_a_measurement_can_be_stopped(
     assert quality.table.rowCount() == 0
 
 
+@pytest.fixture
+def planner(quality: Any, wait: Wait) -> Any:
+    """The panel, unfolded and laid out, for fits of a second."""
+    quality.preset.setCurrentText("fast")
+    quality.plan_section.set_open(True)
+    wait(lambda: quality.planner.button.geometry().top() > 0)
+    return quality.planner
+
+
+def test_a_plan_is_made_in_the_background_and_shown(
+    viewer: Any, quality: Any, planner: Any, qtbot: Any, wait: Wait, small: Volume
+) -> None:
+    add(viewer, small)
+    planner.gaps.setText("3, 2, 8")
+    planner.quality.setText("5")
+    press(qtbot, planner.button)
+    assert not planner.button.isEnabled()
+    assert not quality.measure.isEnabled()
+    wait(lambda: "every 2nd frame" in quality.message.text() or not quality.results.running)
+    wait(lambda: not quality.results.running, 200)
+    words = quality.message.text()
+    assert "Every 3rd frame would have been enough for 5.0 dB" in words
+    assert "Every 8th frame was not tried" in words
+    assert "One more frame would help most between frames" in words
+    curves = planner.view.quality
+    assert curves.isVisible()
+    assert curves.marks == ["120 s", "180 s"]
+    assert curves.level == 5
+    assert [curve.name for curve in curves.curves] == ["SpatimeINR", "linear"]
+    # Neither two nor three given frames leave some to calibrate on.
+    assert not planner.view.coverage.isVisible()
+    quality.gap.setValue(3)
+    quality.hold_out.setCurrentText("time")
+    press(qtbot, quality.measure)
+    assert not curves.isVisible()
+    quality.results.stop()
+    wait(lambda: not quality.results.running)
+
+
+def test_a_plan_can_be_stopped_and_goes_with_its_recording(
+    viewer: Any, quality: Any, planner: Any, qtbot: Any, wait: Wait, small: Volume
+) -> None:
+    add(viewer, small)
+    press(qtbot, planner.button)
+    press(qtbot, quality.stop_button)
+    wait(lambda: not quality.results.running)
+    assert "Stopped" in quality.message.text()
+    assert planner.button.isEnabled()
+    assert not planner.view.quality.isVisible()
+
+
+@pytest.mark.parametrize(
+    ("gaps", "wanted", "words"),
+    [
+        ("2, x", "", "whole numbers from 2"),
+        ("", "", "whole numbers from 2"),
+        ("1, 2", "", "whole numbers from 2"),
+        ("2", "much", "positive number of dB"),
+        ("2", "-1", "positive number of dB"),
+        ("9", "", "To try every 9th frame takes at least 10 frames, this recording has 4"),
+    ],
+)
+def test_what_cannot_be_planned_is_told(
+    viewer: Any,
+    quality: Any,
+    planner: Any,
+    qtbot: Any,
+    wait: Wait,
+    small: Volume,
+    gaps: str,
+    wanted: str,
+    words: str,
+) -> None:
+    add(viewer, small)
+    planner.gaps.setText(gaps)
+    planner.quality.setText(wanted)
+    press(qtbot, planner.button)
+    wait(lambda: not quality.results.running)
+    assert words in quality.message.text()
+
+
 def test_comparisons_of_a_preview(
     viewer: Any, dock: Any, quality: Any, qtbot: Any, wait: Wait, small: Volume
 ) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 from ..config.options import Config
 from ..training.parts import STAGES
 
+OURS = "spatimeinr"
+"""What a report calls a fit of all parts."""
 OTHER_ABLATIONS: dict[str, dict[str, Any]] = {
     "without cycle": {"cycle": {"temporal": 0.0, "spatial": 0.0}},
     "without 4D rendering": {"render": {"hypercube": False}},
@@ -28,7 +30,7 @@ def ablations() -> dict[str, dict[str, Any]]:
 
 def variants(options: Config, ablate: bool) -> dict[str, Config]:
     """What is fitted, by name: all parts and, for an ablation, all but one."""
-    variants = {"spatimeinr": options}
+    variants = {OURS: options}
     for name, change in ablations().items() if ablate else ():
         if options.published is None or set(change) <= set(PUBLISHED_GROUPS):
             variants[name] = _changed(options, change)

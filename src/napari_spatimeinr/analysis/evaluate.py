@@ -22,10 +22,11 @@ from ..compute.device import peak_memory
 from ..config.options import Config, make_config
 from ..data.grid import Grid
 from ..errors import InputError
+from ..field import Field
 from ..fitting import FitProgress, fit
 from ..volume import Volume, as_volume
 from . import scores
-from .ablation import variants
+from .ablation import OURS, variants
 
 
 @dataclass
@@ -107,6 +108,7 @@ def evaluate(
     ablate: bool = False,
     progress: Callable[[FitProgress], None] | None = None,
     time_budget: float | None = None,
+    seen: Callable[[Field], None] | None = None,
 ) -> Report:
     """Give every ``gap``-th frame (or plane), predict the rest, score it.
 
@@ -115,7 +117,8 @@ def evaluate(
     recording for the scores only.
 
     ``progress`` is called in the fits, then before every pair of frames of a baseline and every
-    scoring, with the method as its stage; what it raises ends the measurement.
+    scoring, with the method as its stage; what it raises ends the measurement. ``seen`` is called
+    with the Field of all parts, which is not kept.
 
     Returns
     -------
@@ -132,7 +135,10 @@ def evaluate(
     began = time.monotonic()
     measurement = _Measurement(volume, hold_out, gap, progress)
     for name, variant in variants(make_config(preset, config), ablate).items():
-        measurement.fit(name, config=variant, device=device, seed=seed, time_budget=time_budget)
+        how = {"config": variant, "device": device, "seed": seed, "time_budget": time_budget}
+        field = measurement.fit(name, **how)
+        if seen is not None and name == OURS:
+            seen(field)
     methods = measurement.rows(baselines)
     return Report(
         str(
@@ -175,12 +181,18 @@ class _Measurement:
         self.chosen: dict[str, Any] = {}
         self.warnings: list[str] = []
 
-    def fit(self, name: str, **how: Any) -> None:
-        """Fit what is given, and predict by it what is not."""
+    def fit(self, name: str, **how: Any) -> Field:
+        """Fit what is given, and predict by it what is not; the Field."""
         start = time.monotonic()
         model = fit(self.given, progress=self.progress, **how)
         if self.axis == 0:
-            rendered = model.lazy(time_scale=self.gap)
+            times = self.volume.grid.times
+            last = (self.given.shape[0] - 1) * self.gap
+            rendered = (
+                model.lazy(time_scale=self.gap)
+                if times is None
+                else model.lazy(times=times[: last + 1])
+            )
             self.predicted[name] = {t: self._scaled(rendered[t]) for t in self.targets}
         else:
             planes = model.on_grid(_fine(model.grid, self.volume))
@@ -188,8 +200,9 @@ class _Measurement:
         self.seconds[name] = time.monotonic() - start
         facts = model.provenance
         self.warnings += [words for words in facts.warnings if words not in self.warnings]
-        if name == "spatimeinr":
+        if name == OURS:
             self.chosen = dict(facts.chosen)
+        return model
 
     def rows(self, baselines: Sequence[str]) -> dict[str, dict[str, float]]:
         """Of all that was fitted, and of the baselines."""
@@ -202,7 +215,8 @@ class _Measurement:
         for name in baselines:
             if self.axis == 0 or name not in scores.WARPING:
                 tell = partial(self._tell, name)
-                self.predicted[name] = scores.baseline(name, given, self.gap, tell)
+                clock = self.volume.grid.clock if self.axis == 0 else None
+                self.predicted[name] = scores.baseline(name, given, self.gap, tell, clock)
         methods = _scored(self.predicted, truth, given, self.gap, self._tell)
         for name, value in self.seconds.items():
             methods[name]["seconds"] = value
@@ -261,7 +275,9 @@ def _given(volume: Volume, raw: NDArray[Any], axis: int, gap: int) -> Volume:
     data = raw[::gap] if axis == 0 else raw[:, ::gap]
     dt, dz, dy, dx = volume.spacing
     spacing = (dt * gap, dz, dy, dx) if axis == 0 else (dt, dz * gap, dy, dx)
-    return volume.like(np.ascontiguousarray(data), Grid(data.shape, spacing, volume.origin))
+    times = volume.grid.times
+    times = times if times is None or axis else times[::gap]
+    return volume.like(np.ascontiguousarray(data), Grid(data.shape, spacing, volume.origin, times))
 
 
 def _fine(grid: Grid, volume: Volume) -> Grid:
@@ -270,4 +286,5 @@ def _fine(grid: Grid, volume: Volume) -> Grid:
         (grid.shape[0], volume.shape[1], *grid.shape[2:]),
         (grid.spacing[0], volume.spacing[1], *grid.spacing[2:]),
         volume.origin,
+        grid.times,
     )

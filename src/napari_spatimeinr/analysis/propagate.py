@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from ..errors import GridError, InputError
 from ..field import Field
 from ..model.frames import SAME
+from .votes import Voter, voted
 
-SLAB = 1_000_000
+SLAB = 250_000
 """Voxels followed at once."""
 
 
@@ -25,13 +26,16 @@ def propagate_labels(
 ) -> NDArray[Any]:
     """Labels of acquired frames at other times: each voxel takes the label its trajectory meets.
 
+    Between voxels, those around vote by their distance; between two annotated frames, both vote by
+    theirs, for labels that exist in both.
+
     Parameters
     ----------
     field : of the recording the labels belong to; where motion was rejected, nothing moves.
     labels : ``(T, Z, Y, X)`` whole numbers on the recording's own voxels.
     times : physical times within the recording.
-    annotated : frames that carry labels; None for those with any label that is not 0. The one
-        nearest in time is taken, of two equally near ones the earlier.
+    annotated : frames that carry labels; None for those with any label that is not 0. Labels are
+        those of the one nearest in time, of two equally near ones the earlier.
 
     Returns
     -------
@@ -61,16 +65,18 @@ def propagate_labels(
         raise InputError(
             "No frame carries labels; annotate at least one acquired frame of the recording."
         )
-    at = _frames(field, times)
+    at, when = _frames(field, times), field.frames.time
     out = np.empty((len(at), *shape[1:]), labels.dtype)
+    drawn = np.array([when(k) for k in frames])
     for n, t in enumerate(at):
-        k = min(frames, key=lambda frame, t=t: (abs(frame - t), frame))  # type: ignore[misc]
-        frame = np.asarray(labels[k])
-        out[n] = (
-            frame
-            if abs(t - k) < SAME or field.network.motion is None
-            else _followed(field, frame, float(t), k)
-        )
+        apart = [(abs(float(one) - when(t)), k) for one, k in zip(drawn, frames, strict=True)]
+        k = min(apart)[1]
+        if abs(t - k) < SAME or field.network.motion is None:
+            out[n] = np.asarray(labels[k])
+            continue
+        beyond = [one for one in apart if (one[1] > t) != (k > t)]
+        numbers = [k, min(beyond)[1]] if beyond else [k]
+        out[n] = _followed(field, {j: np.asarray(labels[j]) for j in numbers}, float(t))
     return out
 
 
@@ -194,20 +200,28 @@ def _frames(field: Field, times: Any) -> NDArray[np.float64]:
 
 
 @torch.no_grad()
-def _followed(field: Field, frame: NDArray[Any], t: float, k: int) -> NDArray[Any]:
-    """Labels ``(Z, Y, X)`` of frame k at time t: nearest voxel at the end of each trajectory."""
-    network = field.network
+def _followed(field: Field, frames: dict[int, NDArray[Any]], t: float) -> NDArray[Any]:
+    """Labels ``(Z, Y, X)`` at time t, of one labelled frame or of one on each side, the nearer
+    first.
+    """
+    network, time = field.network, field.frames.time
     assert network.motion is not None
-    z, y, x = frame.shape
-    axes = [torch.arange(n, dtype=torch.float32, device=field.device) for n in frame.shape]
-    out = np.empty_like(frame)
+    z, y, x = shape = field.grid.shape[1:]
+    axes = [torch.arange(n, dtype=torch.float32, device=field.device) for n in shape]
+    away = {k: abs(time(t) - time(k)) for k in frames}
+    far = {k: distance / sum(away.values()) for k, distance in away.items()}
+    out = np.empty(shape, next(iter(frames.values())).dtype)
     thick = max(1, SLAB // (y * x))
     for first in range(0, z, thick):
         planes = axes[0][first : first + thick]
-        displaced = network.motion.displacement_nodes(
-            t, float(k), (float(planes[0]), float(planes[-1]))
-        )
-        ends = network.moved((planes, axes[1], axes[2]), displaced)[0].round().long().cpu().numpy()
-        index = [np.clip(ends[:, axis], 0, n - 1) for axis, n in enumerate(frame.shape)]
-        out[first : first + len(planes)] = frame[tuple(index)].reshape(len(planes), y, x)
+        voters = []
+        for k, frame in frames.items():
+            displaced = network.motion.displacement_nodes(
+                time(t), time(k), (float(planes[0]), float(planes[-1]))
+            )
+            ends = network.moved((planes, axes[1], axes[2]), displaced)[0].cpu().numpy()
+            voters.append(Voter(frame, ends, 1 - far[k] if len(frames) > 1 else 1.0))
+        near, *others = voters
+        labels = voted(near, others[0] if others else None)
+        out[first : first + len(planes)] = labels.reshape(len(planes), y, x)
     return out

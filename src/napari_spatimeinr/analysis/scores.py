@@ -90,6 +90,7 @@ def baseline(
     given: NDArray[Any],
     gap: int,
     tick: Callable[[int, int], None] = lambda done, of: None,
+    clock: NDArray[np.float64] | None = None,
 ) -> dict[int, Frame]:
     """Frames between the given ones, by number in the whole recording.
 
@@ -99,8 +100,10 @@ def baseline(
     given : every ``gap``-th frame, ``(T', Z, Y, X)``, scaled.
     tick : called with the pairs of frames done and all of them before each; what it raises ends the
         work.
+    clock : :attr:`.Grid.clock` of the whole recording; None for evenly spaced frames.
     """
-    times = np.arange(len(given), dtype=np.float64)
+    when = np.arange((len(given) - 1) * gap + 1) / gap if clock is None else clock
+    times = when[::gap][: len(given)]
     pairs = None
     if name in PEERS:
         pairs = aligned(name, np.stack([smooth(frame) for frame in given]), tick)
@@ -111,9 +114,10 @@ def baseline(
         if name in FLOWS:
             flows = flow_pair(given[k], given[k + 1], name)
         for i in range(1, gap):
-            u = i / gap
+            t = float(when[k * gap + i])
+            u = (t - times[k]) / (times[k + 1] - times[k])
             if flows is None:
-                weights = temporal_weights(k + u, times, "cubic" if name == "cubic" else "linear")
+                weights = temporal_weights(t, times, "cubic" if name == "cubic" else "linear")
                 out[k * gap + i] = np.tensordot(weights.astype(np.float32), given, 1)
             else:
                 forth, back = flows

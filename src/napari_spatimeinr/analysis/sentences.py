@@ -37,6 +37,17 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
+def ordinal(number: int) -> str:
+    """2 as ``2nd``."""
+    endings = {1: "st", 2: "nd", 3: "rd"}
+    return f"{number}{'th' if number // 10 % 10 == 1 else endings.get(number % 10, 'th')}"
+
+
+def amount(value: float) -> str:
+    """A coordinate with three digits at least, ``12.5`` or ``1260``."""
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
 def error_of(gain_db: float) -> float:
     """RMS error as a share of the reference's, of a gain in dB."""
     return float(10 ** (-gain_db / 20))

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from . import options
+from ..errors import ConfigError
+from . import options, planned
+from .annotated import Annotations
 from .jobs import Interrupt, read
 from .output import Output, guarded
 from .presets import configured
+
+if TYPE_CHECKING:
+    from ..volume import Volume
 
 commands = typer.Typer()
 
@@ -28,6 +34,54 @@ Baselines = Annotated[
         help="Of linear, cubic, flow (Lucas-Kanade), tvl1, and two that learn: idir, uvi.",
     ),
 ]
+Gaps = Annotated[
+    str | None,
+    typer.Option(
+        "--gaps",
+        metavar="2,3,4,6",
+        help="Instead: quality against the frame interval, and where one more frame helps most.",
+    ),
+]
+Quality = Annotated[
+    float | None,
+    typer.Option(
+        "--quality",
+        metavar="DB",
+        help="With --gaps: the wanted PSNR; 1 dB below that of the shortest interval if not given.",
+    ),
+]
+Picture = Annotated[
+    Path | None,
+    typer.Option("--picture", metavar="PNG", help="With --gaps: draw that (matplotlib)."),
+]
+Downstream = Annotated[
+    bool,
+    typer.Option(
+        "--downstream",
+        help="Also nuclei found in predicted frames, against --points or the recorded frames.",
+    ),
+]
+Labels = Annotated[
+    Path | None,
+    typer.Option(
+        "--labels",
+        metavar="FILE",
+        help="Labels of the recording's voxels: how well they are carried to frames left out, or"
+        " (along z) cells of a watershed agree with them.",
+    ),
+]
+Points = Annotated[
+    Path | None,
+    typer.Option("--points", metavar="CSV", help="Nuclei, with the columns t,z,y,x."),
+]
+PointsIn = Annotated[
+    Literal["units", "voxels"] | None,
+    typer.Option(
+        "--points-in",
+        help="Whether --points are in the recording's units or in frames and voxels; if not given,"
+        " units, and voxels for files of napari.",
+    ),
+]
 Ablate = Annotated[bool, typer.Option("--ablate", help="Also with each component switched off.")]
 
 
@@ -42,6 +96,13 @@ def evaluate(
     settings: options.Settings = None,
     baselines: Baselines = "linear,cubic,flow",
     ablate: Ablate = False,
+    gaps: Gaps = None,
+    quality: Quality = None,
+    picture: Picture = None,
+    downstream: Downstream = False,
+    labels: Labels = None,
+    points: Points = None,
+    points_in: PointsIn = None,
     device: options.Device = "auto",
     seed: options.Seed = 0,
     channel: options.Channel = None,
@@ -62,7 +123,32 @@ def evaluate(
     for name in chosen:
         options.one_of(name, BASELINES, "--baselines")
     options.device(device)
+    tried = planned.wanted(gaps, quality, picture)
+    notes = Annotations(downstream, labels, points, points_in, hold_out)
+    if tried and (hold_out == "z" or notes.wanted):
+        raise ConfigError(
+            "--gaps tries frame intervals alone; leave out --hold-out z, --downstream, --labels and"
+            " --points."
+        )
     volume = read(recording, how, output)
+    if tried:
+        rest = config, device, seed, output
+        planned.planned(volume, recording, tried, quality, picture, *rest)
+        return
+    asked = {"hold_out": hold_out, "gap": gap, "baselines": chosen, "ablate": ablate}
+    fits = {"preset": config.preset, "config": config, "device": device, "seed": seed}
+    _score(volume, recording, {**asked, **fits}, notes, axes, output)
+
+
+def _score(
+    volume: Volume,
+    recording: Path,
+    asked: dict[str, Any],
+    notes: Annotations,
+    axes: str | None,
+    output: Output,
+) -> None:
+    """Measure and print."""
     from ..analysis.evaluate import evaluate as score
 
     with Interrupt(at_once=True) as interrupt, output.progress() as progress:
@@ -71,19 +157,16 @@ def evaluate(
             interrupt.check()
             progress.fit(state)
 
-        report = score(
-            volume,
-            hold_out,
-            gap,
-            config.preset,
-            config,
-            device,
-            seed,
-            baselines=chosen,
-            ablate=ablate,
-            progress=shown,
-        )
+        found = None
+        if notes.wanted:
+            report, found = notes.measured(volume, axes, output, **asked, progress=shown)
+        else:
+            report = score(volume, **asked, progress=shown)
     for warning in report.said:
         output.note(f"warning: {warning}")
     output.say(report.table())
-    output.result({**report.to_json(), "input": str(recording)})
+    values = {**report.to_json(), "input": str(recording)}
+    if found is not None:
+        output.say("\n".join([found.table(), *found.said]))
+        values["downstream"] = found.to_json()
+    output.result(values)

@@ -10,7 +10,7 @@ import typer
 from ..data.grid import parse_roi
 from ..errors import ConfigError
 from . import options
-from .jobs import read, run_fit
+from .jobs import read, run_fit, timed
 from .output import Output, guarded
 from .presets import configured
 
@@ -45,6 +45,7 @@ def fit(
     axes: options.Axes = None,
     spacing: options.Spacing = None,
     units: options.Units = None,
+    times: options.Times = None,
     level: options.Level = 0,
     psf: options.Psf = None,
     as_json: options.Json = False,
@@ -58,6 +59,7 @@ def fit(
     """
     output = Output(as_json, quiet)
     how = options.reading(axes, spacing, units, channel, level)
+    at = options.frame_times(times)
     config = configured(preset, config_file, settings, psf)
     options.device(device)
     options.positive(time_budget, "--time-budget")
@@ -69,6 +71,8 @@ def fit(
         )
     options.writable(model, recording)
     volume = read(recording, how, output)
+    if at is not None:
+        volume = timed(volume, at)
     from ..fitting import fit_run
 
     run = fit_run(volume, config.preset, config, device, seed, time_budget, resume, roi=part)

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from ..errors import GridError, InputError
+from ..errors import ConfigError, GridError, InputError
 from .output import Output
 
 if TYPE_CHECKING:
@@ -44,6 +44,23 @@ def read(
             f" {' and '.join(unknown)} (--spacing, --units)."
         )
     return volume
+
+
+def timed(volume: Volume, times: tuple[float, ...]) -> Volume:
+    """A recording with frames at these times.
+
+    Raises
+    ------
+    ConfigError
+        If they are not an increasing one for each frame.
+    """
+    from ..data.grid import Grid
+
+    try:
+        grid = Grid(volume.shape, volume.spacing, volume.origin, times)
+    except GridError as error:
+        raise ConfigError(f"--times: {error}") from error
+    return volume.like(volume.data, grid)
 
 
 @contextmanager

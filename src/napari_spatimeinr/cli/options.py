@@ -67,6 +67,15 @@ Psf = Annotated[
         help="Standard deviations of the PSF, spatial units; the blur along z is undone.",
     ),
 ]
+Times = Annotated[
+    str | None,
+    typer.Option(
+        "--times",
+        metavar="T0,T1,...|FILE",
+        help="When each frame was taken, where they are not evenly spaced; numbers, or a text file"
+        " of them.",
+    ),
+]
 Axes = Annotated[
     str | None, typer.Option("--axes", metavar="TZYX", help="What the axes of the file are.")
 ]
@@ -123,6 +132,18 @@ def numbers(
     if not all(map(math.isfinite, values)):
         raise ConfigError(f"{option} takes finite numbers, got {text!r}.")
     return values
+
+
+def frame_times(text: str | None) -> tuple[float, ...] | None:
+    """What --times says: numbers, or the text file that they are in, apart by commas or spaces."""
+    if text is None:
+        return None
+    if Path(text).is_file():
+        try:
+            text = ",".join(Path(text).read_text(encoding="utf-8").replace(",", " ").split())
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"--times: {text} is no text file of numbers.") from error
+    return numbers(text, None, "--times", "0,60,180")
 
 
 def positive(value: float | None, option: str) -> float | None:

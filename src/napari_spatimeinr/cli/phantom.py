@@ -81,17 +81,12 @@ def phantom(
 
 
 def _sampled(truth: Truth, recording: Volume, time_scale: float, labels: bool) -> Volume:
-    """The truth, or labels, on the grid of the recording; with a time scale at even times."""
+    """The truth, or labels, on the grid of the recording, as a rendering with that time scale."""
     import numpy as np
 
-    from ..data.grid import Grid
     from ..volume import Volume
 
-    grid = recording.grid
-    if time_scale != 1:
-        dt = grid.spacing[0] / time_scale
-        frames = int(grid.coordinates(0)[-1] / dt + 1e-6) + 1
-        grid = Grid((frames, *grid.shape[1:]), (dt, *grid.spacing[1:]))
+    grid = recording.grid.refine(time_scale)
     z, y, x = np.meshgrid(*(grid.coordinates(axis) for axis in (1, 2, 3)), indexing="ij")
     sampled = [
         truth.labels(float(t), z, y, x) if labels else truth.frame(float(t), grid)

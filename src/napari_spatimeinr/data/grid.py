@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import GridError
+from . import times as _times
 
 AXES = "tzyx"
 MAX_VOXELS = 2**40
@@ -24,9 +25,7 @@ Floats = NDArray[np.float64]
 def _floats(values: Any, n: int, what: str) -> tuple[float, ...]:
     try:
         out = tuple(float(v) for v in values)
-    except TypeError as error:
-        raise GridError(f"{what} needs {n} numbers, got {values!r}.") from error
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise GridError(f"{what} needs {n} numbers, got {values!r}.") from error
     if len(out) != n:
         raise GridError(f"{what} needs {n} numbers ({', '.join(AXES[-n:])}), got {len(out)}.")
@@ -35,19 +34,20 @@ def _floats(values: Any, n: int, what: str) -> tuple[float, ...]:
 
 @dataclass(frozen=True)
 class Grid:
-    """A regular grid of voxel centres in physical space and time.
+    """A grid of voxel centres, regular in physical space and, unless ``times`` are given, in time.
 
     Parameters
     ----------
     shape : (T, Z, Y, X), each at least 1.
     spacing : (dt, dz, dy, dx), positive, in ``units``.
     origin : centre of voxel (0, 0, 0, 0), in ``units``.
-    times : physical times of the frames, increasing, when they are not evenly spaced.
+    times : physical times of the frames, increasing, when they are not evenly spaced. Their median
+        interval is then the spacing along t, and the first the origin.
 
     Raises
     ------
     GridError
-        If a size, a spacing or an origin is impossible.
+        If a size, a spacing, an origin or a time is impossible.
     """
 
     shape: tuple[int, int, int, int]
@@ -72,18 +72,14 @@ class Grid:
         origin = _floats(self.origin, 4, "origin")
         if not all(math.isfinite(o) for o in origin):
             raise GridError(f"Origin must be finite on every axis, got {origin} (t, z, y, x).")
+        if self.times is not None:
+            times = _times.checked(self.times, shape[0])
+            spacing = _times.interval(times) or spacing[0], *spacing[1:]
+            origin = times[0], *origin[1:]
+            object.__setattr__(self, "times", times)
         object.__setattr__(self, "shape", shape)
         object.__setattr__(self, "spacing", spacing)
         object.__setattr__(self, "origin", origin)
-        if self.times is not None:
-            times = tuple(float(t) for t in self.times)
-            if len(times) != shape[0]:
-                raise GridError(f"{len(times)} times were given for {shape[0]} frames.")
-            if not all(map(math.isfinite, times)) or any(
-                b <= a for a, b in zip(times, times[1:], strict=False)
-            ):
-                raise GridError("Times must be finite and increasing.")
-            object.__setattr__(self, "times", times)
 
     @property
     def voxels(self) -> int:
@@ -105,17 +101,34 @@ class Grid:
         ----------
         physical : ``(..., 4)`` points in ``(t, z, y, x)``, or any shape with ``axis`` given.
         """
-        origin, spacing = (
-            (self.origin, self.spacing) if axis is None else (self.origin[axis], self.spacing[axis])
-        )
-        return (np.asarray(physical, dtype=np.float64) - np.asarray(origin)) / np.asarray(spacing)
+        at = np.asarray(physical, dtype=np.float64)
+        origin, spacing = self._along(axis)
+        return self._timed(_times.to_frames, at, (at - origin) / spacing, axis)
 
     def to_physical(self, index: Floats, axis: int | None = None) -> Floats:
         """Inverse of :meth:`to_index`."""
-        origin, spacing = (
-            (self.origin, self.spacing) if axis is None else (self.origin[axis], self.spacing[axis])
-        )
-        return np.asarray(index, dtype=np.float64) * np.asarray(spacing) + np.asarray(origin)
+        at = np.asarray(index, dtype=np.float64)
+        origin, spacing = self._along(axis)
+        return self._timed(_times.to_physical, at, at * spacing + origin, axis)
+
+    def _along(self, axis: int | None) -> tuple[Floats, Floats]:
+        """Origin and spacing of an axis, or of all."""
+        some = slice(None) if axis is None else axis
+        return np.asarray(self.origin)[some], np.asarray(self.spacing)[some]
+
+    def _timed(self, convert: Any, at: Floats, out: Floats, axis: int | None) -> Floats:
+        """What was computed as if times were even, with the times as they are."""
+        if self.times is None or axis not in (0, None):
+            return out
+        times = convert(self.times, self.spacing[0], at if axis == 0 else at[..., 0])
+        return times if axis == 0 else np.concatenate([times[..., None], out[..., 1:]], -1)
+
+    @property
+    def clock(self) -> Floats:
+        """Intervals from the first frame to each, ``(T,)``: 0, 1, 2, ... where they are even."""
+        if self.times is None:
+            return np.arange(self.shape[0], dtype=np.float64)
+        return (np.asarray(self.times) - self.times[0]) / self.spacing[0]
 
     # -- derived grids ------------------------------------------------------------------
 
@@ -139,9 +152,9 @@ class Grid:
     ) -> Grid:
         """The grid of a rendering, by the rules of ``docs/conventions.md``.
 
-        ``time_scale`` F puts frames at ``t0 + i dt / F`` and never past the last frame; a spatial
-        scale F makes ``floor(N F + 0.5)`` voxels that cover exactly the same extent; ``voxel``,
-        ``dt`` and ``isotropic`` are exact spacings, centred in the extent; ``times`` are physical.
+        ``time_scale`` F puts frames at ``t0 + i dt / F``, evenly into each interval, never past the
+        last; a spatial scale F makes ``floor(N F + 0.5)`` voxels that cover exactly the same
+        extent; ``voxel``, ``dt``, ``isotropic`` are exact spacings, centred; ``times`` physical.
 
         Raises
         ------
@@ -183,11 +196,10 @@ class Grid:
     ) -> tuple[int, float, float, tuple[float, ...] | None]:
         if sum((times is not None, dt is not None, factor != 1.0)) > 1:
             raise GridError("Give one of time_scale, dt and times, not several.")
-        frames = self.shape[0]
         step, start = self.spacing[0], self.origin[0]
         if times is not None:
             wanted = np.atleast_1d(np.asarray(times, dtype=np.float64))
-            last = start + step * (frames - 1)
+            last = float(self.to_physical(np.array(self.shape[0] - 1.0), 0))
             if wanted.size == 0 or not np.isfinite(wanted).all() or np.any(np.diff(wanted) <= 0):
                 raise GridError("Times must be finite and increasing, and at least one.")
             if wanted[0] < start - 1e-6 * step or wanted[-1] > last + 1e-6 * step:
@@ -195,19 +207,22 @@ class Grid:
                     f"Times must lie within the recording, {start:g} to {last:g}; nothing is"
                     f" extrapolated. Got {wanted[0]:g} to {wanted[-1]:g}."
                 )
-            steps = np.diff(wanted)
-            if steps.size == 0 or np.allclose(steps, steps[0], rtol=1e-6, atol=0):
-                return wanted.size, float(steps[0]) if steps.size else step, float(wanted[0]), None
-            return wanted.size, float(np.median(steps)), float(wanted[0]), tuple(wanted)
+            return _times.listed(wanted, step)
+        span: float = self.shape[0] - 1
         if dt is not None:
             factor = step / _positive(dt, "dt")
+            if self.times is not None:
+                span = (self.times[-1] - start) / step
         _positive(factor, "time_scale")
-        number = (frames - 1) * factor + 1e-6
+        number = span * factor + 1e-6
         if number > MAX_VOXELS:
             raise GridError(
                 f"A time scale of {factor:g} would make {number:.3g} frames; choose a smaller one."
             )
-        return math.floor(number) + 1, step / factor, start, None
+        count = math.floor(number) + 1
+        if self.times is None or dt is not None:
+            return count, step / factor, start, None
+        return _times.listed(self.to_physical(np.arange(count) / factor, 0), step)
 
     def _scaled(self, axis: int, factor: float) -> tuple[int, float, float]:
         n, spacing, origin = self.shape[axis], self.spacing[axis], self.origin[axis]

@@ -28,6 +28,7 @@ class Stated:
     sources : where dt and the voxel size come from, for example "NIfTI header".
     origin : [t, z, y, x] of the first voxel's centre.
     orientation : 3 x 3 in (x, y, z), or None.
+    times : of the frames, in the unit of dt, where they are not evenly spaced.
     warnings : one-line questions.
     made : what this package wrote about how the values were made.
     """
@@ -37,12 +38,14 @@ class Stated:
     sources: dict[str, str | None] = field(default_factory=lambda: {"dt": None, "voxel": None})
     origin: list[float] = field(default_factory=lambda: [0.0] * 4)
     orientation: Floats | None = None
+    times: tuple[float, ...] | None = None
     warnings: list[str] = field(default_factory=list)
     made: dict[str, Any] | None = None
 
     def forget_time(self) -> None:
         """A file that is one time point of several says nothing about time."""
         self.spacing[0], self.units[0], self.sources["dt"], self.origin[0] = None, None, None, 0.0
+        self.times = None
 
 
 @dataclass(frozen=True)
@@ -54,13 +57,10 @@ class Settled:
     units: tuple[str, str]
     orientation: Floats | None
     metadata: dict[str, Any]
+    times: tuple[float, ...] | None
 
     def record(
-        self,
-        data: Any,
-        facts: dict[str, Any],
-        made: dict[str, Any] | None = None,
-        times: tuple[float, ...] | None = None,
+        self, data: Any, facts: dict[str, Any], made: dict[str, Any] | None = None
     ) -> Record:
         """The recording, once everything about it is known.
 
@@ -69,10 +69,8 @@ class Settled:
         data : ``(T, Z, Y, X)``.
         facts : metadata that the format states.
         made : how it was made, None where nothing is known.
-        times : of the frames where they are not evenly spaced; the first of them is the origin.
         """
-        origin = self.origin if times is None else (times[0], *self.origin[1:])
-        grid = Grid(tuple(data.shape), self.spacing, origin, times)
+        grid = Grid(tuple(data.shape), self.spacing, self.origin, self.times)
         metadata = {**facts, **self.metadata, **({} if made is None else {KEY: made})}
         return Record(data, grid, self.units, self.orientation, metadata)
 
@@ -81,7 +79,7 @@ def settle(stated: Stated, how: ReadOptions, shape: tuple[int, ...]) -> Settled:
     """What the file states, under what the user gave, with 1.0 frame and voxel for the rest.
 
     ``units`` given by the user name the unit of the numbers; they convert nothing. An origin keeps
-    its place in voxels when the spacing is given.
+    its place in voxels when the spacing is given, and frames are then evenly spaced.
 
     Parameters
     ----------
@@ -124,7 +122,8 @@ def settle(stated: Stated, how: ReadOptions, shape: tuple[int, ...]) -> Settled:
         },
         "warnings": warnings,
     }
-    return Settled(_four(spacing), _four(origin), units, stated.orientation, metadata)
+    times = stated.times if given[0] is None else None
+    return Settled(_four(spacing), _four(origin), units, stated.orientation, metadata, times)
 
 
 def _without_gaps(known: Sequence[float | None]) -> list[float]:

@@ -85,7 +85,7 @@ def times_of(path: Path, frames: int, warnings: list[str]) -> tuple[float, ...] 
         times = tuple(float(t) for t in said["times"])
     except (TypeError, ValueError, OverflowError):
         times = ()
-    if not _are_times(times, frames):
+    if not are_times(times, frames):
         warnings.append(
             f"The times in {sidecar(path).name} are not {frames} increasing numbers and"
             " were ignored: is the file current?"
@@ -116,7 +116,7 @@ def series_of(note: Path, frames: int) -> dict[str, Any]:
     known = parse_unit(said.get("unit"), TIME)
     if not (math.isfinite(dt) and dt > 0 and math.isfinite(origin)):
         return {}
-    if said.get("frames") != frames or not (times is None or _are_times(times, frames)):
+    if said.get("frames") != frames or not (times is None or are_times(times, frames)):
         return {}
     return {
         "name": note.name,
@@ -128,7 +128,8 @@ def series_of(note: Path, frames: int) -> dict[str, Any]:
     }
 
 
-def _are_times(times: tuple[float, ...], frames: int) -> bool:
+def are_times(times: tuple[float, ...], frames: int) -> bool:
+    """Whether these can be the times of so many frames."""
     return (
         len(times) == frames
         and all(map(math.isfinite, times))

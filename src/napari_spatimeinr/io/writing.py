@@ -57,8 +57,8 @@ def _check_holds(format: Format, record: Record, stored: Any) -> None:
     """Refuse what a format cannot hold."""
     if record.grid.times is not None and not format.holds.uneven_times:
         raise SaveError(
-            f"{format.name} cannot hold frames at irregular times; save as NIfTI (.nii or .nii.gz),"
-            " which keeps them beside the file."
+            f"{format.name} cannot hold frames at irregular times; save as OME-TIFF (.ome.tif),"
+            " OME-Zarr (.zarr) or NIfTI (.nii or .nii.gz, which keeps them beside the file)."
         )
     if f"{stored.kind}{stored.itemsize}" not in format.holds.dtypes:
         raise SaveError(format.refusal.format(name=format.name, dtype=stored))

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import torch
 
+from .frames import Frames
 from .motion import Displaced
 from .network import Network
 
 
 class Displacements:
-    """Displacements of a network's motion by start and end; None when nothing moves."""
+    """Displacements of a network's motion between frames, by start and end in frames; None when
+    nothing moves.
+    """
 
-    def __init__(self, network: Network) -> None:
-        self.network = network
+    def __init__(self, network: Network, frames: Frames) -> None:
+        self.network, self.frames = network, frames
         self.known: dict[tuple[float, float, int], Displaced] = {}
 
     @torch.no_grad()
@@ -23,5 +26,6 @@ class Displacements:
             return None
         key = (start, end, number)
         if key not in self.known:
-            self.known[key] = field.displacement_nodes(start, end)
+            times = self.frames.time(start), self.frames.time(end)
+            self.known[key] = field.displacement_nodes(*times)
         return self.known[key]

@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..compute.device import to_device
 
+Floats = NDArray[np.float64]
 Box = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 """Half-open voxel ranges (z, y, x); they may reach beyond the frame, which is mirrored there."""
 
@@ -98,14 +100,28 @@ class Frames:
     ----------
     data : array-like; only the asked-for part is read.
     normalisation : the normalisation.
+    clock : :attr:`.Grid.clock`, ``(T,)``; None for evenly spaced frames.
     """
 
-    def __init__(self, data: Any, normalisation: Normalisation, device: torch.device) -> None:
+    def __init__(
+        self,
+        data: Any,
+        normalisation: Normalisation,
+        device: torch.device,
+        clock: Floats | None = None,
+    ) -> None:
         self.data = data
         self.normalisation = normalisation
         self.device = device
         self.shape: tuple[int, int, int] = tuple(data.shape[1:])
         self.count = int(data.shape[0])
+        self.clock = np.arange(self.count, dtype=np.float64) if clock is None else clock
+
+    def time(self, t: float) -> float:
+        """The time that motion counts in, median intervals, at a time in frames: between two frames
+        their interval passes evenly, however long it is.
+        """
+        return float(np.interp(t, np.arange(self.count), self.clock))
 
     def block(self, k: int, box: Box) -> Tensor:
         """Normalised voxels of frame ``k`` in a box: ``(1, 1, z, y, x)``."""

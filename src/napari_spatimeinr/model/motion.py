@@ -1,11 +1,11 @@
 """The velocity field: where things go.
 
-Velocity is in source voxels per frame interval, on a coarse control grid over space and with one
-knot in the middle of each interval between given frames; linear between nodes. Between knots it is
-either linear too, so that motion may curve and accelerate, or it stays the same from frame to
-frame: recordings that jitter are described better by straight paths. Trajectories are integrated by
-the midpoint rule. Times are in frames of the source (frame k is at time k), points ``(B, P, 3)`` in
-(z, y, x) voxels.
+Velocity is in source voxels per frame interval (the median one), on a coarse control grid over
+space and with one knot in the middle of each interval between given frames; linear between nodes.
+Between knots it is either linear too, so that motion may curve and accelerate, or it stays the same
+from frame to frame: recordings that jitter are described better by straight paths. Trajectories are
+integrated by the midpoint rule. Times are in intervals since the first frame (:meth:`.Frames.time`;
+where frames are evenly spaced, frame k is at time k), points ``(B, P, 3)`` in (z, y, x) voxels.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class VelocityField(nn.Module):
 
     Parameters
     ----------
-    times : of the given frames, increasing, ``(T,)``, in frames; the knots lie in the middle
+    times : of the given frames, increasing, ``(T,)``, in intervals; the knots lie in the middle
         between them.
     shape : (Z, Y, X) of the source in voxels.
     nodes : number of control nodes along each axis; they span the source from edge to edge.

@@ -55,15 +55,19 @@ class Around(NamedTuple):
     share: float
 
 
-def around(t: float, numbers: Sequence[int], outer: int) -> Around:
-    """The frames around time ``t`` among increasing frame numbers, at least one and at most ``1 +
-    outer`` on each side.
+def around(
+    t: float, numbers: Sequence[int], outer: int, when: Callable[[float], float] = float
+) -> Around:
+    """The frames around time ``t`` (frames) among increasing frame numbers, at least one and at
+    most ``1 + outer`` on each side.
+
+    ``when`` is :meth:`.Frames.time`, which matters where frames between these are left out.
     """
     i = max(n for n, k in enumerate(numbers) if k < t)
     j = next(n for n, k in enumerate(numbers) if k > t)
     a, b = numbers[i], numbers[j]
     beyond = tuple(numbers[max(0, i - outer) : i]), tuple(numbers[j + 1 : j + 1 + outer])
-    return Around(beyond[0], a, b, beyond[1], (t - a) / (b - a))
+    return Around(beyond[0], a, b, beyond[1], (when(t) - when(a)) / (when(b) - when(a)))
 
 
 P = TypeVar("P", bound=nn.Module)

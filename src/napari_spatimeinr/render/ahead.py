@@ -139,7 +139,8 @@ def _box(sampler: Sampler, t: float, k: int, positions: Sequence[Floats]) -> Box
     velocity = sampler.network.motion
     nodes = None
     if velocity is not None and abs(t - k) >= SAME:
-        nodes = (k - t) * velocity.at_time(velocity.times.new_tensor([(t + k) / 2]))
+        start, end = sampler.frames.time(t), sampler.frames.time(k)
+        nodes = (end - start) * velocity.at_time(velocity.times.new_tensor([(start + end) / 2]))
     box = []
     for axis, (p, n) in enumerate(zip(positions, sampler.frames.shape, strict=True)):
         low, high = float(p.min()), float(p.max())

@@ -67,16 +67,18 @@ class Rough:
         return raw_intensities(frames, value, t).reshape(places.shape[1:]).cpu().numpy()
 
     def _velocity(self, t: float, positions: Positions) -> Tensor | None:
-        """Where things go at a time, in voxels per frame; None where nothing is followed."""
+        """Where things go at a time, in voxels per interval; None where nothing is followed."""
         motion = self._sampler.network.motion
         still = motion is None or int(t) in self._sampler.linear
-        return None if still or motion is None else motion.on_grid(t, positions)
+        return None if still or motion is None else motion.on_grid(self._frames.time(t), positions)
 
     def _between(self, t: float, places: Tensor, velocity: Tensor | None, bins: Bins) -> Tensor:
         """Linear between the frames beside a time, ``(P,)``."""
-        near = around(t, range(self._frames.count), 0)
+        near, when = around(t, range(self._frames.count), 0), self._frames.time
         before, after = (
-            self._sampled(k, places if velocity is None else places + (k - t) * velocity, bins)
+            self._sampled(
+                k, places if velocity is None else places + (when(k) - when(t)) * velocity, bins
+            )
             for k in (near.before, near.after)
         )
         return torch.lerp(before, after, near.share)

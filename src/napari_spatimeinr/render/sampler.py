@@ -6,7 +6,6 @@ import functools
 from collections.abc import Collection
 from dataclasses import replace
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -133,7 +132,7 @@ class Sampler:
         """The spline through frames ``numbers``, kept within what the two frames on
         each side say.
         """
-        weights = temporal_weights(t, np.asarray(numbers, dtype=np.float64), "cubic")
+        weights = temporal_weights(self.frames.time(t), self.frames.clock[list(numbers)], "cubic")
         used = {k: float(w) for k, w in zip(numbers, weights, strict=True) if abs(w) > 1e-3}
         terms = {k: self.sampled(k, Places(positions), finer) for k in used}
         parts = [w / sum(used.values()) * terms[k] for k, w in used.items()]
@@ -151,5 +150,6 @@ class Sampler:
             return None
         z = float(positions[0].min()), float(positions[0].max())
         return self._displacements.get(
-            (t, k, number, *z), lambda: velocity.displacement_nodes(t, float(k), z)
+            (t, k, number, *z),
+            lambda: velocity.displacement_nodes(self.frames.time(t), self.frames.time(k), z),
         )

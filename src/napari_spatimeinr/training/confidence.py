@@ -95,13 +95,12 @@ def _mean_square(values: Tensor) -> float:
 
 def _samples(network: Network, frames: Frames, parts: HeldOut, t: int, seed: int) -> Tensor:
     """Disagreement, predicted intensity and absolute error on a held-out frame, ``(3, P)``."""
-    moves = Displacements(network)
+    moves = Displacements(network, frames)
     out = []
     for box in blocks(frames.shape, seed + t):
-        value = predict(
-            network, frames, moves, t, around(t, parts.given, network.outer), box
-        ).flatten()
-        difference = _difference(network, frames, around(t, parts.given, 0), t, box, moves)
+        places = around(t, parts.given, network.outer, frames.time)
+        value = predict(network, frames, moves, t, places, box).flatten()
+        difference = _difference(network, frames, places, t, box, moves)
         out.append(torch.stack([difference, value, (value - frames.block(t, box).flatten()).abs()]))
     return torch.cat(out, 1)
 
@@ -115,7 +114,7 @@ def _difference(
     moves: Displacements | None = None,
 ) -> Tensor:
     """Disagreement of the frames around time ``t`` on the voxels of a box, ``(P,)``."""
-    moves = moves or Displacements(network)
+    moves = moves or Displacements(network, frames)
     positions = [torch.arange(a, b, device=frames.device, dtype=torch.float32) for a, b in box]
 
     def moved(k: int) -> Tensor:

@@ -122,7 +122,7 @@ def held_out_errors(
     """Errors of linear, cubic and the candidates on the frames kept back."""
     errors = errors or Errors()
     kinds = () if "linear" in errors.sums else KINDS
-    moves = {name: Displacements(network) for name, network in candidates.items()}
+    moves = {name: Displacements(network, frames) for name, network in candidates.items()}
     for t in parts.held:
         for box in blocks(frames.shape, seed + t):
             _compare(errors, frames, t, parts.given, box, kinds, moves)
@@ -140,11 +140,11 @@ def _compare(
 ) -> None:
     """Add the errors of a box of frame ``t``, predicted from the frames ``given``."""
     truth = frames.block(t, box)[0, 0]
-    near = around(t, given, 0)
+    near = around(t, given, 0, frames.time)
     a, b = (frames.block(k, box)[0, 0] for k in (near.before, near.after))
     moving = _smooth(a - b).abs() > FOREGROUND
     for kind in kinds:
-        weights = temporal_weights(float(t), np.asarray(given, dtype=np.float64), kind)
+        weights = temporal_weights(frames.time(t), frames.clock[list(given)], kind)
         terms = [
             float(w) * frames.block(k, box)[0, 0]
             for k, w in zip(given, weights, strict=True)
@@ -153,7 +153,8 @@ def _compare(
         errors.add(kind, torch.stack(terms).sum(0) - truth, moving)
     for name, displacements in moves.items():
         network = displacements.network
-        value = predict(network, frames, displacements, t, around(t, given, network.outer), box)
+        places = around(t, given, network.outer, frames.time)
+        value = predict(network, frames, displacements, t, places, box)
         errors.add(name, value - truth, moving)
 
 
@@ -166,7 +167,7 @@ def left_out(
     """
     given = [n for n in numbers if n != k]
     still = network.motion is None and network.latents is None
-    moves = {} if still else {"network": Displacements(network)}
+    moves = {} if still else {"network": Displacements(network, frames)}
     name = interpolation if still else "network"
     kinds = KINDS if name == "cubic" else KINDS[:1]
     errors = Errors()
@@ -219,7 +220,7 @@ def masked_errors(network: Network, frames: Frames, mask: Tensor, seed: int) -> 
     blocks only.
     """
     errors = Errors()
-    moves = Displacements(network)
+    moves = Displacements(network, frames)
     sources = {
         "linear": FrameSource(network.without_latents(), frames),
         "latents": FrameSource(network, frames),

@@ -43,7 +43,7 @@ SHARE = 0.1
 (4 to 5 us on a CPU)."""
 
 
-def jumps(differences: Tensor, still: Tensor) -> list[int]:
+def jumps(differences: Tensor, still: Tensor, lengths: Tensor) -> list[int]:
     """Intervals whose frames differ far more than those of the intervals around, and whose motion
     does not say why.
 
@@ -52,8 +52,10 @@ def jumps(differences: Tensor, still: Tensor) -> list[int]:
     differences : mean squared difference of the two frames of each interval, along trajectories,
         ``(T - 1,)``.
     still : the same without motion.
+    lengths : of the intervals, in median ones, ``(T - 1,)``: a longer one may differ by as much
+        more as things move and change in it.
     """
-    values, found = differences.tolist(), []
+    values, found = (differences / lengths.clamp(min=1) ** 2).tolist(), []
     for i, value in enumerate(values):
         before, after = values[max(0, i - AROUND) : i], values[i + 1 : i + 1 + AROUND]
         if before and after:
@@ -62,7 +64,7 @@ def jumps(differences: Tensor, still: Tensor) -> list[int]:
             # Seen from one side, what slows down or speeds up looks like a jump, unless that is
             # alone.
             usual = max([*before[-2:], *after[:2]], default=value)
-        if value > JUMP * usual and value > UNEXPLAINED * float(still[i]):
+        if value > JUMP * usual and differences[i] > UNEXPLAINED * still[i]:
             found.append(i)
     return found
 
@@ -88,7 +90,7 @@ def find_jumps(job: Job, data: MotionData) -> Looked:
     if still is None:
         still = misalignments(None, data, job.seed, number)
     least = torch.stack([still, *found.values()]).amin(0)
-    broken = jumps(least, still)
+    broken = jumps(least, still, data.times.diff())
     for field in found:
         if field is not None:
             _bridge(field, broken)

@@ -108,7 +108,8 @@ class Job:
     @property
     def frames(self) -> Frames:
         """The recording, normalised."""
-        return Frames(self.volume.data, self.normalisation, self.device)
+        clock = self.volume.grid.clock
+        return Frames(self.volume.data, self.normalisation, self.device, clock)
 
     def decide(self) -> None:
         """What is learned along time is decided: a fit that is stopped goes on from it."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ...config.options import Config
 from ...data.grid import ROI
 from ...field import Field
@@ -138,9 +140,14 @@ class Session:
     def follow(self, source: Source) -> bool:
         """Go along when the layer of the same voxels was moved, scaled or renamed; whether it was
         the same voxels.
+
+        Frames that are now said to lie at other times in proportion were never fitted.
         """
         if not source.is_same_data(self.source):
             return False
+        if not _same_pace(source.volume, self.source.volume):
+            self.begin(source, self.roi)
+            return True
         moved = any(
             (a != b) if isinstance(a, tuple) else (a != b).any()
             for a, b in _pairs(source, self.source)
@@ -160,7 +167,8 @@ class Session:
         """The Field with the calibration the layer has now: what was fitted is in voxels and
         frames.
         """
-        if field.grid == self.volume.grid and field.units == self.volume.units:
+        same = field.grid == self.volume.grid and field.units == self.volume.units
+        if same or not _same_pace(field.volume, self.volume):
             return field
         return Field(
             self.volume,
@@ -184,6 +192,11 @@ class Session:
         return (
             round(min(max(index, 0.0), self.volume.shape[0] - 1.0) * PREVIEW_STEPS) / PREVIEW_STEPS
         )
+
+
+def _same_pace(one: Volume, other: Volume) -> bool:
+    """Whether intervals between frames are in the same proportion."""
+    return np.allclose(one.grid.clock, other.grid.clock, atol=1e-3)
 
 
 def _pairs(one: Source, other: Source) -> list[tuple[Any, Any]]:

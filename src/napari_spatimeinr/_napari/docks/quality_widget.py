@@ -4,18 +4,19 @@ look at.
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from qtpy.QtWidgets import QComboBox, QPushButton, QSpinBox, QVBoxLayout, QWidget
 
 from ...analysis.evaluate import Report, evaluate
-from ...analysis.sentences import gain_words
+from ...analysis.frame_plan import Plan
+from ...analysis.planner import plan
 from ...config.options import PRESETS
 from ...errors import SpatimeINRError
 from ...fitting import FitProgress
-from ...model.network import ALONG_TIME
+from ...volume import Volume
 from ..background.jobs import Share
 from ..background.results import Results
 from ..layers.keys import RENDERED
@@ -23,20 +24,13 @@ from ..layers.source import understand, why_not
 from ..settings import settings
 from .compare_panel import ComparePanel, is_preview
 from .fields import Choice, Upright, Words, roomy
+from .measured import doing, measured_words
+from .planner_panel import PlannerPanel
 from .rows import below, beside
 from .scores_view import TIP, ScoresView
 from .section import Section
 from .theme import Colours, colours
 from .workplace import Dock
-
-METHODS = {
-    "linear": "linear interpolation",
-    "cubic": "cubic interpolation",
-    "flow": "classical flow",
-    "scoring": "the scores",
-    "best blur": "the scores under a blur",
-}
-"""What is computed after the fit, in words."""
 
 
 class QualityWidget(Dock):
@@ -54,7 +48,7 @@ class QualityWidget(Dock):
         self._measured_about: tuple[int, int] | None = None
         self._measured_words = ""
         self._about: tuple[Any, ...] = ()
-        self._doing = ""
+        self._doing, self._running = "", ""
         self.comparisons = ComparePanel(napari_viewer, self.engine.want, self.results)
         panel = self.comparisons
         self.preview, self.baseline, self.swipe = panel.preview, panel.baseline, panel.swipe
@@ -70,9 +64,11 @@ class QualityWidget(Dock):
         self.measure, self.stop_button = QPushButton("Measure on hold-out"), QPushButton("Stop")
         self.message, self.scores = Words(), ScoresView(colours(napari_viewer))
         self.table = self.scores.table
+        self.planner = PlannerPanel(colours(napari_viewer))
         self._tips()
         self._lay_out()
         self.measure.clicked.connect(self.start)
+        self.planner.button.clicked.connect(self.start_plan)
         self.stop_button.clicked.connect(self.results.stop)
         self.comparisons.told.connect(self.message.setText)
         self.results.began.connect(self._on_words)
@@ -121,6 +117,9 @@ class QualityWidget(Dock):
         layout.addWidget(beside(self.measure, self.stop_button))
         layout.addWidget(self.message)
         layout.addWidget(self.scores)
+        tip = "How many frames the next recording needs"
+        self.plan_section = Section("Plan", self.planner, tip=tip, folded=True)
+        layout.addWidget(self.plan_section)
         layout.addWidget(
             Section("Compare", self.comparisons, tip="Look at the fit and at interpolation")
         )
@@ -133,11 +132,44 @@ class QualityWidget(Dock):
     def set_colours(self, colours: Colours) -> None:
         """Follow napari's theme."""
         self.scores.errors.set_colours(colours)
+        self.planner.view.set_colours(colours)
 
     # -- hold-out -----------------------------------------------------------------------
 
     def start(self) -> None:
         """Measure on the chosen recording, in the background."""
+        hold_out, gap = self.hold_out.currentText(), self.gap.value()
+        how = self._how()
+        self._begin(
+            lambda volume, progress: evaluate(volume, hold_out, gap, **how, progress=progress),  # type: ignore[arg-type]
+            "Measuring",
+            self._measured,
+        )
+
+    def start_plan(self) -> None:
+        """Try frame intervals on the chosen recording, in the background."""
+        try:
+            gaps, quality = self.planner.asked()
+        except SpatimeINRError as error:
+            self.message.setText(str(error))
+            return
+        how = self._how()
+        self._begin(
+            lambda volume, progress: plan(volume, gaps, quality, **how, progress=progress),
+            "Planning",
+            self._planned,
+        )
+
+    def _how(self) -> dict[str, Any]:
+        return {"preset": self.preset.currentText(), "device": settings().device}
+
+    def _begin(
+        self,
+        job: Callable[[Volume, Callable[[FitProgress], None]], Any],
+        words: str,
+        then: Callable[[Any, Any], str],
+    ) -> None:
+        """Do a job on the chosen recording in the background, then ``then(layer, result)``."""
         layer = self.recording.currentData()
         if layer is None:
             self.message.setText("Open a recording first.")
@@ -147,43 +179,29 @@ class QualityWidget(Dock):
         except SpatimeINRError as error:
             self.message.setText(str(error))
             return
-        hold_out, gap, preset, device = (
-            self.hold_out.currentText(),
-            self.gap.value(),
-            self.preset.currentText(),
-            settings().device,
-        )
 
-        def work(tick: Any) -> Report:
+        def work(tick: Any) -> Any:
             def progress(state: FitProgress) -> None:
-                self._doing = METHODS.get(state.stage, "the fit")
+                self._doing = doing(state.stage)
                 tick(Share(state.step, state.of))
 
-            return evaluate(volume, hold_out, gap, preset, device=device, progress=progress)  # type: ignore[arg-type]
+            return job(volume, progress)
 
-        if self.results.run(work, f'Measuring on "{layer.name}"', partial(self._measured, layer)):
+        if self.results.run(work, f'{words} on "{layer.name}"', partial(then, layer)):
             self.scores.clear()
+            self.planner.view.clear()
+            self._running = words
             self._measured_of, self._measured_about, self._measured_words = layer, _same(layer), ""
+
+    def _planned(self, layer: Any, found: Plan) -> str:
+        self.planner.view.show_plan(found)
+        first, *rest = found.sentences()
+        self._measured_words = "\n".join([f'"{layer.name}": {first}', *rest, *found.warnings])
+        return self._measured_words
 
     def _measured(self, layer: Any, report: Report) -> str:
         self.scores.show_report(report)
-        gain = (
-            report.methods["spatimeinr"]["psnr"] - report.methods["linear"]["psnr"]
-            if "linear" in report.methods
-            else math.nan
-        )
-        off = [part for part in ALONG_TIME if not report.chosen.get(part)]
-        what = "frames" if report.hold_out == "time" else "planes"
-        words = (
-            f'"{layer.name}": {gain_words(gain, f"on {what} it had not seen")}, measured in'
-            f" {report.seconds:.0f} s."
-        )
-        if off and report.hold_out == "time":
-            words += (
-                " Switched off because it did not help on data the fit had not seen:"
-                f" {' and '.join(off)}."
-            )
-        self._measured_words = " ".join([words, *report.said])
+        self._measured_words = measured_words(layer.name, report)
         return self._measured_words
 
     # -- slots --------------------------------------------------------------------------
@@ -191,12 +209,13 @@ class QualityWidget(Dock):
     def _on_progress(self, done: int, of: int) -> None:
         percent = 100 * done // max(of, 1)
         self.message.setText(
-            f'Measuring on "{self._measured_of.name}": {percent} % of {self._doing}'
+            f'{self._running} on "{self._measured_of.name}": {percent} % of {self._doing}'
         )
 
     def _on_words(self, words: str) -> None:
         self.message.setText(words)
-        self.measure.setEnabled(not self.results.running)
+        for button in (self.measure, self.planner.button):
+            button.setEnabled(not self.results.running)
         self.stop_button.setEnabled(self.results.running)
         if not self.results.running:
             self._forget_missing()
@@ -216,6 +235,7 @@ class QualityWidget(Dock):
 
     def _forget(self) -> None:
         self.scores.clear()
+        self.planner.view.clear()
         self._measured_of, self._measured_about, self._measured_words = None, None, ""
 
     def _on_layers(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ...io.calibration import questions
 from ...volume import Volume
 from ..layers.keys import SOURCE
@@ -35,6 +37,9 @@ def describe(volume: Volume) -> str:
         if volume.units[0] == "frame"
         else f"frame every {dt:g} {volume.units[0]}"
     )
+    if volume.grid.times is not None and t > 1:
+        steps = np.diff(volume.grid.times)
+        time = f"frames {steps.min():.4g} to {steps.max():.4g} {volume.units[0]} apart"
     voxel = (
         "voxel size unknown"
         if volume.units[1] == "voxel"

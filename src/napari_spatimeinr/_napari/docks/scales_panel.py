@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -200,7 +201,7 @@ class ScalesPanel(QWidget):
             self.shown.setText("")
             return
         steps = self.scrubber.value()
-        t = self._grid.origin[0] + self._grid.spacing[0] * steps / PREVIEW_STEPS
+        t = float(self._grid.to_physical(np.array(steps / PREVIEW_STEPS), 0))
         frame, rest = divmod(steps, PREVIEW_STEPS)
         kind = (
             f"acquired, frame {frame}"

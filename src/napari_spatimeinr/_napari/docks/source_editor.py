@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QComboBox, QFormLayout, QPushButton, QWidget
 from ...data.units import SPACE_UNITS, TIME_UNITS
 from ...errors import InputError
 from ...volume import Volume
+from ..layers.clock import CLOCK
 from ..layers.keys import SOURCE
 from ..layers.placement import napari_unit
 from ..layers.source import Source
@@ -18,6 +19,10 @@ from .rows import beside
 REGIONS = ("whole recording", "rectangle in a Shapes layer", "what the canvas shows")
 ALL, RECTANGLE, CANVAS = range(3)
 """Which of them is chosen."""
+
+
+SAME = 1e-4
+"""Relative difference of an interval and what is shown of it, six digits."""
 
 
 class SourceEditor(QWidget):
@@ -89,12 +94,17 @@ class SourceEditor(QWidget):
 def calibrate(source: Source, spacing: dict[str, float], units: dict[str, str]) -> None:
     """Give a recording's layer this spacing and these units; mirrored axes stay mirrored."""
     layer = source.layer
+    # An interval that is given goes before the times of a file.
+    even = "t" in source.axes and not np.isclose(spacing["t"], source.volume.spacing[0], rtol=SAME)
     signs = np.where(np.asarray(layer.scale) < 0, -1.0, 1.0)
     layer.units = tuple(napari_unit(units[axis]) for axis in source.axes)
     layer.axis_labels = tuple(source.axes)
     layer.scale = signs * np.array([spacing[axis] for axis in source.axes])
     if SOURCE in layer.metadata:  # what was open is answered
-        layer.metadata[SOURCE] = {**layer.metadata[SOURCE], "warnings": []}
+        known = {**layer.metadata[SOURCE], "warnings": []}
+        if even:
+            known.pop(CLOCK, None)
+        layer.metadata[SOURCE] = known
 
 
 def _units(names: tuple[str, ...]) -> QComboBox:

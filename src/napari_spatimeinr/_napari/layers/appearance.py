@@ -9,6 +9,7 @@ import numpy as np
 from napari.utils.colormaps import AVAILABLE_COLORMAPS, Colormap
 
 from ...volume import Volume
+from .clock import along, clock_of
 from .keys import RENDERED, SOURCE
 from .source import Source
 
@@ -70,10 +71,15 @@ def add_rendered(
             "colormap": "inferno",
             "blending": "additive",
         }
+    step, _ = along(source.volume.grid, volume.grid)
+    clock = clock_of(volume.grid, step * source.volume.spacing[0])
     return viewer.add_image(
         data,
         name=name,
-        metadata={RENDERED: volume.metadata.get(RENDERED, {})},
+        metadata={
+            RENDERED: volume.metadata.get(RENDERED, {}),
+            **({SOURCE: clock} if clock else {}),
+        },
         multiscale=False,
         rgb=False,
         **style,

@@ -15,6 +15,7 @@ from ...data.grid import Grid
 from ...errors import InputError
 from ...io.lazy import LazyArray
 from ...volume import Volume
+from .clock import along, clock_of, times_of
 from .keys import SOURCE
 
 SPACE = {"nanometer": "nm", "micrometer": "um", "millimeter": "mm", "meter": "m"}
@@ -108,8 +109,10 @@ class Placement:
         new : grid of the other layer, in the same physical frame.
         """
         where = ["tzyx".index(a) for a in axes]
-        ratio = np.array([new.spacing[i] / old.spacing[i] for i in where])
-        shift = np.array([(new.origin[i] - old.origin[i]) / old.spacing[i] for i in where])
+        step, first = along(old, new)
+        ratios = step, *(b / a for a, b in zip(old.spacing[1:], new.spacing[1:], strict=True))
+        shifts = first, *((new.origin[i] - old.origin[i]) / old.spacing[i] for i in (1, 2, 3))
+        ratio, shift = np.array(ratios)[where], np.array(shifts)[where]
         return {
             "scale": self.scale * ratio,
             "translate": self.translate + self.turn @ (self.scale * shift),
@@ -160,7 +163,8 @@ def to_volume(data: Any, axes: str, placement: Placement, metadata: dict[str, An
     if metadata.get(ORIENTATION) is not None:
         turned = np.asarray(metadata[ORIENTATION], float) @ turned
     orientation = None if np.allclose(turned, np.eye(3), atol=1e-9) else turned
-    times = metadata.get("times")
+    dt, start = (float(v) * factors[0] for v in full[0, [0, 4]])
+    times, metadata = times_of(metadata, data.shape[0] if "t" in axes else 1, start, dt)
     if len(axes) < 4:
         data = (
             data.reshape([data.shape[axes.index(a)] if a in axes else 1 for a in "tzyx"])
@@ -169,12 +173,12 @@ def to_volume(data: Any, axes: str, placement: Placement, metadata: dict[str, An
         )
     return Volume(
         data,
-        (full[0, 0] * factors[0], *(spacing * factors[1:]).tolist()),
-        (full[0, 4] * factors[0], *(origin * factors[1:]).tolist()),
+        (dt, *(spacing * factors[1:]).tolist()),
+        (start, *(origin * factors[1:]).tolist()),
         units,
         orientation,
         metadata,
-        tuple(times) if times is not None and len(times) == data.shape[0] else None,
+        times,
     )
 
 
@@ -185,9 +189,7 @@ def from_volume(volume: Volume) -> dict[str, Any]:
     napari cannot slice, is left for the files: it is kept in the metadata and comes back in
     :func:`to_volume`.
     """
-    said = dict(volume.metadata)
-    if volume.grid.times is not None:
-        said["times"] = list(volume.grid.times)
+    said = {**volume.metadata, **clock_of(volume.grid, volume.spacing[0])}
     out: dict[str, Any] = {
         "scale": volume.spacing,
         "translate": volume.origin,

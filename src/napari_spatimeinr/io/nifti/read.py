@@ -64,6 +64,8 @@ def read(path: Path, how: ReadOptions) -> Record:
     stated, affine = stated_by(header, axes, how)
     if how.part:
         stated.forget_time()
+    else:
+        stated.times = times_of(path, data.shape[0], stated.warnings)
     settled = settle(stated, how, data.shape)
     facts = {
         "source": str(path),
@@ -78,8 +80,7 @@ def read(path: Path, how: ReadOptions) -> Record:
     if how.part:
         return settled.record(data, facts)
     made = made_of(path, comment_of(header, path, where))
-    times = times_of(path, data.shape[0], settled.metadata["warnings"])
-    return settled.record(data, facts, made, times)
+    return settled.record(data, facts, made)
 
 
 def _default_axes(shape: tuple[int, ...]) -> str:

@@ -46,7 +46,7 @@ class OmeTiff(_Tiff):
     """OME-TIFF, packed and tiled."""
 
     endings = writable = (".ome.tif", ".ome.tiff")
-    holds = Holds(dtypes=tuple(kind for kind in ALL if kind not in ("u8", "i8")))
+    holds = Holds(dtypes=tuple(kind for kind in ALL if kind not in ("u8", "i8")), uneven_times=True)
     refusal = (
         "OME-TIFF cannot hold {dtype}; choose another type (--dtype float32) or save as NIfTI."
     )

@@ -8,16 +8,13 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from ...data.units import SECONDS, SPACE, TIME, one_space_unit, parse_unit
-from ...errors import InputError
+from ...data.units import SPACE, TIME, one_space_unit, parse_unit
 from ..calibration import Stated
 from ..options import ReadOptions
+from ..plane_times import state_times
 from ..provenance import from_text
+from ..sidecar import are_times
 
-REGULAR = 0.05
-"""Frames whose steps differ from the median by more than this fraction are irregular in time."""
-JITTER = 0.01
-"""A smaller difference than this fraction is not worth a word."""
 PRINT_PIXEL_UM = 10.0
 """A resolution tag in inches or centimetres with a larger pixel than this is about printing."""
 
@@ -85,12 +82,7 @@ def ome(xml: str, frames: int, how: ReadOptions) -> tuple[Stated, list[str | Non
     ----------
     xml : the document.
     frames : T.
-    how : with a frame interval given, irregular times are not looked at.
-
-    Raises
-    ------
-    InputError
-        If the planes' times say that the frames are not evenly spaced.
+    how : with a frame interval given, times of planes are not looked at.
     """
     out = Stated()
     root = ElementTree.fromstring(xml)
@@ -117,60 +109,13 @@ def ome(xml: str, frames: int, how: ReadOptions) -> tuple[Stated, list[str | Non
         )
         out.sources["dt"] = "OME-XML"
     if frames > 1 and (how.spacing is None or how.spacing[0] is None):
-        _plane_times(pixels, frames, out)
-    _own(image, out)
+        state_times(pixels, frames, out)
+    _own(image, frames, out)
     channels = [element for element in pixels if element.tag.endswith("Channel")]
     return out, [element.attrib.get("Name") for element in channels]
 
 
-def _plane_times(pixels: Any, frames: int, out: Stated) -> None:
-    """The median step of the planes' times (s), where they are stated for every frame."""
-    first: dict[int, tuple[int, float]] = {}
-    for plane in pixels:
-        if not plane.tag.endswith("Plane") or "DeltaT" not in plane.attrib:
-            continue
-        time, unit = (
-            _number(plane.attrib["DeltaT"]),
-            parse_unit(plane.attrib.get("DeltaTUnit", "s"), TIME),
-        )
-        if time is None or not math.isfinite(time) or unit is None:
-            return
-        t, z = int(plane.attrib.get("TheT", 0)), int(plane.attrib.get("TheZ", 0))
-        z += (
-            int(plane.attrib.get("TheC", 0)) << 32
-        )  # the first plane of the first channel stands for a frame
-        if t not in first or z < first[t][0]:
-            first[t] = (z, time * unit[1] * SECONDS[unit[0]])
-    if sorted(first) != list(range(frames)) or len({z for z, _ in first.values()}) != 1:
-        return
-    steps = np.diff([first[t][1] for t in range(frames)])
-    median = float(np.median(steps))
-    if not steps.any():
-        return
-    worst = float(np.abs(steps - median).max())
-    if median <= 0 or worst > REGULAR * median:
-        raise InputError(
-            f"The frames were taken at irregular times (steps of {steps.min():g} to {steps.max():g}"
-            " s by the OME-XML); give one interval with --spacing DT,DZ,DY,DX to treat them as"
-            " evenly spaced."
-        )
-    if worst > JITTER * median:
-        out.warnings.append(
-            f"The frames are {steps.min():g} to {steps.max():g} s apart: is an even interval good"
-            " enough?"
-        )
-    if not out.spacing[0]:
-        out.spacing[0], out.units[0], out.sources["dt"] = _tidy(float(steps.mean())), "s", "OME-XML"
-        return
-    stated = out.spacing[0] * SECONDS.get(out.units[0] or "", math.nan)
-    if abs(stated - median) > REGULAR * median:
-        out.warnings.append(
-            f"The file states a frame interval of {stated:g} s, and its planes are {median:g} s"
-            " apart: which is right?"
-        )
-
-
-def _own(image: Any, out: Stated) -> None:
+def _own(image: Any, frames: int, out: Stated) -> None:
     """Origin and orientation, which OME-XML has no place for, and provenance, from a description
     this package wrote.
     """
@@ -188,12 +133,15 @@ def _own(image: Any, out: Stated) -> None:
                 else None
             )
             dt = float(own["dt"]) if "dt" in own else None
+            times = tuple(float(t) for t in own["times"]) if "times" in own else None
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
             return
         if len(origin) == 4 and all(map(math.isfinite, origin)):
             out.origin = origin
         if orientation is not None and np.isfinite(orientation).all():
             out.orientation = orientation
+        if times is not None and out.times is None and are_times(times, frames):
+            out.times = times
         if dt is not None and out.spacing[0] is None:
             out.spacing[0], out.sources["dt"] = dt, "OME-XML"
 

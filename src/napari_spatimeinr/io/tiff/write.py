@@ -41,7 +41,7 @@ def write(record: Record, path: Path, dtype: Any = None) -> Path:
 
     Parameters
     ----------
-    record : the recording, ``(T, Z, Y, X)``, its frames evenly spaced.
+    record : the recording, ``(T, Z, Y, X)``; in a hyperstack its frames are evenly spaced.
     path : the file; its ending decides.
     dtype : see :func:`napari_spatimeinr.io.write`, one that the format can hold.
 
@@ -166,6 +166,18 @@ def _ome(record: Record, name: str, dtype: np.dtype[Any]) -> dict[str, Any]:
     return how | _packed(record, dtype)
 
 
+def _uneven(
+    record: Record, unit: tuple[str, float] | None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Frame times as those of planes, or, in an unknown unit, in our own words."""
+    times = record.grid.coordinates(0)
+    if unit is None:
+        return {}, {"times": times.tolist(), "dt": record.spacing[0]}
+    each = np.repeat(times * unit[1], record.shape[1]).tolist()
+    units = [MICRO.get(unit[0], unit[0])] * len(each)
+    return {"Plane": {"DeltaT": each, "DeltaTUnit": units}}, {}
+
+
 def _ome_metadata(record: Record) -> dict[str, Any]:
     """Calibration and provenance as tifffile writes them into OME-XML."""
     time, space = parse_unit(record.units[0], TIME), parse_unit(record.units[1], SPACE)
@@ -177,7 +189,11 @@ def _ome_metadata(record: Record) -> dict[str, Any]:
             metadata[f"PhysicalSize{letter}Unit"] = (
                 MICRO.get(space[0], space[0]) if space else "pixel"
             )
-    if time is not None:
+    if record.grid.times is not None:
+        said, own_times = _uneven(record, time)
+        metadata |= said
+        own |= own_times
+    elif time is not None:
         metadata["TimeIncrement"] = record.spacing[0] * time[1]
         metadata["TimeIncrementUnit"] = MICRO.get(time[0], time[0])
     elif record.spacing[0] != 1.0:

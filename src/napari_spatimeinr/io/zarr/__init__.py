@@ -22,7 +22,7 @@ class OmeZarr(Format):
 
     name = "An OME-Zarr"
     endings = writable = (".zarr", ".ome.zarr")
-    holds = Holds(levels=True)
+    holds = Holds(uneven_times=True, levels=True)
     is_folder = True
     has_sidecar = False
 

@@ -8,20 +8,25 @@ import os
 import warnings as python_warnings
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 
 from ...data.grid import MAX_VOXELS
 from ...data.record import Record
 from ...errors import FormatError, InputError, SpatimeINRError
-from ..calibration import settle
+from ..calibration import Stated, settle
 from ..layout import choose_channel, match_axes
 from ..options import ReadOptions
+from ..plane_times import state_times
 from ..provenance import KEY, plain
+from ..sidecar import are_times
 from . import METADATA, is_zarr
 from .array import ZarrArray
 from .calibration import axes_of, stated_by
 
+OWN = ("orientation", "channel", "times")
+"""What this package writes beside provenance."""
 MAX_LISTED = 10_000
 """So many chunks are looked for when a recording is opened."""
 
@@ -112,13 +117,35 @@ def _read(path: Path, zarr: Any, how: ReadOptions) -> Record:
         "channels": channels,
         "source_dtype": str(data.dtype),
     }
+    if how.given_spacing[0] is None:
+        _add_times(where, data.shape[0], own, stated)
     return settle(stated, how, data.shape).record(data, facts, _made(own))
+
+
+def _add_times(where: Path, frames: int, own: Any, stated: Stated) -> None:
+    """Times of the frames: those that this package wrote, or of the OME-XML beside the images of
+    bioformats2raw.
+    """
+    said = own.get("times") if isinstance(own, dict) else None
+    if isinstance(said, list) and all(isinstance(t, int | float) for t in said):
+        times = tuple(float(t) for t in said)
+        stated.times = times if are_times(times, frames) else None
+        return
+    beside = where.parent / "OME" / "METADATA.ome.xml"
+    if not (where.name.isdecimal() and beside.is_file()):
+        return
+    try:
+        images = [e for e in ElementTree.parse(beside).getroot() if e.tag.endswith("Image")]
+        pixels = next(e for e in images[int(where.name)] if e.tag.endswith("Pixels"))
+        state_times(pixels, frames, stated)
+    except (OSError, ValueError, LookupError, StopIteration, ElementTree.ParseError):
+        return  # the image is whole without it
 
 
 def _made(own: Any) -> dict[str, Any] | None:
     """How it was made, by the attribute that this package wrote."""
     said = (plain(own) or {}).items()
-    return {key: value for key, value in said if key not in ("orientation", "channel")} or None
+    return {key: value for key, value in said if key not in OWN} or None
 
 
 def _shape(path: Path, array: Any) -> tuple[int, ...]:

@@ -34,13 +34,13 @@ def write(record: Record, path: Path, dtype: Any = None, version: str = "0.4") -
 
     Frames are taken from ``record.data`` one at a time, into ``<name>.partial``. Where it is known
     what they are (rendered by a model, or read from a file), writing them again after an
-    interruption goes on from there. The orientation, the name of the channel and the provenance in
-    ``record.metadata["spatimeinr"]``, for which OME-Zarr has no place, go into the attribute
-    "spatimeinr".
+    interruption goes on from there. Times of frames that are not evenly spaced, the orientation,
+    the name of the channel and the provenance in ``record.metadata["spatimeinr"]``, for which
+    OME-Zarr has no place, go into the attribute "spatimeinr".
 
     Parameters
     ----------
-    record : the recording, ``(T, Z, Y, X)``, its frames evenly spaced.
+    record : the recording, ``(T, Z, Y, X)``.
     path : the folder; an OME-Zarr of that name is replaced once the new one is complete.
     dtype : see :func:`napari_spatimeinr.io.write`.
     version : of OME-Zarr, "0.4" (Zarr v2) or "0.5" (Zarr v3).
@@ -126,6 +126,7 @@ def _identity(record: Record, dtype: Any, version: str) -> dict[str, Any] | None
     if not origin:
         return None
     grid = [list(record.shape), list(record.spacing), list(record.origin), list(record.units)]
+    grid += [list(record.grid.times)] if record.grid.times is not None else []
     identity: dict[str, Any] = json.loads(
         json.dumps(
             {"origin": origin, "grid": grid, "dtype": str(dtype), "version": version}, default=str
@@ -254,6 +255,8 @@ def _attributes(
         else {"ome": {"version": version, "multiscales": [multiscale]}}
     )
     own: dict[str, Any] = lasting(record) or {}
+    if record.grid.times is not None:
+        own["times"] = (record.grid.coordinates(0) * unit_factors[0]).tolist()
     if record.orientation is not None:
         own["orientation"] = record.orientation.tolist()
     if record.metadata.get("channel"):

@@ -45,11 +45,11 @@ def samples_of(
     network: Network, frames: Frames, given: Sequence[int], predicted: Sequence[int], seed: int
 ) -> list[Sample]:
     """Frames ``predicted`` from their neighbours among those ``given``, in random blocks."""
-    moves = Displacements(network)
+    moves = Displacements(network, frames)
     each = max(1, MOST_BLOCKS // max(1, len(predicted)))
     samples = []
     for k in predicted:
-        places = around(k, [n for n in given if n != k], 0)
+        places = around(k, [n for n in given if n != k], 0, frames.time)
         for box in blocks(frames.shape, seed + k, each, BLOCK):
             before, after = seen_along(network, frames, moves, k, places, box)
             early, late = _values(before), _values(after)
@@ -116,7 +116,7 @@ def learn(
 def shares(network: Network, frames: Frames, seed: int) -> list[float]:
     """The mean weight of each hypothesis halfway between frames, in some blocks."""
     assert network.hypotheses is not None
-    moves = Displacements(network)
+    moves = Displacements(network, frames)
     total = torch.zeros(len(network.fields), device=frames.device)
     number = 0
     for k in sorted({round(i * (frames.count - 2) / 3) for i in range(4)}):

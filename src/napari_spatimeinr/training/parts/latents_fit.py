@@ -41,11 +41,11 @@ class Task:
     alone: int | None = None
 
 
-def tasks_for(given: list[int], outer: int) -> list[Task]:
-    """Training tasks from the given frame numbers: each frame from its neighbours; of two frames,
-    each from the other.
+def tasks_for(given: list[int], outer: int, when: Callable[[float], float] = float) -> list[Task]:
+    """Training tasks from the given frame numbers: each frame from its neighbours (``when`` they
+    are, see :func:`.around`); of two frames, each from the other.
     """
-    out = [Task(k, around(k, [n for n in given if n != k], outer)) for k in given[1:-1]]
+    out = [Task(k, around(k, [n for n in given if n != k], outer, when)) for k in given[1:-1]]
     if not out and len(given) == 2:
         out = [Task(given[1], None, given[0]), Task(given[0], None, given[1])]
     return out
@@ -98,9 +98,9 @@ class _Blocks:
     ) -> None:
         self.network, self.frames, self.config, self.mask = network, frames, config, mask
         self.source = FrameSource(network, frames)
-        self.tasks = tasks_for(given, network.outer)
+        self.tasks = tasks_for(given, network.outer, frames.time)
         self.generator = torch.Generator().manual_seed(seed)
-        self.displacements = Displacements(network)
+        self.displacements = Displacements(network, frames)
 
     def loss(self) -> Tensor:
         """How well one block is predicted, and what the cycles add."""

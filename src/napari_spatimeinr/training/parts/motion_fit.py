@@ -34,7 +34,7 @@ class MotionData:
     levels : pyramid, finest first, each ``(T, 1, z, y, x)``; the finest may be binned.
     binning : source voxels per voxel of the finest level, (z, y, x).
     spacing : of the source, (dz, dy, dx).
-    times : of the frames, ``(T,)``, in frame intervals.
+    times : of the frames, ``(T,)``, in (median) frame intervals.
     """
 
     levels: list[Tensor]
@@ -89,7 +89,7 @@ def motion_data(
         ]
         collected.append(gaussian(whole, sigma))
     levels = pyramid(torch.cat(collected), (current[0], current[1], current[2]), options.levels)
-    times = torch.arange(frames.count, device=frames.device, dtype=torch.float32)
+    times = torch.tensor(frames.clock, device=frames.device, dtype=torch.float32)
     return MotionData(levels, (binning[0], binning[1], binning[2]), frames.shape, spacing, times)
 
 

@@ -1,0 +1,178 @@
+"""How many frames a recording needed: quality and coverage against the frame interval, and where
+one more frame would help most.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..config.options import Config, make_config
+from ..errors import InputError
+from ..field import Field
+from ..fitting import FitProgress, fit
+from ..volume import Volume, as_volume
+from .ablation import OURS
+from .evaluate import Report, evaluate
+from .expected import largest_error
+from .frame_plan import LOSS_DB, Plan, Tried
+from .sentences import ordinal
+
+GAPS = (2, 3, 4, 6)
+
+
+def plan(
+    volume: Volume,
+    gaps: Sequence[int] = GAPS,
+    quality: float | None = None,
+    preset: str = "balanced",
+    config: Config | dict[str, Any] | str | Path | None = None,
+    device: str = "auto",
+    seed: int = 0,
+    progress: Callable[[FitProgress], None] | None = None,
+) -> Plan:
+    """Give every n-th frame for several n, and score what is predicted of the others; then fit all
+    frames to see where the next one would help most.
+
+    Parameters
+    ----------
+    volume : the recording; it is read into memory.
+    gaps : every how-manieth frame is given; those that leave too few frames are left out, and
+        named.
+    quality : PSNR that is wanted on frames that were left out, dB of the recording's range, noise
+        included; ``LOSS_DB`` below that of the smallest gap when None.
+    preset, config, device, seed : of all fits.
+    progress : called in all fits and scorings, with what is measured in its stage; what it raises
+        ends the work.
+
+    Raises
+    ------
+    InputError
+        If it is no Volume, a gap is below 2, or no gap leaves enough frames.
+    """
+    volume = as_volume(volume, "plan")
+    began = time.monotonic()
+    possible, left_out = _possible(gaps, volume.shape[0])
+    options = make_config(preset, config)
+    raw = np.asarray(volume.data, np.float32)
+    tried, warnings = [], []
+    for gap in possible:
+        telling = _telling(progress, f"every {ordinal(gap)} frame")
+        row, said = _try(volume, raw, gap, telling, options, device, seed)
+        tried.append(row)
+        warnings += said
+    telling = _telling(progress, "all frames")
+    whole = fit(volume, config=options, device=device, seed=seed, progress=telling)
+    warnings += [f"With all frames: {words}" for words in whole.provenance.warnings]
+    spot = largest_error(whole, lambda done, of: _tell(telling, "expected errors", done, of))
+    wanted = tried[0].psnr - LOSS_DB if quality is None else float(quality)
+    name = volume.metadata.get("name") or Path(str(volume.metadata.get("source", "recording"))).name
+    return Plan(
+        str(name),
+        volume.spacing[0],
+        volume.units,
+        tuple(tried),
+        wanted,
+        quality is not None,
+        spot,
+        time.monotonic() - began,
+        tuple(left_out),
+        tuple(warnings),
+    )
+
+
+def _possible(gaps: Sequence[int], frames: int) -> tuple[list[int], list[str]]:
+    """The gaps that leave a frame between two given ones, in order, and what is said of others."""
+    wanted = sorted({int(gap) for gap in gaps})
+    if not wanted or wanted[0] < 2:
+        raise InputError(f"Gaps are whole numbers from 2 on, got {', '.join(map(str, gaps))}.")
+    possible = [gap for gap in wanted if gap < frames]
+    left_out = [
+        f"Every {ordinal(gap)} frame was not tried: it takes at least {gap + 1} frames, this"
+        f" recording has {frames}."
+        for gap in wanted
+        if gap >= frames
+    ]
+    if not possible:
+        raise InputError(
+            f"To try every {ordinal(wanted[0])} frame takes at least {wanted[0] + 1} frames, this"
+            f" recording has {frames}."
+        )
+    return possible, left_out
+
+
+def _try(
+    volume: Volume,
+    raw: NDArray[np.float32],
+    gap: int,
+    progress: Callable[[FitProgress], None],
+    options: Config,
+    device: str,
+    seed: int,
+) -> tuple[Tried, list[str]]:
+    """One gap, and the warnings of its fit."""
+    inside: list[float] = []
+    report = evaluate(
+        volume,
+        "time",
+        gap,
+        options.preset,
+        options,
+        device,
+        seed,
+        baselines=("linear",),
+        progress=progress,
+        seen=lambda model: inside.append(_coverage(model, raw, gap, progress)),
+    )
+    said = [f"With every {ordinal(gap)} frame: {words}" for words in report.warnings]
+    return _tried(report, volume, gap, inside[0]), said
+
+
+def _tried(report: Report, volume: Volume, gap: int, coverage: float) -> Tried:
+    ours, linear = report.methods[OURS], report.methods["linear"]
+    given = -(-volume.shape[0] // gap)
+    scored = len(report.frames[OURS])
+    how = given, scored, ours["psnr"], ours["psnr_smoothed"], linear["psnr"], coverage
+    return Tried(gap, gap * volume.spacing[0], *how)
+
+
+def _coverage(
+    model: Field,
+    raw: NDArray[np.float32],
+    gap: int,
+    progress: Callable[[FitProgress], None],
+) -> float:
+    """Share of the recorded voxels that lie in the interval of confidence, of frames left out."""
+    if model.provenance.confidence is None:
+        return math.nan
+    value, width = (model.lazy(time_scale=gap, what=what) for what in ("intensity", "confidence"))
+    shares = []
+    for t in range(len(value)):
+        if t % gap:
+            _tell(progress, "coverage", t, len(value))
+            error = np.abs(np.asarray(value[t]) - raw[t])
+            shares.append((error <= np.asarray(width[t])).mean())
+    return float(np.mean(shares))
+
+
+def _telling(
+    progress: Callable[[FitProgress], None] | None, about: str
+) -> Callable[[FitProgress], None]:
+    """Say what is measured before the stage."""
+
+    def tell(state: FitProgress) -> None:
+        if progress is not None:
+            progress(replace(state, stage=f"{about}, {state.stage}"))
+
+    return tell
+
+
+def _tell(progress: Callable[[FitProgress], None], stage: str, done: int, of: int) -> None:
+    progress(FitProgress(stage, done, of, math.nan, None, None, None))
