@@ -38,7 +38,7 @@ class Seen(NamedTuple):
     """What a frame says at points along one hypothesis.
 
     values : ``(P,)``.
-    latents : ``(F, P)``, where there is an encoder; only along the first hypothesis.
+    latents : ``(F, P)``, where there is an encoder.
     context : the frame as it was acquired, smoothed with each of :data:`SIGMAS`, ``(S, P)``.
     """
 
@@ -77,9 +77,7 @@ class Hypotheses(nn.Module):
         self.register_buffer("sigmas", sigmas)
 
     def blended(self, before: Sequence[Seen], after: Sequence[Seen]) -> tuple[Seen, Seen]:
-        """What the frames before and after say, values as means over all hypotheses; latents are
-        those along the first.
-        """
+        """What the frames before and after say, each a mean over all hypotheses."""
         with torch.no_grad():
             weights = self.weights(*(_contexts(side) for side in (before, after)))
         return _mean(before, weights), _mean(after, weights)
@@ -139,4 +137,9 @@ def _mean(side: Sequence[Seen], weights: Tensor) -> Seen:
     """The weighted mean over hypotheses, added one by one."""
     values = sum(w * one.values for w, one in zip(weights, side, strict=True))
     assert isinstance(values, Tensor)
-    return Seen(values, side[0].latents)
+    latents = [one.latents for one in side if one.latents is not None]
+    if not latents:
+        return Seen(values)
+    mixed = sum(w * some for w, some in zip(weights, latents, strict=True))
+    assert isinstance(mixed, Tensor)
+    return Seen(values, mixed)

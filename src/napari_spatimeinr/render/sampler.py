@@ -85,25 +85,25 @@ class Sampler:
 
     def _looks(self, t: float, k: int, positions: Positions, finer: Chain) -> list[Seen]:
         """What frame ``k`` says of the positions at time ``t``, along each of the network's
-        fields; latents along the first.
+        fields.
         """
         source, shape, network = self.source, self.frames.shape, self.network
         paths: list[Places] = []
         for i in range(len(network.fields)):
             paths.append(replace(self.followed(t, k, positions, i), beside=paths))
         # Latents first: denoised voxels come with them.
-        latents = None
-        if network.latents is not None:
-            latents = linear_at(paths[0], shape, (1, 1, 1), lambda box: source.latents(k, box))
+        latents = functools.cache(lambda box: source.latents(k, box))
         values = functools.cache(lambda box: source.coefficients(k, box, finer))
         context = functools.cache(lambda box: source.context(k, box))
-        seen: list[Seen] = []
+        seen = []
         for places in paths:
-            value = cubic_at(places, source.fine_shape(finer), factors(finer), values)
-            known = None
+            of_latents = of_context = None
+            if network.latents is not None:
+                of_latents = linear_at(places, shape, (1, 1, 1), latents)
             if network.hypotheses is not None:
-                known = linear_at(places, shape, (1, 1, 1), context)
-            seen.append(Seen(value, None if seen else latents, known))
+                of_context = linear_at(places, shape, (1, 1, 1), context)
+            value = cubic_at(places, source.fine_shape(finer), factors(finer), values)
+            seen.append(Seen(value, of_latents, of_context))
         return seen
 
     def sampled(self, k: int, places: Places, finer: Chain) -> Tensor:

@@ -26,7 +26,9 @@ LEAST_IN_BIN = 200
 
 
 @torch.no_grad()
-def calibrate(network: Network, frames: Frames, parts: HeldOut, seed: int) -> dict[str, Any]:
+def calibrate(
+    network: Network, frames: Frames, parts: HeldOut, seed: int, taught: Tensor | None = None
+) -> dict[str, Any]:
     """90 % quantiles of the absolute error on held-out frames, by disagreement and predicted
     intensity.
 
@@ -40,7 +42,7 @@ def calibrate(network: Network, frames: Frames, parts: HeldOut, seed: int) -> di
     intensities; with two held-out frames or more ``coverage``, the share inside the interval on
     each when calibrated on the others.
     """
-    samples = [_samples(network, frames, parts, t, seed) for t in parts.held]
+    samples = [_samples(network, frames, parts, t, seed, taught) for t in parts.held]
     table = _table(torch.cat(samples, 1))
     if len(samples) > 1:
         shares = []
@@ -93,15 +95,27 @@ def _mean_square(values: Tensor) -> float:
     return float(values.square().mean())
 
 
-def _samples(network: Network, frames: Frames, parts: HeldOut, t: int, seed: int) -> Tensor:
-    """Disagreement, predicted intensity and absolute error on a held-out frame, ``(3, P)``."""
+def _samples(
+    network: Network,
+    frames: Frames,
+    parts: HeldOut,
+    t: int,
+    seed: int,
+    taught: Tensor | None = None,
+) -> Tensor:
+    """Disagreement, predicted intensity and absolute error on a held-out frame, ``(3, P)``, where
+    ``taught`` ``(1, 1, Z, Y, X)`` is not 1.
+    """
     moves = Displacements(network, frames)
     out = []
     for box in blocks(frames.shape, seed + t):
         places = around(t, parts.given, network.outer, frames.time)
         value = predict(network, frames, moves, t, places, box).flatten()
         difference = _difference(network, frames, places, t, box, moves)
-        out.append(torch.stack([difference, value, (value - frames.block(t, box).flatten()).abs()]))
+        some = torch.stack([difference, value, (value - frames.block(t, box).flatten()).abs()])
+        if taught is not None:
+            some = some[:, taught[0, 0][tuple(slice(a, b) for a, b in box)].flatten() == 0]
+        out.append(some)
     return torch.cat(out, 1)
 
 

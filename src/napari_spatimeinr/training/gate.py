@@ -87,13 +87,21 @@ class Errors:
     def __init__(self) -> None:
         self.sums: dict[str, dict[str, float]] = {}
 
-    def add(self, name: str, error: Tensor, moving: Tensor | None = None) -> None:
+    def add(
+        self,
+        name: str,
+        error: Tensor,
+        moving: Tensor | None = None,
+        counted: Tensor | None = None,
+    ) -> None:
         """Add the errors ``(z, y, x)`` of a block; without ``moving`` all of it counts as
-        foreground.
+        foreground, and only voxels that are ``counted`` do at all.
         """
         squares = error**2
         smoothed = gaussian(error[None, None], (1.0, 1.0, 1.0)) if error.ndim == 3 else error
         sums = self.sums.setdefault(name, {"whole": 0.0, "moving": 0.0, "smoothed": 0.0})
+        if counted is not None:
+            squares, smoothed = squares * counted, smoothed * counted
         sums["whole"] += float(squares.sum())
         sums["moving"] += float((squares if moving is None else squares[moving]).sum())
         sums["smoothed"] += float((smoothed**2).sum())
@@ -118,14 +126,20 @@ def held_out_errors(
     parts: HeldOut,
     seed: int,
     errors: Errors | None = None,
+    taught: Tensor | None = None,
 ) -> Errors:
-    """Errors of linear, cubic and the candidates on the frames kept back."""
+    """Errors of linear, cubic and the candidates on the frames kept back, where ``taught`` ``(1, 1,
+    Z, Y, X)`` is not 1.
+    """
     errors = errors or Errors()
     kinds = () if "linear" in errors.sums else KINDS
     moves = {name: Displacements(network, frames) for name, network in candidates.items()}
     for t in parts.held:
         for box in blocks(frames.shape, seed + t):
-            _compare(errors, frames, t, parts.given, box, kinds, moves)
+            counted = (
+                None if taught is None else 1 - taught[0, 0][tuple(slice(a, b) for a, b in box)]
+            )
+            _compare(errors, frames, t, parts.given, box, kinds, moves, counted)
     return errors
 
 
@@ -137,6 +151,7 @@ def _compare(
     box: Box,
     kinds: Sequence[Kind],
     moves: dict[str, Displacements],
+    counted: Tensor | None = None,
 ) -> None:
     """Add the errors of a box of frame ``t``, predicted from the frames ``given``."""
     truth = frames.block(t, box)[0, 0]
@@ -150,12 +165,12 @@ def _compare(
             for k, w in zip(given, weights, strict=True)
             if abs(w) > 1e-3
         ]
-        errors.add(kind, torch.stack(terms).sum(0) - truth, moving)
+        errors.add(kind, torch.stack(terms).sum(0) - truth, moving, counted)
     for name, displacements in moves.items():
         network = displacements.network
         places = around(t, given, network.outer, frames.time)
         value = predict(network, frames, displacements, t, places, box)
-        errors.add(name, value - truth, moving)
+        errors.add(name, value - truth, moving, counted)
 
 
 @torch.no_grad()

@@ -8,17 +8,15 @@ from typing import NamedTuple
 
 from ..config.facts import ConfidenceTable
 from ..config.facts import HoldOut as Report
-from ..model.motion import VelocityField
 from ..model.network import Network
 from . import gate
 from .compiling import until_compiled
 from .confidence import calibrate
 from .job import FitProgress, Job, Steps
-from .parts.hypotheses import blend_of, learned
 from .parts.latents import HOLD_OUT_SHARE, Latents, new_latents
 from .parts.latents_fit import train
-from .parts.motion import Motion, fitted
-from .parts.motion_fit import MotionData, kinds, misalignments
+from .parts.motion import Motion
+from .parts.motion_fit import kinds, misalignments
 
 MOVES_DB = 1.0
 """Noise alone is aligned better by about half as much."""
@@ -39,14 +37,13 @@ class HoldOut:
     def __init__(self, job: Job, parts: gate.HeldOut) -> None:
         self.job, self.parts = job, parts
         self.networks: dict[str, Network] = {}
-        self.alignment = math.inf
-        self.errors = gate.held_out_errors({}, job.frames, parts, job.seed)
+        self.errors = gate.held_out_errors({}, job.frames, parts, job.seed, None, job.taught)
 
     def run(self) -> Generator[FitProgress, None, Decision]:
         """Fit, score, decide; the job's network keeps what latents have learned."""
         job = self.job
         plain = gate.plain_method(self.errors, job.frames, job.seed)
-        moving = yield from self._motion()
+        moving = self._motion()
         keep_motion = moving is not None and self._keeps(moving, plain)
         best = Motion.name if keep_motion else plain
         if self._tests_latents:
@@ -65,22 +62,13 @@ class HoldOut:
     def _tests_latents(self) -> bool:
         return self.job.config.latents.enabled and len(self.parts.given) >= gate.LEAST_GIVEN
 
-    def _motion(self) -> Generator[FitProgress, None, Network | None]:
+    def _motion(self) -> Network | None:
         """The motion without the frames held out, or the one that is shared; None where nothing is
         to move.
         """
-        job = self.job
-        if job.shared_motion is not None:
-            return job.network.without_latents()
-        if not job.config.motion.enabled:
-            return None
-        assert job.moving is not None
-        data = job.moving.subset(self.parts.given)
-        fields = yield from fitted(job, data, "hold-out: motion")
-        self.alignment = _aligned(fields, data, job)
-        network = job.held_out_network = blend_of(job, fields)
-        yield from learned(job, network, self.parts.given)
-        return network
+        if self.job.shared_motion is not None:
+            return self.job.network.without_latents()
+        return self.job.held_out_network
 
     def _keeps(self, moving: Network, plain: str) -> bool:
         """Whether motion is kept: unless a spline in time is better, or nothing moves.
@@ -93,16 +81,20 @@ class HoldOut:
         if plain == "cubic" and gate.choose(self.errors, [Motion.name], plain) == plain:
             reasons[Motion.name] = "a spline in time predicted held-out frames better"
             return False
-        if self.alignment < MOVES_DB and self.errors.gain(Motion.name, where="moving") <= 0:
+        if (
+            _aligned(self.job, self.parts) < MOVES_DB
+            and self.errors.gain(Motion.name, where="moving") <= 0
+        ):
             reasons[Motion.name] = "nothing moves that could be told from noise"
             return False
         return True
 
     def _score(self, name: str, network: Network) -> None:
         """Add the errors of a network on the frames held out."""
+        job = self.job
         self.networks[name] = network
         gate.held_out_errors(
-            {name: network}, self.job.frames, self.parts, self.job.seed, self.errors
+            {name: network}, job.frames, self.parts, job.seed, self.errors, job.taught
         )
 
     # -- latents -------------------------------------------------------------------------
@@ -130,7 +122,7 @@ class HoldOut:
             job.interpolation = "cubic"
         job.gain = round(errors.gain(best), 3)
         shown = self.networks.get(best, Network())
-        table = calibrate(shown, job.frames, self.parts, job.seed)
+        table = calibrate(shown, job.frames, self.parts, job.seed, job.taught)
         job.provenance.confidence = ConfidenceTable(**table)
         job.provenance.hold_out = Report(
             frames=self.parts.held,
@@ -146,10 +138,14 @@ class HoldOut:
         )
 
 
-def _aligned(fields: list[VelocityField], data: MotionData, job: Job) -> float:
-    """How much better the smoothest of the fields aligns neighbouring frames than no motion, dB."""
+def _aligned(job: Job, parts: gate.HeldOut) -> float:
+    """How much better the smoothest field aligns the frames that are given than no motion, dB."""
+    fields = job.held_out_fields
+    if not fields or job.moving is None:
+        return math.inf
     weights = [kind.smoothness for kind in kinds(job.config.motion, len(fields) > 1)]
     smoothest = fields[weights.index(max(weights))]
+    data = job.moving.subset(parts.given)
     number = POINTS * (len(data.times) - 1)
     still, moved = (
         float(misalignments(field, data, job.seed, number).mean()) for field in (None, smoothest)

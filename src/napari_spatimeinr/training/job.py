@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
 from ..compute.device import resolve_precision
 from ..config.facts import Provenance
@@ -66,7 +67,10 @@ class Job:
     moving : the frames that motion is estimated on, once they are read.
     fields : the velocity fields of all frames, once they are fitted.
     held_out : the frames kept back by the hold-out; None where there were none.
-    held_out_network : the motion without them.
+    held_out_fields : the velocity fields without them.
+    held_out_network : these, blended as those of all frames.
+    taught : 1 at voxels of the frames held out that what blends fields has learned from, ``(1, 1, Z,
+        Y, X)``.
     """
 
     volume: Volume
@@ -83,7 +87,9 @@ class Job:
     moving: MotionData | None = None
     fields: list[VelocityField] = field(default_factory=list)
     held_out: HeldOut | None = None
+    held_out_fields: list[VelocityField] = field(default_factory=list)
     held_out_network: Network | None = None
+    taught: Tensor | None = None
     interpolation: str = "linear"
     gain: float | None = None
     loss: float = math.nan

@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 CHECKS = "checks"
 """The kind of steps that compare and train nothing."""
 ENDS = {
-    "hold-out: motion": 0.2,
-    "hold-out: latents": 0.6,
-    "checking motion": 0.7,
-    "motion": 0.75,
+    "motion": 0.2,
+    "hold-out: motion": 0.35,
+    "hypotheses": 0.4,
+    "hold-out: latents": 0.75,
     "motion, resumed": 0.3,
-    "hypotheses": 0.8,
     "latents": 0.97,
     "checking each interval": 0.98,
     "hold-out: planes": 0.9,

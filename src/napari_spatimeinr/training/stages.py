@@ -127,25 +127,25 @@ def _along_time(job: Job, wanted: list[str]) -> Steps:
     for name in wanted:
         STAGES[name].plan(job)
     _plan_checks(job)
+    pace.unsure(job)
     if motion:
         # Something to look at within a second or two.
         job.network.motion = start(data, options)
         yield job.progress(Motion.name)
-        yield from until_compiled(job, "alignment", Motion.name, "hold-out: motion")
-    pace.unsure(job)
+        yield from until_compiled(job, "alignment", Motion.name, "motion")
     pace.expect(job)
-    if job.held_out is not None:
-        decision = yield from HoldOut(job, job.held_out).run()
-        motion, latents = motion and decision.motion, latents and decision.latents
-        if not motion and job.shared_motion is None:
-            job.network.motion = None
-        for name, kept in zip(ALONG_TIME, (motion, motion and blend, latents), strict=True):
-            if not kept:
-                job.schedule.finish(name)
     if motion:
         yield from _run(job, STAGES[Motion.name])
     if motion and blend:
         yield from _run(job, STAGES[Hypotheses.name])
+    if job.held_out is not None:
+        decision = yield from HoldOut(job, job.held_out).run()
+        latents = latents and decision.latents
+        if not latents:
+            job.schedule.finish(Latents.name)
+        if not decision.motion and job.shared_motion is None:
+            job.network.motion = job.network.hypotheses = None
+            job.provenance.hypotheses = None
     job.decide()
     looked = guard.find_jumps(job, data)
     if latents:

@@ -7,6 +7,7 @@ fields of the hold-out, which have not seen it but span twice the interval.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Generator, Mapping, Sequence
 from typing import ClassVar
 
@@ -24,13 +25,16 @@ from ...model.motion import VelocityField
 from ...model.network import Network
 from ..job import FitProgress, Job, Steps
 from ..stage import Cost, Stage, Verdict
-from .hypotheses_fit import Sample, learn, samples_of, share_of_wider, shares
+from .hypotheses_fit import learn, samples_of, shares
 from .motion_fit import kinds
+from .motion_points import block_mask
 
 STEP_SECONDS = 0.004
 """Of a training step."""
 SAMPLE_SECONDS = 1.0
 """Of the samples that are learned from."""
+TAUGHT = 0.5
+"""Share of the frames held out that is learned from, in blocks; the rest judges."""
 
 
 class Hypotheses(HypothesesPart, Stage):
@@ -46,19 +50,24 @@ class Hypotheses(HypothesesPart, Stage):
         return job.config.hypotheses.enabled and job.config.motion.enabled and several
 
     def plan(self, job: Job) -> None:
-        """Those of the hold-out are among them."""
-        steps = job.config.hypotheses.steps
-        job.schedule.planned["hypotheses"] = steps * (2 if job.held_out is not None else 1)
+        """The same for any recording."""
+        job.schedule.planned["hypotheses"] = job.config.hypotheses.steps
 
     def run(self, job: Job) -> Generator[FitProgress, None, Verdict]:
         """Learn to blend the fields of all frames; the one that counts most becomes the motion."""
-        network = blend_of(job, job.fields)
-        yield from learned(job, network, range(job.frames.count), job.held_out_network)
+        module = _untrained(job)
+        network, wider = _network(job.fields, module), None
+        if job.held_out is not None:
+            wider = _network(job.held_out_fields, module)
+            job.taught = block_mask(job.frames.shape, job.seed, TAUGHT).to(job.device)
+        yield from _learned(job, network, wider)
         order, told = _by_share(job, network)
-        assert network.hypotheses is not None
-        fields = [job.fields[i] for i in order[:-1]]
-        job.network.motion = fields[0]
-        job.network.hypotheses = _in_order(network.hypotheses, fields, order)
+        module.prior.data = module.prior.data[order]
+        job.network.motion, job.network.hypotheses = _ordered(job.fields, module, order)
+        if job.held_out is not None:
+            job.held_out_network = Network()
+            ours = _ordered(job.held_out_fields, module, order)
+            job.held_out_network.motion, job.held_out_network.hypotheses = ours
         job.provenance.hypotheses = Report(all=told)
         job.provenance.smoothness, job.provenance.curved = told[0].smoothness, told[0].curved
         return Verdict(kept=True)
@@ -76,44 +85,52 @@ class Hypotheses(HypothesesPart, Stage):
         options = config.hypotheses
         if not (options.enabled and config.motion.enabled) or shape[0] < 3:
             return Cost()
-        return Cost(2 * (SAMPLE_SECONDS + STEP_SECONDS * options.steps))
+        return Cost(SAMPLE_SECONDS + STEP_SECONDS * options.steps)
 
 
-def blend_of(job: Job, fields: list[VelocityField]) -> Network:
-    """Fields as the hypotheses of a network, blended by what is not trained yet."""
-    options = job.config.hypotheses
-    if not options.enabled:
-        return Network(fields[0])
+def _untrained(job: Job) -> Module:
+    """What blends as many fields as there are, before it has learned anything."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(job.seed)
         sigmas = context_sigmas(job.volume.spacing[1:])
-        module = Module(fields[1:], options.width, sigmas).to(job.device)
-    return Network(fields[0], hypotheses=module)
+        return Module(job.fields[1:], job.config.hypotheses.width, sigmas).to(job.device)
 
 
-def learned(
-    job: Job, network: Network, given: Sequence[int], wider: Network | None = None
-) -> Steps:
+def _network(fields: list[VelocityField], module: Module) -> Network:
+    """Fields, blended by a module that is shared."""
+    network = Network(fields[0], hypotheses=copy.copy(module))
+    assert network.hypotheses is not None
+    network.hypotheses._modules = {**module._modules, "fields": torch.nn.ModuleList(fields[1:])}
+    return network
+
+
+def _ordered(
+    fields: list[VelocityField], module: Module, order: Sequence[int]
+) -> tuple[VelocityField, Module]:
+    """Fields in another order: the first, and what blends it with the others."""
+    network = _network([fields[i] for i in order[:-1]], module)
+    assert network.motion is not None and network.hypotheses is not None
+    return network.motion, network.hypotheses
+
+
+def _learned(job: Job, network: Network, wider: Network | None) -> Steps:
     """Train what blends the fields of a network, in place, where there is anything to learn from.
 
-    Parameters
-    ----------
-    given : the frames that its fields were fitted to; each is predicted from its neighbours.
-    wider : with fields that were fitted without the frames held out, which are predicted as well.
+    ``wider`` are fields without the frames held out, blended by the same.
     """
     module = network.hypotheses
-    if module is None:
-        return
+    assert module is not None
+    count = range(job.frames.count)
     yield job.progress("hypotheses")
-    near = samples_of(network, job.frames, given, given[1:-1], job.seed)
+    samples = [samples_of(network, job.frames, count, count[1:-1], job.seed)]
     yield job.progress("hypotheses")
-    far: list[Sample] = []
     if wider is not None and job.held_out is not None:
-        far = samples_of(wider, job.frames, job.held_out.given, job.held_out.held, job.seed)
+        given, held = job.held_out.given, job.held_out.held
+        samples.append(samples_of(wider, job.frames, given, held, job.seed, job.taught))
         yield job.progress("hypotheses")
-    if near or far:
-        share = share_of_wider(module, near, far)
-        steps = learn(module, near, far, share, job.config.hypotheses, job.seed)
+    samples = [some for some in samples if some]
+    if samples:
+        steps = learn(module, samples, job.config.hypotheses, job.seed)
         yield from job.drive("hypotheses", "hypotheses", steps)
     module.requires_grad_(False)
 
@@ -133,10 +150,3 @@ def _by_share(job: Job, network: Network) -> tuple[list[int], list[Hypothesis]]:
         for i in order
     ]
     return [*order, len(found) - 1], [*told, Hypothesis(share=round(found[-1], 4))]
-
-
-def _in_order(module: Module, fields: list[VelocityField], order: list[int]) -> Module:
-    """What blends fields, for these in another order."""
-    module.fields = torch.nn.ModuleList(fields[1:])
-    module.prior.data = module.prior.data[order]
-    return module

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -42,9 +41,16 @@ class Sample(NamedTuple):
 
 @torch.no_grad()
 def samples_of(
-    network: Network, frames: Frames, given: Sequence[int], predicted: Sequence[int], seed: int
+    network: Network,
+    frames: Frames,
+    given: Sequence[int],
+    predicted: Sequence[int],
+    seed: int,
+    mask: Tensor | None = None,
 ) -> list[Sample]:
-    """Frames ``predicted`` from their neighbours among those ``given``, in random blocks."""
+    """Frames ``predicted`` from their neighbours among those ``given``, in random blocks; only
+    voxels where ``mask`` ``(1, 1, Z, Y, X)`` is 1.
+    """
     moves = Displacements(network, frames)
     each = max(1, MOST_BLOCKS // max(1, len(predicted)))
     samples = []
@@ -54,54 +60,35 @@ def samples_of(
             before, after = seen_along(network, frames, moves, k, places, box)
             early, late = _values(before), _values(after)
             values = (1 - places.share) * early + places.share * late
-            truth = frames.block(k, box).flatten()
-            samples.append(Sample(values, _contexts(before), _contexts(after), truth))
+            sample = Sample(
+                values, _contexts(before), _contexts(after), frames.block(k, box).flatten()
+            )
+            if mask is not None:
+                inside = mask[0, 0][tuple(slice(a, b) for a, b in box)].flatten() > 0
+                sample = Sample(*(part[..., inside] for part in sample))
+            if len(sample.truth):
+                samples.append(sample)
     return samples
-
-
-@torch.no_grad()
-def share_of_wider(module: Hypotheses, near: Sequence[Sample], far: Sequence[Sample]) -> float:
-    """How much of what is learned comes from frames predicted at twice the interval, along fields
-    that have not seen them.
-
-    All of it where motion can be followed there at least half as well, by the gain over no motion
-    in dB, as along fields that have seen the frame; the less the worse it can be followed, since
-    what is learned then is not to trust motion, which is wrong at the real interval.
-    """
-    if not near or not far:
-        return float(bool(far))
-    seen, unseen = (max(0.0, _gain(module, samples)) for samples in (near, far))
-    return min(1.0, 2 * unseen / seen) if seen > 0 else 1.0
-
-
-def _gain(module: Hypotheses, samples: Sequence[Sample]) -> float:
-    """Gain in dB of what is blended over no motion, the last hypothesis."""
-    still, blended = 0.0, 0.0
-    for values, before, after, truth in samples:
-        still += float((values[-1] - truth).square().sum())
-        mean = (module.weights(before, after) * values).sum(0)
-        blended += float((mean - truth).square().sum())
-    return 10 * math.log10(max(still, 1e-12) / max(blended, 1e-12))
 
 
 def learn(
     module: Hypotheses,
-    near: Sequence[Sample],
-    far: Sequence[Sample],
-    share: float,
+    samples: Sequence[Sequence[Sample]],
     options: HypothesesOptions,
     seed: int,
 ) -> Iterator[tuple[int, float]]:
-    """Train the weights in place, on ``far`` in a ``share`` of the steps; yields (step, loss)."""
+    """Train the weights in place, on one of several sets of samples after the other; yields (step,
+    loss).
+    """
     parameters = [module.prior, *module.layers.parameters()]
     optimiser = torch.optim.AdamW(parameters, options.learning_rate, weight_decay=WEIGHT_DECAY)
     generator = torch.Generator().manual_seed(seed)
     for step in range(options.steps):
         for group in optimiser.param_groups:
             group["lr"] = options.learning_rate * (1 - step / options.steps) ** 0.5
-        samples = far if float(torch.rand(1, generator=generator)) < share else near
-        number = int(torch.randint(0, len(samples), (1,), generator=generator))
-        values, before, after, truth = samples[number]
+        some = samples[step % len(samples)]
+        number = int(torch.randint(0, len(some), (1,), generator=generator))
+        values, before, after, truth = some[number]
         pick = torch.randint(0, len(truth), (BATCH,), generator=generator).to(truth.device)
         weights = module.weights(before[..., pick], after[..., pick])
         error = (weights * values[:, pick]).sum(0) - truth[pick]

@@ -139,14 +139,12 @@ class _Blocks:
         points, part = needed_box(moved, self.frames.shape)
         local = points - points.new_tensor([a for a, _ in part])
         encoded = self.source.encoded(k, part)
+        parts = [cubic(encoded.coefficients, local)[0].chunk(count)]
         assert encoded.latents is not None
-        values = cubic(encoded.coefficients, local)[0].chunk(count)
-        first = linear(encoded.latents, local[:, : len(drawn.places)])[0]
-        if self.network.hypotheses is None:
-            return [Seen(values[0], first)]
-        contexts = linear(self.source.context(k, part), local)[0].chunk(count, 1)
-        seen = [Seen(value, None, known) for value, known in zip(values, contexts, strict=True)]
-        return [seen[0]._replace(latents=first), *seen[1:]]
+        parts.append(linear(encoded.latents, local)[0].chunk(count, 1))
+        if self.network.hypotheses is not None:
+            parts.append(linear(self.source.context(k, part), local)[0].chunk(count, 1))
+        return [Seen(*some) for some in zip(*parts, strict=True)]
 
     @torch.no_grad()
     def _averaged(self, numbers: tuple[int, ...], task: Task, drawn: Drawn) -> Tensor:

@@ -12,6 +12,7 @@ from ...config.parts import MotionOptions
 from ...field import Field
 from ...model.build import MotionPart
 from ...model.motion import VelocityField
+from ...model.network import Network
 from ..gate import split
 from ..job import FitProgress, Job, Steps
 from ..stage import Cost, Stage, Verdict
@@ -47,10 +48,16 @@ class Motion(MotionPart, Stage):
         job.schedule.planned["motion"] = each * (2 if job.held_out is not None else 1)
 
     def run(self, job: Job) -> Generator[FitProgress, None, Verdict]:
-        """Fit a field of each kind to all frames; the first of them is the network's."""
+        """Fit a field of each kind to all frames, and to those that a hold-out leaves; the first of
+        all frames is the network's.
+        """
         assert job.moving is not None
-        job.fields = yield from fitted(job, job.moving, "motion")
+        job.fields = yield from _fitted(job, job.moving, "motion")
         job.network.motion = job.fields[0]
+        if job.held_out is not None:
+            data = job.moving.subset(job.held_out.given)
+            job.held_out_fields = yield from _fitted(job, data, "hold-out: motion")
+            job.held_out_network = Network(job.held_out_fields[0])
         first = kinds(job.config.motion, job.config.hypotheses.enabled)[0]
         job.provenance.smoothness, job.provenance.curved = first.smoothness, first.curved
         return Verdict(kept=True)
@@ -93,7 +100,7 @@ def _steps(config: Config) -> int:
     return sum(steps_of(options, kind) for kind in kinds(options, config.hypotheses.enabled))
 
 
-def fitted(
+def _fitted(
     job: Job, data: MotionData, stage: str
 ) -> Generator[FitProgress, None, list[VelocityField]]:
     """A velocity field of each kind, fitted to frames."""
