@@ -13,7 +13,7 @@ from napari_spatimeinr import Volume, fit, load, phantom
 from napari_spatimeinr.config.options import make_config
 from napari_spatimeinr.model.hypotheses import SIGMAS, Hypotheses, Seen, context_sigmas
 from napari_spatimeinr.model.motion import VelocityField
-from napari_spatimeinr.training.parts.hypotheses_fit import Sample, learn, share_of_wider
+from napari_spatimeinr.training.parts.hypotheses_fit import Sample, learn
 from napari_spatimeinr.training.parts.motion_fit import Kind, kinds
 
 SHAPE = (4, 8, 8)
@@ -66,6 +66,15 @@ def test_weights_are_positive_and_sum_to_one(count, points, seed):
     np.testing.assert_allclose(weights.sum(0), 1, atol=1e-5)
 
 
+def test_fields_that_are_blended_with_shared_weights_learn_together():
+    one = blend(3)
+    other = one.of([field()])
+    with torch.no_grad():
+        one.prior[0] += 1
+    assert torch.equal(other.prior, one.prior)
+    assert other.fields[0] is not one.fields[0]
+
+
 def test_the_smoothing_along_z_is_less_where_planes_are_far_apart():
     near, far = context_sigmas((1.0, 1.0, 1.0)), context_sigmas((2.0, 1.0, 1.0))
     assert near[:, 0].tolist() == list(SIGMAS)
@@ -79,25 +88,12 @@ def test_learning_finds_out_which_hypothesis_is_right():
     sample = Sample(values, contexts, contexts, values[1])
     module = blend(3).requires_grad_(True)
     options = make_config("fast", {"hypotheses": {"steps": 200, "learning_rate": 0.1}}).hypotheses
-    for _ in learn(module, [sample], [], 0.0, options, 0):
+    for _ in learn(module, [[sample]], options, 0):
         pass
     with torch.no_grad():
         weights = module.weights(contexts, contexts)
     assert weights.mean(1).argmax() == 1
     assert float(weights[1].mean()) > 0.9
-
-
-def test_frames_held_out_teach_as_far_as_motion_can_be_followed_there():
-    truth, contexts = torch.ones(100), torch.zeros(2, len(SIGMAS), 100)
-
-    def predicted(moved: float) -> Sample:
-        return Sample(torch.stack([truth + moved, truth + 1]), contexts, contexts, truth)
-
-    module, good, bad = blend(2), [predicted(-0.8)], [predicted(1.5)]
-    assert share_of_wider(module, good, []) == 0
-    assert share_of_wider(module, [], good) == 1
-    assert share_of_wider(module, good, good) == 1
-    assert share_of_wider(module, good, bad) == 0
 
 
 def test_a_field_of_each_weight_the_weak_ones_curved_and_a_gradual_one():

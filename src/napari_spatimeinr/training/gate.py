@@ -36,9 +36,9 @@ MOST_BLOCKS = 4
 """Blocks of a frame that is left out in turn, at most."""
 LATENT_MARGIN_DB = 0.1
 """Latents are trained over twice the interval they are used for, so they must win by more."""
-ALONE_MARGIN_DB = 0.3
-"""Cleaning is judged on one neighbour where there are too few frames; averaging two would remove
-part of that noise anyway."""
+ALONE_MARGIN_DB = 0.1
+"""Cleaning is judged on one neighbour where there are too few frames; averaging several would
+remove part of that noise anyway."""
 FOREGROUND = 0.1
 """The moving foreground: smoothed neighbours differ by more than this."""
 

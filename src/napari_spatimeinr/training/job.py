@@ -69,8 +69,7 @@ class Job:
     held_out : the frames kept back by the hold-out; None where there were none.
     held_out_fields : the velocity fields without them.
     held_out_network : these, blended as those of all frames.
-    taught : 1 at voxels of the frames held out that what blends fields has learned from, ``(1, 1, Z,
-        Y, X)``.
+    taught : 1 at voxels of held-out frames that the blend has learned from, ``(1, 1, Z, Y, X)``.
     """
 
     volume: Volume
