@@ -116,7 +116,7 @@ class Field:
         ------
         GridError
             If the grid is impossible, ``keep_acquired`` is asked for on another voxel grid, or
-            "confidence" of a model that had no held-out frames (fewer than four frames).
+            "confidence" of a model that had no held-out frames (fewer than three frames).
         """
         ranges: ROI = check_roi(roi, self.grid.shape)
         cropped = self.grid.crop(ranges)
@@ -162,7 +162,7 @@ class Field:
         if table is None:
             raise GridError(
                 "Confidence is calibrated on held-out frames, and this model had none: that takes"
-                " four frames or more and the gate."
+                " three frames or more and the gate."
             )
         return self._renderer.showing(Confidence(dict(table)))
 

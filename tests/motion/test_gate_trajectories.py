@@ -14,8 +14,8 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def test_gate_parts():
-    assert gate.split(3) is None
-    for count in range(4, 30):
+    assert gate.split(2) is None
+    for count in range(3, 30):
         parts = gate.split(count)
         assert parts.held
         assert sorted(parts.held + parts.given) == list(range(count))

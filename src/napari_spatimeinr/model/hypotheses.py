@@ -65,6 +65,7 @@ class Hypotheses(nn.Module):
 
     def __init__(self, fields: Sequence[VelocityField], width: int, sigmas: Tensor) -> None:
         super().__init__()
+        self.width = width
         self.fields = nn.ModuleList(fields)
         self.layers = nn.ModuleList(
             [nn.Linear(KNOWN, width), nn.Linear(width, width), nn.Linear(width, 1)]
@@ -75,6 +76,13 @@ class Hypotheses(nn.Module):
         nn.init.zeros_(last.bias)
         self.prior = nn.Parameter(torch.zeros(len(fields) + 2))
         self.register_buffer("sigmas", sigmas)
+
+    def of(self, fields: Sequence[VelocityField]) -> Hypotheses:
+        """What blends other fields with the same weights, which both have together."""
+        with torch.random.fork_rng(devices=[]):
+            other = Hypotheses(fields, self.width, self.sigmas)
+        other.layers, other.prior = self.layers, self.prior
+        return other
 
     def blended(self, before: Sequence[Seen], after: Sequence[Seen]) -> tuple[Seen, Seen]:
         """What the frames before and after say, each a mean over all hypotheses."""

@@ -267,15 +267,17 @@ def _from_one(source: FrameSource, k: int, displaced: Displaced | None, box: Box
     return sample(source.encoded(k, needed), points, needed)[0]
 
 
-def choose(errors: Errors, names: list[str], plain: str = "linear") -> str:
+def choose(
+    errors: Errors, names: list[str], plain: str = "linear", best: str | None = None
+) -> str:
     """The best method by whole-frame error that is not worse than interpolation where structure
     counts.
 
     ``names`` go from simple to elaborate; ``plain`` is what they must beat. Structure is the frame
     after smoothing, where noise hardly counts, and, unless a simpler method has won already, the
-    moving foreground.
+    moving foreground. ``best`` is what has won already.
     """
-    best = plain
+    best = best or plain
     for name in names:
         margin = LATENT_MARGIN_DB if name == "latents" else MARGIN_DB
         safe = best != plain or errors.gain(name, plain, "moving") > -MARGIN_DB

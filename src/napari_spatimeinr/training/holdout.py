@@ -48,7 +48,7 @@ class HoldOut:
         best = Motion.name if keep_motion else plain
         if self._tests_latents:
             yield from self._learn_latents(moving if keep_motion and moving else Network())
-            best = gate.choose(self.errors, [Latents.name], best)
+            best = gate.choose(self.errors, [Latents.name], plain, best)
         if best != Latents.name:
             job.network = job.network.without_latents()
         if best != Latents.name and self._tests_latents:

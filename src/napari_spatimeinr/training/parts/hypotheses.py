@@ -7,7 +7,6 @@ fields of the hold-out, which have not seen it but span twice the interval.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Generator, Mapping, Sequence
 from typing import ClassVar
 
@@ -97,11 +96,8 @@ def _untrained(job: Job) -> Module:
 
 
 def _network(fields: list[VelocityField], module: Module) -> Network:
-    """Fields, blended by a module that is shared."""
-    network = Network(fields[0], hypotheses=copy.copy(module))
-    assert network.hypotheses is not None
-    network.hypotheses._modules = {**module._modules, "fields": torch.nn.ModuleList(fields[1:])}
-    return network
+    """Fields, blended with weights that are shared with those of a module."""
+    return Network(fields[0], hypotheses=module.of(fields[1:]))
 
 
 def _ordered(
