@@ -17,6 +17,7 @@ from napari_spatimeinr.training.normalisation import estimate_normalisation
 
 TINY = {
     "motion": {"steps": 12, "points": 600, "warps": 2, "levels": 2, "smoothness": [0.01]},
+    "hypotheses": {"enabled": False},
     "latents": {"enabled": False},
     "planes": {"enabled": False},
     "gate": False,
