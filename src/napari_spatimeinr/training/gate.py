@@ -267,9 +267,7 @@ def _from_one(source: FrameSource, k: int, displaced: Displaced | None, box: Box
     return sample(source.encoded(k, needed), points, needed)[0]
 
 
-def choose(
-    errors: Errors, names: list[str], plain: str = "linear", best: str | None = None
-) -> str:
+def choose(errors: Errors, names: list[str], plain: str = "linear", best: str | None = None) -> str:
     """The best method by whole-frame error that is not worse than interpolation where structure
     counts.
 

@@ -70,8 +70,8 @@ class OutputPanel(QWidget):
         self.confidence = QPushButton("Confidence layer")
         self.confidence.setToolTip(
             "Half the width of the interval that holds 90 % of what would have been recorded, by"
-            " errors on held-out frames; with fewer than three frames: how far the two frames around"
-            " a time differ after their motion is undone"
+            " errors on held-out frames; with fewer than three frames: how far the two frames"
+            " around a time differ after their motion is undone"
         )
         self.carry = QPushButton("Carry annotations")
         self.carry.setToolTip(
