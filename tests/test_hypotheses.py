@@ -13,6 +13,7 @@ from napari_spatimeinr import Volume, fit, load, phantom
 from napari_spatimeinr.config.options import make_config
 from napari_spatimeinr.model.hypotheses import SIGMAS, Hypotheses, Seen, context_sigmas
 from napari_spatimeinr.model.motion import VelocityField
+from napari_spatimeinr.training.parts import STAGES
 from napari_spatimeinr.training.parts.hypotheses_fit import Sample, learn
 from napari_spatimeinr.training.parts.motion_fit import Kind, kinds
 
@@ -110,6 +111,13 @@ def test_the_fields_are_told_by_how_much_they_count_no_motion_last():
     assert [one.smoothness for one in told] == [0.02, None]
     assert sum(one.share for one in told) == pytest.approx(1, abs=1e-3)
     assert told[0].share > told[1].share
+
+
+def test_people_are_told_what_is_blended():
+    report = {"all": [{"smoothness": 0.02, "curved": True, "share": 0.7}, {"share": 0.3}]}
+    said = STAGES["hypotheses"].told(report)
+    assert said == "Motion is blended of smoothness 0.02 curved (70 %), no motion (30 %)."
+    assert STAGES["hypotheses"].told({}) == ""
 
 
 def test_one_field_alone_is_followed_where_nothing_is_to_be_blended():

@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from ..model.network import ALONG_TIME
 from ..training.parts import STAGES
 
 WORDS = {
@@ -15,6 +14,8 @@ WORDS = {
     "rendering cells": "rendering the cells to learn from",
 }
 """What is done besides learning parts."""
+LEARNED = ("motion", "latents")
+"""The parts along time that are kept or not; how motion is blended is told by itself."""
 SAME = 0.005
 """Errors that differ by a smaller share are called equal."""
 
@@ -72,7 +73,7 @@ def gain_of(provenance: Mapping[str, Any]) -> float | None:
     """
     chosen = provenance.get("chosen", {})
     gain = (provenance.get("hold_out") or {}).get("gain_over_linear_db")
-    learned = any(chosen.get(name) for name in ALONG_TIME)
+    learned = any(chosen.get(name) for name in LEARNED)
     return float(gain) if learned and gain is not None and math.isfinite(gain) else None
 
 
@@ -110,7 +111,7 @@ def _judgement(provenance: Mapping[str, Any]) -> str:
     compare.
     """
     chosen = provenance.get("chosen", {})
-    kept = " and ".join(name for name in ALONG_TIME if chosen.get(name))
+    kept = " and ".join(name for name in LEARNED if chosen.get(name))
     gain = gain_of(provenance)
     if chosen.get("published"):
         return "Done, by the method as it was published."

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 
 from ...analysis.evaluate import Report
-from ...analysis.sentences import gain_words
-from ...model.network import ALONG_TIME
+from ...analysis.sentences import LEARNED, gain_words
 
 METHODS = {
     "linear": "linear interpolation",
@@ -34,7 +33,7 @@ def measured_words(name: str, report: Report) -> str:
         if "linear" in report.methods
         else math.nan
     )
-    off = [part for part in ALONG_TIME if not report.chosen.get(part)]
+    off = [part for part in LEARNED if not report.chosen.get(part)]
     what = "frames" if report.hold_out == "time" else "planes"
     words = (
         f'"{name}": {gain_words(gain, f"on {what} it had not seen")}, measured in'

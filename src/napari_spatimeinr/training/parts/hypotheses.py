@@ -8,7 +8,7 @@ fields of the hold-out, which have not seen it but span twice the interval.
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 
@@ -79,12 +79,27 @@ class Hypotheses(HypothesesPart, Stage):
         """What blends them is kept as it is; the provenance is taken over with that of motion."""
         yield from ()
 
+    def told(self, report: Mapping[str, Any]) -> str:
+        """What is blended, and how much each counts."""
+        named = [_named(one) for one in report.get("all", [])]
+        return f"Motion is blended of {', '.join(named)}." if named else ""
+
     def cost(self, shape: Sequence[int], config: Config, spacing: Sequence[float] | None) -> Cost:
         """Hardly grows with the recording."""
         options = config.hypotheses
         if not (options.enabled and config.motion.enabled) or shape[0] < 3:
             return Cost()
         return Cost(SAMPLE_SECONDS + STEP_SECONDS * options.steps)
+
+
+def _named(one: Mapping[str, Any]) -> str:
+    """A hypothesis for people, with its share."""
+    share = f"({100 * (one.get('share') or 0):.0f} %)"
+    if one.get("smoothness") is None:
+        return f"no motion {share}"
+    kind = "curved" if one.get("curved") else "straight"
+    rest = " from rest" if one.get("gradual") else ""
+    return f"smoothness {one['smoothness']:g} {kind}{rest} {share}"
 
 
 def _untrained(job: Job) -> Module:
