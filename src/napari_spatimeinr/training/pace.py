@@ -10,10 +10,11 @@ from ..model.network import Network
 from .gate import LEAST_GIVEN
 from .job import Job
 from .parts import STAGES
-from .parts.hypotheses import Hypotheses
+from .parts.hypotheses import Hypotheses, untrained
 from .parts.latents import HOLD_OUT_SHARE, Latents, new_latents
 from .parts.latents_fit import train
 from .parts.motion import Motion
+from .parts.motion_fit import kinds
 from .schedule import CHECKS
 
 REFERENCE_PROBE = 0.036
@@ -77,6 +78,10 @@ def _trial(job: Job) -> float:
     """Seconds of a step of latents that are thrown away."""
     kept = job.network
     job.network = Network(kept.motion, hypotheses=kept.hypotheses)
+    if job.config.hypotheses.enabled and kept.motion is not None and kept.hypotheses is None:
+        # As many fields as will be blended.
+        fields = [kept.motion] * len(kinds(job.config.motion))
+        job.network.hypotheses = untrained(job, fields)
     new_latents(job)
     trial, job.network = job.network, kept
     given = list(range(job.volume.shape[0]))

@@ -49,12 +49,13 @@ class Hypotheses(HypothesesPart, Stage):
         return job.config.hypotheses.enabled and job.config.motion.enabled and several
 
     def plan(self, job: Job) -> None:
-        """The same for any recording."""
-        job.schedule.planned["hypotheses"] = job.config.hypotheses.steps
+        """The same for any recording of which a frame can be predicted from two others."""
+        steps = job.config.hypotheses.steps if job.volume.shape[0] > 2 else 0
+        job.schedule.planned["hypotheses"] = steps
 
     def run(self, job: Job) -> Generator[FitProgress, None, Verdict]:
         """Learn to blend the fields of all frames; the one that counts most becomes the motion."""
-        module = _untrained(job)
+        module = untrained(job, job.fields)
         network, wider = _network(job.fields, module), None
         if job.held_out is not None:
             wider = _network(job.held_out_fields, module)
@@ -102,12 +103,12 @@ def _named(one: Mapping[str, Any]) -> str:
     return f"smoothness {one['smoothness']:g} {kind}{rest} {share}"
 
 
-def _untrained(job: Job) -> Module:
-    """What blends as many fields as there are, before it has learned anything."""
+def untrained(job: Job, fields: Sequence[VelocityField]) -> Module:
+    """What blends fields, the first of them the motion, before it has learned anything."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(job.seed)
         sigmas = context_sigmas(job.volume.spacing[1:])
-        return Module(job.fields[1:], job.config.hypotheses.width, sigmas).to(job.device)
+        return Module(fields[1:], job.config.hypotheses.width, sigmas).to(job.device)
 
 
 def _network(fields: list[VelocityField], module: Module) -> Network:
