@@ -34,7 +34,9 @@ def spread(
     ``done`` is told of each item and what came of it, as it comes, by the caller's thread. What
     either raises is raised here, after what had begun has ended; the rest is not begun.
     """
-    if threads == 1 or len(items) < 2:
+    # Also one item alone is not computed here unless torch has one thread here, too: sums of
+    # convolutions depend on how many there are.
+    if threads == 1:
         for item in items:
             result = work(item)
             if done is not None:
