@@ -62,6 +62,18 @@ def test_the_gate_refuses_what_harms_structure_under_the_noise():
     assert gate.choose(errors, ["latents"]) == "linear"
 
 
+def test_what_has_won_may_be_improved_on_even_where_both_are_below_interpolation_smoothed():
+    errors = gate.Errors()
+    for name, whole, smoothed in (
+        ("linear", 4.0, 1.0),
+        ("motion", 3.0, 1.5),
+        ("latents", 2.0, 1.4),
+    ):
+        errors.sums[name] = {"whole": whole, "moving": whole, "smoothed": smoothed}
+    assert gate.choose(errors, ["latents"]) == "linear"
+    assert gate.choose(errors, ["latents"], best="motion") == "latents"
+
+
 def test_blocks_of_the_gate_cover_a_small_frame_once():
     seen = np.zeros((20, 50, 40), int)
     for (a, b), (c, d), (e, f) in gate.blocks((20, 50, 40), 0):

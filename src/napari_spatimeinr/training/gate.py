@@ -272,17 +272,14 @@ def choose(errors: Errors, names: list[str], plain: str = "linear", best: str | 
     counts.
 
     ``names`` go from simple to elaborate; ``plain`` is what they must beat. Structure is the frame
-    after smoothing, where noise hardly counts, and, unless a simpler method has won already, the
-    moving foreground. ``best`` is what has won already.
+    after smoothing, where noise hardly counts (no worse there than ``plain``, or than what has won
+    already, ``best``), and, unless a simpler method has won, the moving foreground.
     """
     best = best or plain
     for name in names:
         margin = LATENT_MARGIN_DB if name == "latents" else MARGIN_DB
         safe = best != plain or errors.gain(name, plain, "moving") > -MARGIN_DB
-        if (
-            safe
-            and errors.gain(name, best) > margin
-            and errors.gain(name, plain, "smoothed") > -MARGIN_DB
-        ):
+        smoothed = max(errors.gain(name, other, "smoothed") for other in (plain, best))
+        if safe and smoothed > -MARGIN_DB and errors.gain(name, best) > margin:
             best = name
     return best
