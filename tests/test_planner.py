@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from fits import GATED, INTERPOLATION, OFF
 from napari_spatimeinr import Volume, evaluate, fit, phantom
+from napari_spatimeinr.analysis.evaluate import own_times
 from napari_spatimeinr.analysis.expected import largest_error
 from napari_spatimeinr.analysis.frame_plan import Plan, Tried
 from napari_spatimeinr.analysis.planner import plan
@@ -166,3 +167,18 @@ def test_where_nothing_changes_no_further_frame_helps() -> None:
     for frames in (1, 3):
         still = fit(Volume(np.ones((frames, 4, 6, 6), np.float32)), "fast", INTERPOLATION)
         assert largest_error(still) is None
+
+
+@pytest.mark.parametrize("gap", [2, 3])
+@pytest.mark.parametrize("times", [None, (0.0, 1.0, 4.0, 5.0, 9.0, 10.0, 12.0, 20.0)])
+def test_frames_left_out_are_rendered_when_they_were_taken(
+    times: tuple[float, ...] | None, gap: int
+) -> None:
+    data = np.random.default_rng(0).random((8, 3, 6, 6), np.float32)
+    whole = Volume(data, times=times)
+    taken = whole.grid.coordinates(0)
+    part = Volume(data[::gap], (gap, 1.0, 1.0, 1.0), times=None if times is None else times[::gap])
+    model = fit(part, config=INTERPOLATION, device="cpu")
+    rendered = model.lazy(**own_times(whole, gap)).grid.coordinates(0)
+    np.testing.assert_allclose(rendered, taken[: len(rendered)])
+    assert len(rendered) == 7

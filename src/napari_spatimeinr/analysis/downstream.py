@@ -118,7 +118,7 @@ def downstream(
 
     def seen(model: Field) -> None:
         if labels is not None and hold_out == "time":
-            carried[OURS] = _along_motion(model, labels, gap)
+            carried[OURS] = _along_motion(model, volume, labels, gap)
 
     report = evaluate(volume, hold_out, gap, **how, seen=seen)  # type: ignore[arg-type]
     if labels is not None and hold_out == "z":
@@ -170,8 +170,10 @@ def _sources(labels: NDArray[Any], gap: int) -> dict[int, int]:
     return out
 
 
-def _along_motion(model: Field, labels: NDArray[Any], gap: int) -> dict[int, NDArray[Any]]:
-    times = model.lazy(time_scale=gap).grid.coordinates(0)
+def _along_motion(
+    model: Field, volume: Volume, labels: NDArray[Any], gap: int
+) -> dict[int, NDArray[Any]]:
+    times = volume.grid.coordinates(0)
     given = labels[::gap]
     out = {}
     for t in _sources(labels, gap):
@@ -185,11 +187,12 @@ def _by_flow(volume: Volume, labels: NDArray[Any], gap: int) -> dict[str, dict[i
     scaled = scores.scaled(np.nan_to_num(np.asarray(volume.data, np.float32)))[0]
     out: dict[str, dict[int, NDArray[Any]]] = {COPY: {}, "flow": {}}
     flows: dict[int, tuple[NDArray[Any], NDArray[Any]]] = {}
+    times = volume.grid.coordinates(0)
     for t, k in _sources(labels, gap).items():
         before = t - t % gap
         if before not in flows:
             flows = {before: scores.flow_pair(scaled[before], scaled[before + gap])}
-        u = (t - before) / gap
+        u = (times[t] - times[before]) / (times[before + gap] - times[before])
         voters = {
             frame: Voter(labels[frame], _ends(share * flow), 1 - share)
             for frame, share, flow in zip(

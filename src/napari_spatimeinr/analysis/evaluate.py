@@ -186,13 +186,7 @@ class _Measurement:
         start = time.monotonic()
         model = fit(self.given, progress=self.progress, **how)
         if self.axis == 0:
-            times = self.volume.grid.times
-            last = (self.given.shape[0] - 1) * self.gap
-            rendered = (
-                model.lazy(time_scale=self.gap)
-                if times is None
-                else model.lazy(times=times[: last + 1])
-            )
+            rendered = model.lazy(**own_times(self.volume, self.gap))
             self.predicted[name] = {t: self._scaled(rendered[t]) for t in self.targets}
         else:
             planes = model.on_grid(_fine(model.grid, self.volume))
@@ -269,6 +263,16 @@ def _scored(
             tell("best blur", number, 1 + len(scores.WARPING))
             methods[f"{name} + best blur"] = scores.best_blur(predicted[name], truth)
     return methods
+
+
+def own_times(volume: Volume, gap: int) -> dict[str, Any]:
+    """The options by which a fit of every ``gap``-th frame of a recording is rendered when its own
+    frames were taken, up to the last that was given.
+    """
+    times = volume.grid.times
+    if times is None:
+        return {"time_scale": gap}
+    return {"times": times[: (volume.shape[0] - 1) // gap * gap + 1]}
 
 
 def _given(volume: Volume, raw: NDArray[Any], axis: int, gap: int) -> Volume:

@@ -20,7 +20,7 @@ from ..field import Field
 from ..fitting import FitProgress, fit
 from ..volume import Volume, as_volume
 from .ablation import OURS
-from .evaluate import Report, evaluate
+from .evaluate import Report, evaluate, own_times
 from .expected import largest_error
 from .frame_plan import LOSS_DB, Plan, Tried
 from .sentences import ordinal
@@ -129,7 +129,7 @@ def _try(
         seed,
         baselines=("linear",),
         progress=progress,
-        seen=lambda model: inside.append(_coverage(model, raw, gap, progress)),
+        seen=lambda model: inside.append(_coverage(model, volume, raw, gap, progress)),
     )
     said = [f"With every {ordinal(gap)} frame: {words}" for words in report.warnings]
     return _tried(report, volume, gap, inside[0]), said
@@ -145,6 +145,7 @@ def _tried(report: Report, volume: Volume, gap: int, coverage: float) -> Tried:
 
 def _coverage(
     model: Field,
+    volume: Volume,
     raw: NDArray[np.float32],
     gap: int,
     progress: Callable[[FitProgress], None],
@@ -152,7 +153,8 @@ def _coverage(
     """Share of the recorded voxels that lie in the interval of confidence, of frames left out."""
     if model.provenance.confidence is None:
         return math.nan
-    value, width = (model.lazy(time_scale=gap, what=what) for what in ("intensity", "confidence"))
+    how = own_times(volume, gap)
+    value, width = (model.lazy(**how, what=what) for what in ("intensity", "confidence"))
     shares = []
     for t in range(len(value)):
         if t % gap:

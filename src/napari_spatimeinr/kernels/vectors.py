@@ -209,6 +209,33 @@ def _dense(
     return made, code
 
 
+def _add_input(
+    builder: Any, values: Any, start: Any, weights: Any, known: Any, totals: list[list[Any]]
+) -> None:
+    """Add an input, which begins at ``start``, to the totals ``[outputs][vectors]``, by the weights
+    from ``known`` on.
+    """
+    inputs = [
+        _load(builder, values, builder.add(start, _int(LANES * v)), LANES)
+        for v in range(len(totals[0]))
+    ]
+    for i, row in enumerate(totals):
+        one = builder.load(builder.gep(weights, [builder.add(known, _int(i))]))
+        weight = _repeated(builder, one, LANES)
+        for total, given in zip(row, inputs, strict=True):
+            builder.store(_plus(builder, builder.load(total), given, weight), total)
+
+
+def _store_rectified(builder: Any, row: list[Any], slope: Any, out: Any, start: Any) -> None:
+    """Store totals from ``start`` on, what is negative times ``slope``."""
+    less = _repeated(builder, slope, LANES)
+    for v, total in enumerate(row):
+        value = builder.load(total)
+        lower = builder.fmul(value, less)
+        kept = builder.select(builder.fcmp_ordered(">", value, lower), value, lower)
+        _store(builder, kept, out, builder.add(start, _int(LANES * v)))
+
+
 def _taps(outputs: int, vectors: int) -> Any:
     """So many outputs of a layer for ``vectors LANES`` neighbours of a line.
 
@@ -235,24 +262,11 @@ def _taps(outputs: int, vectors: int) -> Any:
                 builder.store(_repeated(builder, one, LANES), total)
         with cgutils.for_range(builder, count) as loop:
             start = builder.add(at, builder.load(builder.gep(offsets, [loop.index])))
-            inputs = [
-                _load(builder, values, builder.add(start, _int(LANES * v)), LANES)
-                for v in range(vectors)
-            ]
             known = builder.add(first, builder.mul(loop.index, _int(outputs)))
-            for i, row in enumerate(totals):
-                one = builder.load(builder.gep(weights, [builder.add(known, _int(i))]))
-                weight = _repeated(builder, one, LANES)
-                for total, given in zip(row, inputs, strict=True):
-                    builder.store(_plus(builder, builder.load(total), given, weight), total)
-        less = _repeated(builder, slope, LANES)
+            _add_input(builder, values, start, weights, known, totals)
         for i, row in enumerate(totals):
             start = builder.add(place, builder.mul(step, _int(i)))
-            for v, total in enumerate(row):
-                value = builder.load(total)
-                lower = builder.fmul(value, less)
-                kept = builder.select(builder.fcmp_ordered(">", value, lower), value, lower)
-                _store(builder, kept, out, builder.add(start, _int(LANES * v)))
+            _store_rectified(builder, row, slope, out, start)
         return context.get_dummy_value()
 
     def intrinsic_of(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -48,20 +49,26 @@ def _looks(
     source = FrameSource(network, frames)
     z, y, x = (torch.arange(a, b, device=frames.device, dtype=torch.float32) for a, b in box)
 
-    def at(k: int, number: int = 0) -> tuple[Tensor, Box]:
-        displaced = displacements(float(t), float(k), number)
-        return needed_box(network.moved((z, y, x), displaced, number), frames.shape)
+    numbers = range(len(network.fields))
 
-    def inner(k: int, number: int) -> Seen:
-        points, needed = at(k, number)
+    def places(k: int, some: Sequence[int]) -> tuple[Tensor, Box]:
+        moved = [network.moved((z, y, x), displacements(float(t), float(k), i), i) for i in some]
+        return needed_box(torch.cat(moved, 1), frames.shape)
+
+    @functools.cache
+    def looks(k: int) -> list[Seen]:
+        """Along all fields at once: what they see is encoded once."""
+        points, needed = places(k, numbers)
         values, latents = sample(source.encoded(k, needed), points, needed)
-        if network.hypotheses is None:
-            return Seen(values, latents)
-        context = linear(source.context(k, needed), points - points.new_tensor(needed)[:, 0])[0]
-        return Seen(values, latents, context)
+        parts: list[Sequence[Tensor | None]] = [values.chunk(len(numbers))]
+        parts.append([None] * len(numbers) if latents is None else latents.chunk(len(numbers), 1))
+        if network.hypotheses is not None:
+            local = points - points.new_tensor([a for a, _ in needed])
+            parts.append(linear(source.context(k, needed), local)[0].chunk(len(numbers), 1))
+        return [Seen(*some) for some in zip(*parts, strict=True)]
 
     def outer(k: int) -> Tensor:
-        points, needed = at(k)
+        points, needed = places(k, (0,))
         return sample_denoised(source.denoised(k, needed), points, needed)
 
-    return inner, outer
+    return lambda k, i: looks(k)[i], outer
