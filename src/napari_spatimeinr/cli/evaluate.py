@@ -152,11 +152,7 @@ def _score(
     from ..analysis.evaluate import evaluate as score
 
     with Interrupt(at_once=True) as interrupt, output.progress() as progress:
-
-        def shown(state: Any) -> None:
-            interrupt.check()
-            progress.fit(state)
-
+        shown = interrupt.before(progress.fit)
         found = None
         if notes.wanted:
             report, found = notes.measured(volume, axes, output, **asked, progress=shown)

@@ -144,6 +144,15 @@ class Interrupt:
         self.asked = False
         self.at_once = at_once
 
+    def before(self, tell: Callable[[Any], None]) -> Callable[[Any], None]:
+        """``tell`` as a callback that ends the work instead where Ctrl-C was pressed."""
+
+        def told(state: Any) -> None:
+            self.check()
+            tell(state)
+
+        return told
+
     def check(self) -> None:
         """Raise KeyboardInterrupt if Ctrl-C was pressed."""
         if self.asked:

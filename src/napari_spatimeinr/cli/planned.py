@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import ConfigError, InputError
 from . import options
@@ -67,11 +67,7 @@ def planned(
     from ..analysis.planner import plan
 
     with Interrupt(at_once=True) as interrupt, output.progress() as progress:
-
-        def shown(state: Any) -> None:
-            interrupt.check()
-            progress.fit(state)
-
+        shown = interrupt.before(progress.fit)
         found = plan(volume, gaps, quality, config.preset, config, device, seed, shown)
     for warning in found.warnings:
         output.note(f"warning: {warning}")
