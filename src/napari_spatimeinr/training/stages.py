@@ -113,8 +113,8 @@ def _read(job: Job) -> None:
 
 
 def _along_time(job: Job, wanted: list[str]) -> Steps:
-    """Motion and latents: which, and of what kind, says the hold-out where there are frames enough;
-    then they are fitted to all frames.
+    """Motion, fitted to all frames and without those held out, and how it is blended; then latents.
+    Which of them are kept, says the hold-out where there are frames enough.
     """
     data, options = job.moving, job.config.motion
     assert data is not None
