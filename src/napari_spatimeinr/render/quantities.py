@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -154,6 +154,7 @@ def shown(what: str, said: Mapping[str, Any] | None) -> Quantity:
     if what not in SHOWN:
         raise GridError(f"A rendering shows one of {', '.join(SHOWN)}, got {what!r}.")
     if what != "confidence":
+        plain: dict[str, Callable[[], Quantity]]
         plain = {"intensity": Intensity, "disagreement": Disagreement, "hypothesis": Leading}
         return plain[what]()
     if said is None:

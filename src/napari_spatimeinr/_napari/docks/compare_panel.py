@@ -125,11 +125,9 @@ class ComparePanel(QWidget):
         except SpatimeINRError as error:
             self.told.emit(str(error))
             return
-        names = f"{left.word} | {right.word}"
-        together = left.recording == right.recording
         self._viewer.add_image(
             array,
-            name=f"{left.recording} [{names}]" if together else names,
+            name=_named(left, right),
             metadata={RENDERED: {"preview": True}},
             multiscale=False,
             rgb=False,
@@ -206,6 +204,13 @@ class ComparePanel(QWidget):
         for layer in self._viewer.layers:
             if isinstance(layer.data, SwipeArray):
                 layer.data.move(self.swipe.value() / 100)
+
+
+def _named(left: Side, right: Side) -> str:
+    """The name of a swipe."""
+    if left.recording == right.recording:
+        return f"{left.recording} [{left.word} | {right.word}]"
+    return f"{left.name} | {right.name}"
 
 
 def _looks(left: Side, right: Side) -> dict[str, Any]:

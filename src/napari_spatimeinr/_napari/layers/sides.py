@@ -25,6 +25,7 @@ from .swipe import Plain, Resampled, SwipeArray, Swiped
 
 BASELINES = ("linear", "cubic")
 AXES = "tzyx"
+NEAREST = "nearest frame"
 NO_TERM = 1e-6
 """Voxels by which something may lie elsewhere and is still taken to lie there."""
 
@@ -41,13 +42,14 @@ class Side:
         """What it is called in a list."""
         if self.interpolation:
             return f"{self.recording}: {self.interpolation} interpolation"
-        nearest = RENDERED not in self.layer.metadata and self.layer.ndim == len(AXES)
-        return f"{self.layer.name} (nearest frame)" if nearest else str(self.layer.name)
+        return f"{self.layer.name} ({NEAREST})" if self._is_recorded() else str(self.layer.name)
 
     @property
     def word(self) -> str:
         """What it is called beside another of the same recording."""
-        return self.interpolation or ("SpatimeINR" if is_preview(self.layer) else self.name)
+        if self.interpolation or is_preview(self.layer):
+            return self.interpolation or "SpatimeINR"
+        return NEAREST if self._is_recorded() else self.name
 
     @property
     def recording(self) -> str:
@@ -61,6 +63,10 @@ class Side:
         if field is None or not self.interpolation:
             return field
         return field.interpolated(self.interpolation)
+
+    def _is_recorded(self) -> bool:
+        """Whether between its frames the nearest of them is shown."""
+        return RENDERED not in self.layer.metadata and self.layer.ndim == len(AXES)
 
 
 def is_preview(layer: Any) -> bool:
@@ -110,7 +116,8 @@ def swipe(left: Side, right: Side, share: float, want: Want) -> tuple[SwipeArray
     base, other = sorted(pictures, key=lambda p: p.coarseness(pictures[0]))
     placed = {id(base): base.array, id(other): _on(base, other)}
     x = base.placement.world[-2, -2]
-    swiped = Swiped(*(placed[id(p)] for p in pictures), share, mirrored=bool(x < 0))
+    one, two = (placed[id(p)] for p in pictures)
+    swiped = Swiped(one, two, share, mirrored=bool(x < 0))
     array = SwipeArray(base.volume, base.grid, base.axes, want, swiped)
     return array, base.placement.moved(base.axes, base.grid, base.grid)
 

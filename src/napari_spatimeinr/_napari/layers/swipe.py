@@ -53,7 +53,7 @@ class Resampled(IndexedArray):
         self.shape, self.dtype = shape, np.dtype(np.float32)
 
     @property
-    def watch(self) -> Callable[[int], None] | None:  # type: ignore[override]
+    def watch(self) -> Callable[[int], None] | None:
         """That of the array."""
         watch: Callable[[int], None] | None = self._array.watch
         return watch
