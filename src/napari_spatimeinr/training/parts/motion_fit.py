@@ -200,7 +200,7 @@ def refine(
         at = torch.lerp(times[:-1], times[1:], share)
         pairs = [Pairs(first, first + 1, at, points)]
         if options.two_interval and intervals > 1 and step % 2:
-            few = points[:-1, : number // 2]
+            few = points[:-1, ::2]
             pairs.append(Pairs(first[:-1], first[:-1] + 2, times[1:-1], few, options.two_interval))
         loss, field.nodes.grad = objective(field, pairs)
         optimiser.step()
