@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from napari_spatimeinr import Volume
+from fits import MOTION
+from napari_spatimeinr import Volume, fit
 from napari_spatimeinr.config.options import make_config
 from napari_spatimeinr.model.differentiable import Made, apart
 from napari_spatimeinr.model.finer import FinerPlanes
@@ -22,7 +23,7 @@ from napari_spatimeinr.model.hypotheses import Hypotheses, context_sigmas
 from napari_spatimeinr.model.latents import Latents
 from napari_spatimeinr.model.motion import VelocityField
 from napari_spatimeinr.model.network import Network
-from napari_spatimeinr.training.parts import latents_fit
+from napari_spatimeinr.training.parts import latents_fit, motion_fit
 from napari_spatimeinr.training.parts.lines import Lateral, train_planes
 
 
@@ -141,3 +142,20 @@ def test_splines_through_the_correction_hardly_miss_what_lies_further_away(
     near = learned(recording, True)
     monkeypatch.setattr(latents_fit, "CORRECTION_REACH", 7)
     assert np.allclose(near, learned(recording, True), rtol=1e-2)
+
+
+def test_fields_are_the_same_whether_fitted_at_once_or_in_turns(
+    recording: Volume, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    several = {**MOTION["motion"], "smoothness": [0.02, 0.2], "gradual": True}
+    config = {**MOTION, "motion": several, "threads": 2}
+    found = []
+    for most in (0, 9):
+        monkeypatch.setattr(motion_fit, "MOST_APART", most)
+        field = fit(recording, config=config, device="cpu")
+        nodes = [one.nodes for one in field.network.fields if one is not None]
+        found.append((nodes, field.provenance.steps))
+    (one, steps), (other, as_many) = found
+    assert len(one) == 3
+    assert all(map(torch.equal, one, other))
+    assert steps == as_many
