@@ -128,7 +128,7 @@ def learned(volume: Volume, blended: bool) -> list[float]:
 
 
 @pytest.mark.parametrize("blended", [False, True])
-def test_latents_learn_the_same_whether_what_is_fixed_is_kept_or_made_each_time(
+def test_latents_learn_the_same_whether_contexts_are_kept_or_made_each_time(
     recording: Volume, blended: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = learned(recording, blended)
@@ -136,11 +136,11 @@ def test_latents_learn_the_same_whether_what_is_fixed_is_kept_or_made_each_time(
     assert np.allclose(kept, learned(recording, blended), rtol=1e-4)
 
 
-def test_splines_through_the_correction_hardly_miss_what_lies_further_away(
+def test_splines_hardly_miss_what_lies_further_away(
     recording: Volume, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     near = learned(recording, True)
-    monkeypatch.setattr(latents_fit, "CORRECTION_REACH", 7)
+    monkeypatch.setattr(latents_fit, "SPLINE_REACH", 7)
     assert np.allclose(near, learned(recording, True), rtol=1e-2)
 
 

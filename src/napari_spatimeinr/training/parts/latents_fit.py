@@ -23,16 +23,15 @@ from ...model.frames import Box, Frames, grown, random_box
 from ...model.hypotheses import Seen
 from ...model.motion import Displaced, VelocityField
 from ...model.network import Around, Network, around, needed_box
-from ...model.sampling import PREFILTER_REACH, prefilter
+from ...model.sampling import prefilter
 from ...model.source import FrameSource
 from .drawn import Drawn, drawn_voxels, mean_error
 
 MOST_KEPT = 10_000_000
-"""Voxels of a recording of which everything that is the same in each step is kept; some 12 bytes
-each."""
-CORRECTION_REACH = 2
-"""Voxels around a block that splines through the encoder's correction see; what is cut off is 2 %
-of it."""
+"""Voxels of a recording of which what hypotheses are compared by is kept, some 8 bytes each."""
+SPLINE_REACH = 4
+"""Voxels around a block that its splines see here, fewer than where they render (7): the encoder
+is run on fewer voxels. What is cut off is 0.7 % of a contrast."""
 ALONE = 0.03
 """Weight of predicting a frame from one neighbour alone; more would blur what moved too far to be
 aligned."""
@@ -109,7 +108,7 @@ class _Blocks:
         self.tasks = tasks_for(given, network.outer, frames.time)
         self.generator = torch.Generator().manual_seed(seed)
         self.displacements = Displacements(network, frames)
-        self.kept: dict[int, Tensor] = {}
+        self.contexts: dict[int, Tensor] = {}
 
     def loss(self) -> Tensor:
         """How well one block is predicted, and what the cycles add."""
@@ -149,11 +148,10 @@ class _Blocks:
         moved = self._points(k, task, drawn, range(len(self.network.fields)))
         points, part = needed_box(moved, self.frames.shape)
         local = points - points.new_tensor([a for a, _ in part])
-        given = self._given(k, part)
-        correction, latents = self._encoded(k, part)
-        found = [cubic(given[:, :1] + correction, local)[0], linear(latents, local)[0]]
+        coefficients, latents = self._encoded(k, part)
+        found = [cubic(coefficients, local)[0], linear(latents, local)[0]]
         if self.network.hypotheses is not None:
-            found.append(linear(given[:, 1:], local)[0])
+            found.append(linear(self._context(k, part), local)[0])
         if beyond:
             found.append(self._averaged(beyond, task, drawn))
         return tuple(found)
@@ -166,36 +164,24 @@ class _Blocks:
         return [Seen(*some) for some in zip(*parts, strict=True)]
 
     @torch.no_grad()
-    def _given(self, k: int, box: Box) -> Tensor:
-        """What does not depend on the encoder: coefficients of splines through the voxels of a box
-        as they are, and contexts of it, ``(1, 1 + S, z, y, x)``.
-        """
+    def _context(self, k: int, box: Box) -> Tensor:
+        """As :meth:`.FrameSource.context`; of a small recording computed once."""
         if self.frames.count * math.prod(self.frames.shape) > MOST_KEPT:
-            return self._fixed(k, box)
-        if k not in self.kept:
+            return self.source.context(k, box)
+        if k not in self.contexts:
             z, y, x = ((-1, n + 2) for n in self.frames.shape)
-            self.kept[k] = self._fixed(k, (z, y, x))
+            self.contexts[k] = self.source.context(k, (z, y, x))
         planes, rows, columns = (slice(a + 1, b + 1) for a, b in box)
-        return self.kept[k][:, :, planes, rows, columns]
-
-    def _fixed(self, k: int, box: Box) -> Tensor:
-        coefficients = prefilter(self.frames.block(k, grown(box, PREFILTER_REACH)))
-        if self.network.hypotheses is None:
-            return coefficients
-        return torch.cat([coefficients, self.source.context(k, box)], 1)
+        return self.contexts[k][:, :, planes, rows, columns]
 
     def _encoded(self, k: int, box: Box) -> tuple[Tensor, Tensor]:
-        """Of a box, coefficients of splines through the encoder's correction, and latents.
-
-        Splines are linear in the voxels: those of the frame reach as far as ever, those of the
-        correction less far, so that the encoder is run on half of the voxels.
-        """
+        """Coefficients of splines through the denoised voxels of a box, and its latents."""
         assert self.network.latents is not None
-        encoder, reach = self.network.latents.encoder, CORRECTION_REACH
-        raw = self.frames.block(k, grown(box, reach + encoder.reach))
+        encoder = self.network.latents.encoder
+        raw = self.frames.block(k, grown(box, SPLINE_REACH + encoder.reach))
         denoised, latents = encoder(raw, self.network.precision)
-        correction = denoised - _shrunk(raw, encoder.reach)
-        return prefilter(correction, reach), _shrunk(latents, reach)
+        z, y, x = (slice(SPLINE_REACH, n - SPLINE_REACH) for n in latents.shape[2:])
+        return prefilter(denoised, SPLINE_REACH), latents[:, :, z, y, x]
 
     @torch.no_grad()
     def _averaged(self, numbers: tuple[int, ...], task: Task, drawn: Drawn) -> Tensor:
@@ -275,12 +261,6 @@ def _blended_loss(
         back = (early + late) / 2
         loss = loss + cycle.temporal * drawn.error(back)
     return loss
-
-
-def _shrunk(block: Tensor, by: int) -> Tensor:
-    """A block without so many voxels on each side."""
-    z, y, x = (slice(by, n - by) for n in block.shape[2:])
-    return block[:, :, z, y, x]
 
 
 def _moved(field: VelocityField | None, displaced: Displaced | None, points: Tensor) -> Tensor:
