@@ -136,14 +136,6 @@ def test_latents_learn_the_same_whether_contexts_are_kept_or_made_each_time(
     assert np.allclose(kept, learned(recording, blended), rtol=1e-4)
 
 
-def test_splines_hardly_miss_what_lies_further_away(
-    recording: Volume, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    near = learned(recording, True)
-    monkeypatch.setattr(latents_fit, "SPLINE_REACH", 7)
-    assert np.allclose(near, learned(recording, True), rtol=1e-2)
-
-
 def test_fields_are_the_same_whether_fitted_at_once_or_in_turns(
     recording: Volume, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,19 +19,15 @@ from torch import Tensor
 from ...config.options import Config, CycleOptions
 from ...model.differentiable import apart, cubic, linear
 from ...model.displacements import Displacements
-from ...model.frames import Box, Frames, grown, random_box
+from ...model.frames import Box, Frames, random_box
 from ...model.hypotheses import Seen
 from ...model.motion import Displaced, VelocityField
 from ...model.network import Around, Network, around, needed_box
-from ...model.sampling import prefilter
 from ...model.source import FrameSource
 from .drawn import Drawn, drawn_voxels, mean_error
 
 MOST_KEPT = 10_000_000
 """Voxels of a recording of which what hypotheses are compared by is kept, some 8 bytes each."""
-SPLINE_REACH = 4
-"""Voxels around a block that its splines see here, fewer than where they render (7): the encoder
-is run on fewer voxels. What is cut off is 0.7 % of a contrast."""
 ALONE = 0.03
 """Weight of predicting a frame from one neighbour alone; more would blur what moved too far to be
 aligned."""
@@ -148,8 +144,9 @@ class _Blocks:
         moved = self._points(k, task, drawn, range(len(self.network.fields)))
         points, part = needed_box(moved, self.frames.shape)
         local = points - points.new_tensor([a for a, _ in part])
-        coefficients, latents = self._encoded(k, part)
-        found = [cubic(coefficients, local)[0], linear(latents, local)[0]]
+        encoded = self.source.encoded(k, part)
+        assert encoded.latents is not None
+        found = [cubic(encoded.coefficients, local)[0], linear(encoded.latents, local)[0]]
         if self.network.hypotheses is not None:
             found.append(linear(self._context(k, part), local)[0])
         if beyond:
@@ -173,15 +170,6 @@ class _Blocks:
             self.contexts[k] = self.source.context(k, (z, y, x))
         planes, rows, columns = (slice(a + 1, b + 1) for a, b in box)
         return self.contexts[k][:, :, planes, rows, columns]
-
-    def _encoded(self, k: int, box: Box) -> tuple[Tensor, Tensor]:
-        """Coefficients of splines through the denoised voxels of a box, and its latents."""
-        assert self.network.latents is not None
-        encoder = self.network.latents.encoder
-        raw = self.frames.block(k, grown(box, SPLINE_REACH + encoder.reach))
-        denoised, latents = encoder(raw, self.network.precision)
-        z, y, x = (slice(SPLINE_REACH, n - SPLINE_REACH) for n in latents.shape[2:])
-        return prefilter(denoised, SPLINE_REACH), latents[:, :, z, y, x]
 
     @torch.no_grad()
     def _averaged(self, numbers: tuple[int, ...], task: Task, drawn: Drawn) -> Tensor:
