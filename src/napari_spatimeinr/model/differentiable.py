@@ -27,6 +27,8 @@ def linear(volume: Tensor, points: Tensor) -> Tensor:
 
 
 Item = TypeVar("Item")
+MOST_APART = 3
+"""Threads up to which pieces are computed at once; more share each operation."""
 Made = tuple[Tensor, ...]
 
 
@@ -41,7 +43,8 @@ def apart(
     do not depend on the number of threads. ``work`` may draw no random numbers.
     """
     leaves = [p for p in parameters if p.requires_grad]
-    if not leaves or leaves[0].device.type != "cpu" or not torch.is_grad_enabled():
+    few = torch.get_num_threads() <= MOST_APART
+    if not (few and leaves and leaves[0].device.type == "cpu" and torch.is_grad_enabled()):
         return [work(item) for item in items]
     pieces = _Pieces(work, items)
     flat = iter(_Apart.apply(pieces, *leaves))

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from ...compute.pool import spread
 from ...config.parts import MotionOptions
+from ...model.differentiable import MOST_APART
 from ...model.frames import Frames
 from ...model.losses import Binned, Pairs, Terms
 from ...model.motion import VelocityField, node_counts
@@ -24,8 +25,6 @@ WIDTH = 0.02
 """Differences below this (of the normalised range) count as noise rather than misalignment."""
 RATE = 0.05
 """Voxels that a node moves by in a step, at most about."""
-MOST_APART = 3
-"""Threads up to which each fits a field of its own."""
 SLICE = 0.05
 """Seconds after which what is fitted at once tells how far it is."""
 BLUR = 0.8
