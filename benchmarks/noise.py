@@ -50,12 +50,12 @@ def noise(seeds: Sequence[int], preset: str, folder: Path | None) -> Iterator[st
         rows = []
         for seed in seeds:
             volume, truth = phantom((1, 32, 64, 64), seed=seed, photons=0, read=0)
-            clean = truth.frame(0.0, volume.grid)
-            extra = np.random.default_rng(seed).standard_normal(clean.shape)
+            still = truth.frame(0.0, volume.grid)
+            extra: Any = np.random.default_rng(seed).standard_normal(still.shape)
             extra = ndi.gaussian_filter(extra, width) if width else extra
-            noisy = (clean + 0.1 * extra / extra.std()).astype(np.float32)
+            noisy = (still + 0.1 * extra / extra.std()).astype(np.float32)
             field, seconds = _fitted(Volume(noisy[None], volume.spacing), preset, seed)
-            rows.append([*_against(field.volume, field, [clean]), float("nan"), seconds])
+            rows.append([*_against(field.volume, field, [still]), float("nan"), seconds])
         yield _line(f"T = 1, {name} noise", rows)
     for file, spacing in RECORDINGS.items() if folder is not None else ():
         assert folder is not None
@@ -93,8 +93,8 @@ def _between(field: Field, volume: Volume, truth: Any) -> float:
     ours, linear = (f.lazy(time_scale=2) for f in (field, field.interpolated()))
     middle = range(1, ours.shape[0], 2)
     clean = [truth.frame(float(ours.grid.coordinates(0)[i]), volume.grid) for i in middle]
-    gained = (_psnr([np.asarray(f[i]) for i in middle], clean) for f in (ours, linear))
-    return float(np.subtract(*gained))
+    gained, plain = (_psnr([np.asarray(f[i]) for i in middle], clean) for f in (ours, linear))
+    return gained - plain
 
 
 def _line(name: str, rows: list[list[float]]) -> str:

@@ -25,8 +25,9 @@ correlation length of half a voxel 0.8."""
 LEAST_VOXELS = 200
 """Voxels of about one brightness that say how strong the noise is there."""
 BINS = 24
-MEDIAN = 0.6745
-"""Of the absolute value of what is normally distributed, in standard deviations."""
+SHARE, WITHIN = 0.7, 1.0364
+"""Share of what is normally distributed that is smaller than so many standard deviations; a larger
+one is surer, a smaller one less misled by structure."""
 SMOOTH = (1.0, 1.5, 1.5)
 """Voxels are sorted by their brightness after this, which hardly depends on their own noise."""
 ROUNDS = 30
@@ -118,14 +119,14 @@ def _samples(block: Tensor, weights: tuple[float, ...]) -> list[NDArray[np.float
     for axis in used:
         count = block.shape[axis] - len(weights) + 1
         parts = [
-            sum(w * part.narrow(axis, i, count) for i, w in enumerate(some) if w)
+            torch.stack([w * part.narrow(axis, i, count) for i, w in enumerate(some)]).sum(0)
             for part, some in zip(parts, sums, strict=True)
         ]
     return [part.flatten().cpu().numpy() for part in parts]
 
 
 def _line(brightness: Floats, mean: Floats, residual: Floats) -> Noise:
-    """The line through what the medians of bins of brightness say."""
+    """The line through what bins of brightness say."""
     low, high = np.percentile(brightness, (0.1, 99.9))
     edges = np.linspace(low, high, BINS + 1)
     index = np.clip(np.searchsorted(edges, brightness, side="right") - 1, 0, BINS - 1)
@@ -133,20 +134,24 @@ def _line(brightness: Floats, mean: Floats, residual: Floats) -> Noise:
     used = [b for b in range(BINS) if counts[b] >= LEAST_VOXELS]
     darkest = float(np.percentile(brightness, 0.5))
     if len(used) < 3:
-        return Noise(0.0, float((np.median(np.abs(residual)) / MEDIAN) ** 2), darkest)
+        return Noise(0.0, _variance(residual), darkest)
     at = np.array([mean[index == b].mean() for b in used])
-    variance = np.array([(np.median(np.abs(residual[index == b])) / MEDIAN) ** 2 for b in used])
+    variance = np.array([_variance(residual[index == b]) for b in used])
     gain, floor = _robust(at, variance, np.sqrt(np.minimum(counts[used], 20_000)))
     if gain <= 0:
         gain, floor = 0.0, float(np.average(variance, weights=counts[used]))
     return Noise(gain, floor, darkest)
 
 
+def _variance(residual: Floats) -> float:
+    return float((np.quantile(np.abs(residual), SHARE) / WITHIN) ** 2)
+
+
 def _robust(x: Floats, y: Floats, trust: Floats) -> tuple[float, float]:
     """Slope and intercept of a line, by absolute errors relative to its own values."""
     matrix = np.stack([x, np.ones_like(x)], 1)
-    size = np.maximum(y, NARROW * max(float(y.max()), 1e-30))
-    weights = np.ones_like(x)
+    size: Floats = np.maximum(y, NARROW * max(float(y.max()), 1e-30))
+    weights: Floats = np.ones_like(x)
     answer = np.zeros(2)
     for _ in range(ROUNDS):
         scaled = trust * weights / size
