@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -152,7 +153,7 @@ def _robust(x: Floats, y: Floats, trust: Floats) -> tuple[float, float]:
     matrix = np.stack([x, np.ones_like(x)], 1)
     size: Floats = np.maximum(y, NARROW * max(float(y.max()), 1e-30))
     weights: Floats = np.ones_like(x)
-    answer = np.zeros(2)
+    answer: NDArray[Any] = np.zeros(2)
     for _ in range(ROUNDS):
         scaled = trust * weights / size
         answer = np.linalg.lstsq(matrix * scaled[:, None], y * scaled, rcond=None)[0]
