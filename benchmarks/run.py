@@ -1,6 +1,6 @@
 """Measure quality, speed and memory: ``python benchmarks/run.py PART [PART ...]``.
 
-Parts: phantoms, uneven, planes, voxels, stacks, recordings, ablation, confidence, labels, nuclei,
+Parts: phantoms, uneven, noise, planes, voxels, stacks, recordings, ablation, confidence, labels, nuclei,
 axial, speed, sizes, memory, indexing, picture, and of the published method reproduced, published,
 published-parts, published-speed; ``all`` is every one. ``--data FOLDER`` holds the real recordings,
 which are not part of this repository; without it the parts that need them are left out. ``--page
@@ -21,6 +21,7 @@ from pathlib import Path
 import cost
 import downstream
 import finer
+import noise
 import quality
 import sizes
 import uneven
@@ -29,7 +30,17 @@ import published
 
 REAL = ("stacks", "recordings")
 """Parts that are nothing without real recordings."""
-SEEDED = ("phantoms", "uneven", "planes", "voxels", "ablation", "labels", "nuclei", "axial")
+SEEDED = (
+    "phantoms",
+    "uneven",
+    "noise",
+    "planes",
+    "voxels",
+    "ablation",
+    "labels",
+    "nuclei",
+    "axial",
+)
 """Parts that are the means of several phantoms."""
 UNSET = (
     "speed",
@@ -98,6 +109,7 @@ def main() -> None:
     parts: dict[str, Callable[[], Iterator[str]]] = {
         "phantoms": lambda: quality.phantoms(seeds, preset),
         "uneven": lambda: uneven.uneven(seeds, preset),
+        "noise": lambda: noise.noise(seeds, preset, folder),
         "planes": lambda: finer.planes(seeds, preset),
         "voxels": lambda: finer.voxels(seeds, preset, folder),
         "stacks": lambda: finer.stacks(folder, preset),

@@ -168,14 +168,6 @@ def test_what_is_fitted_and_what_is_loaded_compute_alike(volume, tmp_path):
     np.testing.assert_array_equal(ours, loaded)
 
 
-def test_two_frames_teach_no_latents(volume):
-    two = Volume(np.asarray(volume.data)[:2].copy(), volume.spacing)
-    field = fit(two, config={**KEPT, "gate": True}, device="cpu")
-    assert field.network.latents is None
-    assert "two frames" in field.provenance["reasons"]["latents"]
-    assert fit(two, config={**KEPT, "gate": False}, device="cpu").network.latents is not None
-
-
 def test_an_unknown_option_stops_before_anything_is_read():
     class Unread:
         shape, dtype, ndim = (3, 4, 5, 6), np.dtype(np.uint8), 4

@@ -144,14 +144,30 @@ def _judgement(provenance: Mapping[str, Any]) -> str:
     if chosen.get("published"):
         return "Done, by the method as it was published."
     if gain is not None:
-        return f"{gain_words(gain)}. Kept: {kept}."
+        return f"{gain_words(gain)}. Kept: {kept}.{_noise_words(provenance)}"
     if kept:
-        return (
-            f"Done (kept: {kept}); too few frames to hold some out, checked on blocks it had not"
-            " seen."
-        )
+        return f"Done (kept: {kept}).{_noise_words(provenance)}"
     if provenance.get("decided"):
         return (
             f"Interpolation was better: using it ({chosen.get('interpolation', 'linear')} in time)."
         )
     return ""
+
+
+def _noise_words(provenance: Mapping[str, Any]) -> str:
+    """How denoising of single frames was judged, and what noise was found, where it is used."""
+    noise, gate = provenance.get("noise"), provenance.get("latents_gate") or {}
+    gain, blur = gate.get("gain_db"), gate.get("blur_gain_db")
+    if noise is None or not provenance.get("chosen", {}).get("latents"):
+        return ""
+    judged = ""
+    if gain is not None and blur is not None:
+        judged = (
+            " Noise is removed from each frame by itself: on blocks it had not learned from,"
+            f" {gain:.1f} dB nearer to what is not noise than the frame (the best blur {blur:.1f})."
+        )
+    light, offset = "", noise.get("offset")
+    if offset is not None:
+        light = f" its variance grows by {noise['gain']:.3g} with brightness from {offset:.4g} on;"
+    dark = f" its standard deviation is {noise['read']:.3g} where the recording is darkest."
+    return f"{judged} The noise that was found:{light}{dark}"

@@ -88,10 +88,28 @@ class Hypotheses(Facts):
     all: list[Hypothesis] = Field(default_factory=list)
 
 
+class Noise(Facts):
+    """Noise of single voxels as it was estimated, in the recording's units: its variance is a line
+    over brightness.
+    """
+
+    gain: Number | None = None
+    """Variance per brightness; of photons, what one adds to the intensity."""
+    offset: Number | None = None
+    """The brightness at which the line comes to nothing; none where it is level."""
+    read: Number | None = None
+    """Standard deviation where the recording is darkest."""
+
+
 class LatentsGate(Facts):
-    """Whether latents predict blocks they were not trained on better than the frames do."""
+    """Whether denoising single frames brings them nearer to what is not noise, on blocks it was not
+    trained on.
+    """
 
     gain_db: Number | None = None
+    """Over the frames themselves."""
+    blur_gain_db: Number | None = None
+    """That of the best Gaussian blur."""
     on: str = ""
     """What it was measured on."""
 
@@ -202,6 +220,7 @@ class Provenance(Facts):
     confidence: ConfidenceTable | None = None
     hold_out: HoldOut | None = None
     hypotheses: Hypotheses | None = None
+    noise: Noise | None = None
     latents_gate: LatentsGate | None = None
     decided: StrictBool = False
     """Whether motion and latents were decided on: a resumed fit goes on from there."""

@@ -11,7 +11,7 @@ from .gate import LEAST_GIVEN
 from .job import Job
 from .parts import STAGES
 from .parts.hypotheses import Hypotheses, untrained
-from .parts.latents import HOLD_OUT_SHARE, Latents, new_latents
+from .parts.latents import HOLD_OUT_SHARE, LEAST_FRAMES, Latents, new_latents
 from .parts.latents_fit import train
 from .parts.motion import Motion
 from .parts.motion_fit import kinds
@@ -71,7 +71,8 @@ def unsure(job: Job) -> None:
 
 def _is_worth_a_trial(job: Job, costs: dict[str, float]) -> bool:
     steps = job.schedule.planned.get(Latents.name, 0)
-    return Latents.name in costs and steps >= WORTH_A_TRIAL and job.schedule.budget is None
+    worth = steps >= WORTH_A_TRIAL and job.volume.shape[0] >= LEAST_FRAMES
+    return Latents.name in costs and worth and job.schedule.budget is None
 
 
 def _trial(job: Job) -> float:

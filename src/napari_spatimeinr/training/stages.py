@@ -9,7 +9,7 @@ from dataclasses import replace
 from .. import kernels
 from ..config.facts import ConfidenceTable, Reasons
 from ..field import Field
-from ..model.network import ALONG_TIME
+from ..model.network import ALONG_TIME, Network
 from . import gate, guard, pace
 from .compiling import until_compiled
 from .confidence import at_native_gap
@@ -35,6 +35,8 @@ INHERITED = (
     "curved",
     "hypotheses",
     "reasons",
+    "noise",
+    "latents_gate",
 )
 """What a fit that goes on takes over from the provenance of the earlier one."""
 
@@ -70,6 +72,8 @@ def _learn(job: Job) -> Steps:
             yield from _resumed(job, job.resume)
         else:
             yield from _along_time(job, [name for name in wanted if name in ALONG_TIME])
+    else:
+        yield from _one_frame(job, known, wanted)
     for name in known:
         if job.resume is not None and name not in ALONG_TIME:
             yield from STAGES[name].resume(job, job.resume)
@@ -156,6 +160,30 @@ def _along_time(job: Job, wanted: list[str]) -> Steps:
         job.provenance.confidence = ConfidenceTable(**native)
 
 
+def _one_frame(job: Job, known: list[str], wanted: list[str]) -> Steps:
+    """Latents of a recording of one time point, which denoise it."""
+    latents = STAGES[Latents.name]
+    if job.resume is not None and latents.name in known:
+        _inherit(job, job.resume)
+        job.network = Network(latents=copy.deepcopy(job.resume.network.latents))
+        yield from latents.resume(job, job.resume)
+        return
+    if latents.name in wanted:
+        latents.plan(job)
+        pace.expect(job)
+        yield from _run(job, latents)
+    if job.network.latents is not None:
+        job.decide()
+
+
+def _inherit(job: Job, old: Field) -> None:
+    """Take over what was decided along time."""
+    for key in INHERITED:
+        if key in old.provenance:
+            job.provenance[key] = copy.deepcopy(old.provenance[key])
+    job.provenance.resumed_from_steps = old.provenance.steps
+
+
 def _plan_checks(job: Job) -> None:
     """Count the frames that the guard looks at."""
     if job.config.gate:
@@ -165,11 +193,8 @@ def _plan_checks(job: Job) -> None:
 def _resumed(job: Job, old: Field) -> Steps:
     """Go on from a Field whose motion and latents are decided."""
     assert job.moving is not None
-    for key in INHERITED:
-        if key in old.provenance:
-            job.provenance[key] = copy.deepcopy(old.provenance[key])
+    _inherit(job, old)
     guard.inherit(job, old.provenance.guard)
-    job.provenance.resumed_from_steps = old.provenance.steps
     job.interpolation = old.interpolation
     held_out = job.provenance.hold_out
     job.gain = None if held_out is None else held_out.gain_over_linear_db
