@@ -20,12 +20,13 @@ from .header import header_of, loaded, state_of, token
 from .io.atomic import WAIT
 from .io.lazy import Source
 from .io.summed import frame_sums
+from .model.confidence import LEVEL
 from .model.frames import Frames, Normalisation
 from .model.network import Network
 from .render.array import RenderedArray
 from .render.blocks import Blocks
 from .render.method import Aligned, Method
-from .render.quantities import Confidence, Disagreement
+from .render.quantities import shown
 from .volume import Volume
 
 
@@ -98,6 +99,7 @@ class Field:
         keep_acquired: bool = False,
         dtype: str = "float32",
         what: str = "intensity",
+        level: float = LEVEL,
     ) -> RenderedArray:
         """A rendering that computes what is indexed.
 
@@ -107,16 +109,20 @@ class Field:
         roi : half-open source indices ``((t0, t1), (z0, z1), (y0, y1), (x0, x1))``, None for all.
         keep_acquired : copy frames at acquired times bit for bit; only on the source's voxel grid.
         dtype : "float32", "source", "uint16" or "uint8"; integers are rounded and clipped.
-        what : "intensity"; or "confidence": half the width of the interval that holds 90 % of the
-            noisy voxels that would have been recorded, by errors on held-out frames; or
+        what : "intensity"; or "confidence": half the width of the interval that holds ``level`` of
+            the noisy voxels that would have been recorded, by errors on held-out frames; "error":
+            the RMS error to be expected, noise apart; "trust": 1 (uint8) where that is small
+            against the recording's range, else 0; "trusted": intensities there, NaN elsewhere; or
             "disagreement": the absolute difference of the two frames around a time after their
             motion is undone (not calibrated: noise is part of it). All in the source's units.
+        level : of the intervals of "confidence": 0.5, 0.8, 0.9 or 0.95.
 
         Raises
         ------
         GridError
-            If the grid is impossible, ``keep_acquired`` is asked for on another voxel grid, or
-            "confidence" of a model that had no held-out frames (fewer than three frames).
+            If the grid is impossible, ``keep_acquired`` is asked for on another voxel grid, what is
+            calibrated is asked of a model that had no held-out frames (fewer than three frames) or
+            at a level it was not calibrated for, or "trusted" as integers.
         """
         ranges: ROI = check_roi(roi, self.grid.shape)
         cropped = self.grid.crop(ranges)
@@ -129,7 +135,7 @@ class Field:
                 "Acquired frames can be kept bit for bit only at scale 1 in z, y and x; leave out"
                 " keep_acquired or the scale."
             )
-        return self._rendered(what, grid, dtype, keep_acquired)
+        return self._rendered(what, grid, dtype, keep_acquired, level)
 
     def on_grid(self, grid: Grid, dtype: str = "float32", what: str = "intensity") -> RenderedArray:
         """A lazy rendering on any grid within the recording; beyond its edge the outer voxels are
@@ -143,28 +149,21 @@ class Field:
         array.patient = False
         return array
 
-    def _rendered(self, what: str, grid: Grid, dtype: str, keep_acquired: bool) -> RenderedArray:
-        remake = self._rendered, (what, grid, dtype, keep_acquired)
-        return RenderedArray(
-            self._quantity(what), self.grid, grid, dtype, self.volume.dtype, keep_acquired, remake
+    def _rendered(
+        self, what: str, grid: Grid, dtype: str, keep_acquired: bool, level: float = LEVEL
+    ) -> RenderedArray:
+        remake = self._rendered, (what, grid, dtype, keep_acquired, level)
+        renderer, dtype = self._quantity(what, level), "uint8" if what == "trust" else dtype
+        array = RenderedArray(
+            renderer, self.grid, grid, dtype, self.volume.dtype, keep_acquired, remake
         )
+        if what == "trusted" and array.dtype.kind != "f":
+            raise GridError("What is not trusted is NaN, which no integer is; ask for float32.")
+        return array
 
-    def _quantity(self, what: str) -> Blocks:
-        if what == "intensity":
-            return self._renderer
-        if what not in ("disagreement", "confidence"):
-            raise GridError(
-                f"A rendering shows 'intensity', 'disagreement' or 'confidence', got {what!r}."
-            )
-        if what == "disagreement":
-            return self._renderer.showing(Disagreement())
-        table = self.provenance.confidence
-        if table is None:
-            raise GridError(
-                "Confidence is calibrated on held-out frames, and this model had none: that takes"
-                " three frames or more and the gate."
-            )
-        return self._renderer.showing(Confidence(dict(table)))
+    def _quantity(self, what: str, level: float = LEVEL) -> Blocks:
+        quantity = shown(what, self.provenance.confidence, level)
+        return self._renderer if what == "intensity" else self._renderer.showing(quantity)
 
     @property
     def _linear(self) -> list[int]:

@@ -11,7 +11,7 @@ from qtpy.QtGui import QColor, QPainter, QPen
 from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from ...analysis.frame_plan import Plan
-from ...training.confidence import LEVEL
+from ...model.confidence import LEVEL
 from .theme import Colours
 
 EDGE = 4
