@@ -20,6 +20,7 @@ from pathlib import Path
 
 import cost
 import downstream
+import intervals
 import quality
 import sizes
 import uneven
@@ -102,7 +103,7 @@ def main() -> None:
         "stacks": lambda: quality.stacks(folder, preset),
         "recordings": lambda: quality.recordings(folder, preset),
         "ablation": lambda: quality.ablation(seeds, preset, folder),
-        "confidence": lambda: quality.confidence(preset, folder),
+        "confidence": lambda: intervals.confidence(preset, folder),
         "labels": lambda: downstream.labels(seeds, preset),
         "nuclei": lambda: downstream.nuclei(seeds, preset),
         "axial": lambda: downstream.axial(seeds, preset),

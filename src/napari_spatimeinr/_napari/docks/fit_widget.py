@@ -71,7 +71,7 @@ class FitWidget(Dock):
         output.save_model.clicked.connect(self.save_model)
         output.load_model.clicked.connect(self.output.open_model)
         output.preview.toggled.connect(self._on_preview)
-        output.confidence.clicked.connect(self.add_confidence)
+        output.quantity.connect(self.add_quantity)
         output.carry.clicked.connect(self.carry_annotations)
         connect_queued(self.progress_panel.said, self.view.show_message)
 
@@ -240,9 +240,9 @@ class FitWidget(Dock):
         """Render at the chosen scales into a new layer, in the background."""
         self.output.to_layer(self.session(), self.scales_panel.scales())
 
-    def add_confidence(self) -> None:
-        """Render how sure the fit is into a new layer."""
-        self.output.confidence(self.session(), self.scales_panel.scales())
+    def add_quantity(self, what: str) -> None:
+        """Render how sure the fit is, or where to trust it, into a new layer."""
+        self.output.quantity(self.session(), self.scales_panel.scales(), what)
 
     def carry_annotations(self) -> None:
         """Carry the active Labels, Points or Tracks layer to the rendered times."""

@@ -70,13 +70,14 @@ class Output(QObject):
                 lambda p: added(_reopened(p, field, how)),
             )
 
-    def confidence(self, session: Session | None, scales: Scales) -> None:
-        """Render how sure the fit is into a new layer: calibrated where frames were held out, else
-        disagreement.
+    def quantity(self, session: Session | None, scales: Scales, what: str) -> None:
+        """Render "confidence" or "trust" into a new layer; disagreement instead of confidence where
+        no frames were held out.
         """
         if session is not None and session.field is not None:
-            calibrated = "confidence" in session.field.provenance
-            self.to_layer(session, scales, "confidence" if calibrated else "disagreement")
+            uncalibrated = session.field.provenance.confidence is None
+            swap = what == "confidence" and uncalibrated
+            self.to_layer(session, scales, "disagreement" if swap else what)
 
     def carried(self, session: Session | None, scales: Scales, layer: Any) -> None:
         """Carry an annotation layer to the rendered times, into a new layer."""

@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 
 from ...compute.device import free_memory
 from ...io import WRITABLE, ending, is_template, present
+from ...model.confidence import TRUSTED
 from ..settings import settings
 
 
@@ -44,9 +45,12 @@ MODEL = Kind("SpatimeINR model", "model", (".spatimeinr",))
 
 
 class OutputPanel(QWidget):
-    """Buttons; ``save`` with the path to save a rendering to."""
+    """Buttons; ``save`` with the path to save a rendering to, ``quantity`` with what else than
+    intensities to render.
+    """
 
     save = Signal(object)
+    quantity = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -73,6 +77,13 @@ class OutputPanel(QWidget):
             " errors on held-out frames; with fewer than three frames: how far the two frames"
             " around a time differ after their motion is undone"
         )
+        self.confidence.clicked.connect(lambda: self.quantity.emit("confidence"))
+        self.trust = QPushButton("Trust layer")
+        self.trust.setToolTip(
+            "1 where values are to be trusted: where the error to be expected, noise apart, is at"
+            f" most {100 * TRUSTED:g} % of the recording's range, by errors on held-out frames"
+        )
+        self.trust.clicked.connect(lambda: self.quantity.emit("trust"))
         self.carry = QPushButton("Carry annotations")
         self.carry.setToolTip(
             "Select a Labels, Points or Tracks layer drawn on acquired frames: it is carried along"
@@ -88,6 +99,7 @@ class OutputPanel(QWidget):
                 self.save_model,
                 self.load_model,
                 self.confidence,
+                self.trust,
                 self.carry,
                 self.preview,
             )
@@ -97,7 +109,7 @@ class OutputPanel(QWidget):
 
     def set_ready(self, fitted: bool, rendering: bool, shown: bool) -> None:
         """Enable what applies."""
-        for widget in (self.to_layer, self.save_as, self.confidence, self.carry):
+        for widget in (self.to_layer, self.save_as, self.confidence, self.trust, self.carry):
             widget.setEnabled(fitted and not rendering)
         self.save_model.setEnabled(fitted and not rendering)
         self.preview.setEnabled(fitted or shown)
