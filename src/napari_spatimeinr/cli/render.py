@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -86,6 +86,15 @@ Gap = Annotated[
     bool,
     typer.Option("--gap-where-untrusted", help="Write NaN where values are not to be trusted."),
 ]
+Quantity = Annotated[
+    str,
+    typer.Option(
+        "--quantity",
+        help="intensity, confidence (half the width of the interval of --level), error (to be"
+        " expected), trust (1 or 0), trusted (intensities, else NaN), disagreement of the frames"
+        " around, or hypothesis (labels: which motion counts most).",
+    ),
+]
 
 
 @commands.command()
@@ -103,6 +112,7 @@ def render(
     times: Times = None,
     roi: options.Roi = None,
     keep_acquired: KeepAcquired = False,
+    quantity: Quantity = "intensity",
     confidence: Confidence = None,
     level: Level = LEVEL,
     trust: Trust = None,
@@ -120,16 +130,20 @@ def render(
     output = Output(as_json, quiet)
     grid = options.scales(time_scale, scale, scale_z, scale_yx, voxel, isotropic, dt, times, roi)
     options.dtype(dtype)
+    options.quantity(quantity)
     options.device(device)
     options.writable(target, model)
     beside = {"--confidence": confidence, "--trust": trust}
     _check_beside(beside, target, model)
+    if gap_where_untrusted and quantity != "intensity":
+        raise InputError("--gap-where-untrusted is for intensities; leave out --quantity.")
+    from ..analysis.sentences import labels_sentence, motion_names
     from ..fitting import load
 
     field = load(model, device=device)
     begun = time.monotonic()
-    what = "trusted" if gap_where_untrusted else "intensity"
-    lazy = field.lazy(**grid, keep_acquired=keep_acquired, dtype=dtype, what=what)
+    what = "trusted" if gap_where_untrusted else quantity
+    lazy = field.lazy(**grid, keep_acquired=keep_acquired, dtype=dtype, what=what, level=level)
     others = [
         (path, field.lazy(**grid, what=option[2:], level=level), WRITTEN[option])
         for option, path in beside.items()
@@ -142,10 +156,15 @@ def render(
     for path, array, words in others:
         _write(output, field, array, path, words.format(100 * level))
     output.say(f"{target}: {size(volume)} in {seconds:.1f} s")
+    said: dict[str, Any] = {"quantity": quantity}
+    if quantity == "hypothesis":
+        said["labels"] = motion_names(field.provenance)
+        output.say(f"Labels: {labels_sentence(field.provenance)}")
     speed = volume.grid.voxels / max(seconds, 1e-9)
     output.result(
         {
             "output": str(target),
+            **said,
             "shape": volume.shape,
             "spacing": volume.spacing,
             "seconds": seconds,

@@ -1,13 +1,13 @@
-"""What a rendering shows: intensities, how far the frames disagree, how sure a value is, and
-whether it is to be trusted.
+"""What a rendering shows: intensities, how far the frames disagree, how sure a value is, whether it
+is to be trusted, and what motion carries it.
 """
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -24,7 +24,15 @@ from .sampler import Sampler
 
 
 class Quantity(ABC):
-    """One number for each point and time, made of what a sampler says."""
+    """One number for each point and time, made of what a sampler says.
+
+    Attributes
+    ----------
+    averaged : whether an output cell is the mean over it; labels have none, and are those of its
+        centre.
+    """
+
+    averaged: ClassVar[bool] = True
 
     @abstractmethod
     def value(self, sampler: Sampler, t: float, positions: Positions, finer: Chain) -> Tensor:
@@ -160,8 +168,30 @@ class Trusted(Quantity):
         return self.intensity.raw(sampler, value, t)
 
 
-SHOWN = ("intensity", "disagreement", "confidence", "error", "trust", "trusted")
-"""What a rendering shows, by name; the last four are calibrated."""
+class Leading(Quantity):
+    """Which of the network's fields counts most, by number from 1; 0 for no motion, at acquired
+    times and where frames are interpolated linearly.
+    """
+
+    averaged = False
+
+    def value(self, sampler: Sampler, t: float, positions: Positions, finer: Chain) -> Tensor:
+        """Labels ``(P,)``, as whole numbers."""
+        device = sampler.frames.device
+        weights = sampler.weights(t, positions)
+        if weights is None:
+            return torch.zeros(math.prod(len(p) for p in positions), device=device)
+        fields = enumerate(sampler.network.fields, 1)
+        labels = torch.tensor([0.0 if one is None else n for n, one in fields], device=device)
+        return labels[weights.argmax(0)]
+
+    def raw(self, sampler: Sampler, value: Tensor, t: float) -> Tensor:
+        """Labels have no unit."""
+        return value
+
+
+SHOWN = ("intensity", "disagreement", "hypothesis", "confidence", "error", "trust", "trusted")
+"""What a rendering shows, by name: see :meth:`.Field.lazy`; the last four are calibrated."""
 
 
 def shown(what: str, said: Mapping[str, Any] | None, level: float = LEVEL) -> Quantity:
@@ -178,9 +208,11 @@ def shown(what: str, said: Mapping[str, Any] | None, level: float = LEVEL) -> Qu
         If there is no such quantity, or it was not calibrated.
     """
     if what not in SHOWN:
-        raise GridError(f"A rendering shows one of {', '.join(map(repr, SHOWN))}, got {what!r}.")
-    if what in ("intensity", "disagreement"):
-        return Intensity() if what == "intensity" else Disagreement()
+        raise GridError(f"A rendering shows one of {', '.join(SHOWN)}, got {what!r}.")
+    plain: dict[str, Callable[[], Quantity]]
+    plain = {"intensity": Intensity, "disagreement": Disagreement, "hypothesis": Leading}
+    if what in plain:
+        return plain[what]()
     if said is None:
         raise GridError(
             "Confidence and trust are calibrated on held-out frames, and this model had none: that"

@@ -91,6 +91,25 @@ class Sampler:
 
         return self.network.spread(around(t, segment(t, count, self.linear), 0), context)
 
+    def weights(self, t: float, positions: Positions) -> Tensor | None:
+        """How much each of the network's fields counts at a time, ``(K, P)``; None at acquired
+        times and where the frames are interpolated linearly.
+        """
+        t = min(max(t, 0.0), self.frames.count - 1.0)
+        if abs(t - round(t)) < SAME or int(t) in self.linear:
+            return None
+        hypotheses, source = self.network.hypotheses, self.source
+        if hypotheses is None:
+            return torch.ones(1, math.prod(len(p) for p in positions), device=self.frames.device)
+        near = around(t, segment(t, self.frames.count, self.linear), 0)
+        sides = []
+        for k in (near.before, near.after):
+            context = functools.partial(source.context, k)
+            paths = self._paths(t, k, positions)
+            seen = [linear_at(places, self.frames.shape, (1, 1, 1), context) for places in paths]
+            sides.append(torch.stack(seen))
+        return hypotheses.weights(*sides)
+
     # -- one frame -----------------------------------------------------------------------
 
     def followed(self, t: float, k: int, positions: Positions, number: int = 0) -> Places:
@@ -100,14 +119,19 @@ class Sampler:
         field = self.network.fields[number]
         return Places(positions, field, self._displacement(t, k, positions, number))
 
+    def _paths(self, t: float, k: int, positions: Positions) -> list[Places]:
+        """Where the positions at time ``t`` are in frame ``k``, by each of the network's fields."""
+        paths: list[Places] = []
+        for i in range(len(self.network.fields)):
+            paths.append(replace(self.followed(t, k, positions, i), beside=paths))
+        return paths
+
     def _looks(self, t: float, k: int, positions: Positions, finer: Chain) -> list[Seen]:
         """What frame ``k`` says of the positions at time ``t``, along each of the network's
         fields.
         """
         source, shape, network = self.source, self.frames.shape, self.network
-        paths: list[Places] = []
-        for i in range(len(network.fields)):
-            paths.append(replace(self.followed(t, k, positions, i), beside=paths))
+        paths = self._paths(t, k, positions)
         # Latents first: denoised voxels come with them.
         latents = functools.cache(lambda box: source.latents(k, box))
         values = functools.cache(lambda box: source.coefficients(k, box, finer))

@@ -45,12 +45,12 @@ MODEL = Kind("SpatimeINR model", "model", (".spatimeinr",))
 
 
 class OutputPanel(QWidget):
-    """Buttons; ``save`` with the path to save a rendering to, ``quantity`` with what else than
-    intensities to render.
+    """Buttons; ``asked`` for a layer of a quantity, ``save`` with the path to save a rendering
+    to.
     """
 
+    asked = Signal(str)
     save = Signal(object)
-    quantity = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -77,18 +77,28 @@ class OutputPanel(QWidget):
             " errors on held-out frames; with fewer than three frames: how far the two frames"
             " around a time differ after their motion is undone"
         )
-        self.confidence.clicked.connect(lambda: self.quantity.emit("confidence"))
         self.trust = QPushButton("Trust layer")
         self.trust.setToolTip(
             "1 where values are to be trusted: where the error to be expected, noise apart, is at"
             f" most {100 * TRUSTED:g} % of the recording's range, by errors on held-out frames"
         )
-        self.trust.clicked.connect(lambda: self.quantity.emit("trust"))
+        self.labels = QPushButton("Which motion")
+        self.labels.setToolTip(
+            "A Labels layer: which of the motions that are blended counts most at each voxel. Where"
+            " there is no label it is no motion, or a frame as it was acquired"
+        )
         self.carry = QPushButton("Carry annotations")
         self.carry.setToolTip(
             "Select a Labels, Points or Tracks layer drawn on acquired frames: it is carried along"
             " the motion to the rendered times"
         )
+        for what, button in (
+            ("intensity", self.to_layer),
+            ("confidence", self.confidence),
+            ("trust", self.trust),
+            ("hypothesis", self.labels),
+        ):
+            button.clicked.connect(lambda _, what=what: self.asked.emit(what))
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(4)
@@ -101,6 +111,7 @@ class OutputPanel(QWidget):
                 self.confidence,
                 self.trust,
                 self.carry,
+                self.labels,
                 self.preview,
             )
         ):
@@ -109,7 +120,8 @@ class OutputPanel(QWidget):
 
     def set_ready(self, fitted: bool, rendering: bool, shown: bool) -> None:
         """Enable what applies."""
-        for widget in (self.to_layer, self.save_as, self.confidence, self.trust, self.carry):
+        made = self.to_layer, self.save_as, self.confidence, self.trust, self.labels, self.carry
+        for widget in made:
             widget.setEnabled(fitted and not rendering)
         self.save_model.setEnabled(fitted and not rendering)
         self.preview.setEnabled(fitted or shown)
