@@ -146,36 +146,6 @@ def ablation(seeds: Sequence[int], preset: str, folder: Path | None) -> Lines:
         yield f"| {label} | {' | '.join(values)} |"
 
 
-def confidence(preset: str, folder: Path | None) -> Lines:
-    """How many noisy voxels of frames used for nothing lie in the stated 90 % interval."""
-    yield head("recording", "whole frame", "moving foreground")
-    cases: dict[str, Volume] = {}
-    for name, options in {
-        "membranes, motion 2.25 per frame": {"motion": 2.25},
-        "membranes, motion 5.5": {"motion": 5.5},
-        "membranes, motion 2.25, bleaching 5 %": {"motion": 2.25, "bleach": 0.05},
-        "membranes, motion 2.25, 30 photons": {"motion": 2.25, "photons": 30},
-        "nuclei, motion 2": {"motion": 2, "kind": "nuclei"},
-    }.items():
-        cases[name] = phantom((11, 24, 56, 56), seed=4, **options)[0]
-    if folder is not None:
-        file = "droplet_small_4d.tif"
-        cases["droplet"] = Volume.open(folder / file, axes="TZYX", spacing=RECORDINGS[file])
-    for name, volume in cases.items():
-        raw = np.asarray(volume.data)
-        given = Volume(np.ascontiguousarray(raw[::2]), (2 * volume.spacing[0], *volume.spacing[1:]))
-        field = fit(given, preset, {"planes": {"enabled": False}})
-        value, width = field.lazy(time_scale=2), field.lazy(time_scale=2, what="confidence")
-        truth, *_ = scores.scaled(raw.astype(np.float32))
-        whole, moving = [], []
-        for t in range(1, value.shape[0], 2):
-            inside = np.abs(np.asarray(value[t]) - raw[t]) <= np.asarray(width[t])
-            front = np.abs(scores.smooth(truth[t - 1]) - scores.smooth(truth[t + 1])) > 0.1
-            whole.append(inside.mean())
-            moving += [inside[front].mean()] if front.any() else []
-        yield f"| {name} | {100 * np.mean(whole):.1f} % | {100 * np.mean(moving):.1f} % |"
-
-
 def picture(path: Path, preset: str) -> None:
     """A frame between two given ones of two phantoms: the truth, the methods, and their errors."""
     from matplotlib.figure import Figure

@@ -21,6 +21,7 @@ from pathlib import Path
 import cost
 import downstream
 import finer
+import intervals
 import noise
 import quality
 import sizes
@@ -115,7 +116,7 @@ def main() -> None:
         "stacks": lambda: finer.stacks(folder, preset),
         "recordings": lambda: quality.recordings(folder, preset),
         "ablation": lambda: quality.ablation(seeds, preset, folder),
-        "confidence": lambda: quality.confidence(preset, folder),
+        "confidence": lambda: intervals.confidence(preset, folder),
         "labels": lambda: downstream.labels(seeds, preset),
         "nuclei": lambda: downstream.nuclei(seeds, preset),
         "axial": lambda: downstream.axial(seeds, preset),

@@ -115,7 +115,7 @@ def test_disagreement_is_what_motion_leaves() -> None:
 def test_one_frame_agrees_with_itself_and_other_quantities_are_refused() -> None:
     field = fit(Volume(blob(0.0).data[:1]), "fast")
     assert not np.asarray(field.lazy(what="disagreement")).any()
-    with pytest.raises(GridError, match="'intensity', 'disagreement' or 'confidence'"):
+    with pytest.raises(GridError, match="shows one of intensity, disagreement"):
         field.lazy(what="confusion")
 
 

@@ -25,7 +25,7 @@ RARE = {
     "chosen": {"motion": False, "latents": False, "interpolation": "cubic"},
     "reasons": {},
     "constant": True,
-    "confidence": {"edges": [[0.1]], "widths": [[1, 2.0]], "coverage": [0.9, 1.0]},
+    "confidence": {"edges": [[0.1]], "widths": [[[1, 2.0]]], "coverage": [0.9, 1.0]},
     "guard": {"linear": [4, 7], "jumps": [4]},
     "voxels": {
         "voxels_per_voxel": 2,

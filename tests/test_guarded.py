@@ -25,7 +25,7 @@ from napari_spatimeinr.training import gate, guard, job
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-TABLE = {"edges": [[0.02], [0.5]], "widths": [[0.01, 0.01], [0.02, 0.02]]}
+TABLE = {"levels": [0.9], "edges": [[0.02], [0.5]], "widths": [[[0.01, 0.01], [0.02, 0.02]]]}
 
 
 def drifting(count: int, jump: int) -> Volume:

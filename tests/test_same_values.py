@@ -40,8 +40,9 @@ MODELS = {
     "cubic": ("float32", {"motion": OFF, "latents": OFF, "planes": OFF}),
 }
 TABLE = {
+    "levels": [0.9],
     "edges": [[0.02, 0.05], [0.1, 0.3]],
-    "widths": [[0.1, 0.2, 0.3], [0.2, 0.3, 0.4], [0.3, 0.4, 0.5]],
+    "widths": [[[0.1, 0.2, 0.3], [0.2, 0.3, 0.4], [0.3, 0.4, 0.5]]],
 }
 TIME, FINER, COARSER = (
     {"time_scale": 2},

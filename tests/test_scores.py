@@ -6,13 +6,19 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from scipy import ndimage
 from skimage.metrics import structural_similarity
 
 from fits import GATED, OFF
-from napari_spatimeinr import Volume, evaluate, phantom
+from napari_spatimeinr import Field, Volume, evaluate, phantom
 from napari_spatimeinr.analysis import scores
+from napari_spatimeinr.analysis.coverage import coverage
+from napari_spatimeinr.analysis.resolution import degraded, resolution_scaled
+from napari_spatimeinr.config.options import make_config
 from napari_spatimeinr.errors import InputError
+from napari_spatimeinr.model.frames import Normalisation
+from napari_spatimeinr.model.network import Network
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -50,6 +56,50 @@ def test_ssim_is_scikit_images_in_three_dimensions():
     assert scores.ssim(a[:5], b[:5]) == pytest.approx(planes)
     assert scores.ssim(a[:1], b[:1]) == pytest.approx(scores.ssim(a[0], b[0]))
     assert np.isnan(scores.ssim(a[:, :5], b[:, :5]))
+
+
+def test_a_rendering_is_degraded_to_what_was_acquired() -> None:
+    """Finer voxels of the truth, averaged, are the truth; RSE and RSP leave brightness out."""
+    coarse = Volume(np.zeros((1, 4, 5, 6), np.float32), (1.0, 2.0, 1.0, 1.0)).grid
+    fine = coarse.refine(scale_z=2, scale_yx=3)
+    ramp = sum(
+        a * c.reshape([-1 if i == j else 1 for j in range(3)])
+        for i, (a, c) in enumerate(zip((1, 2, 3), map(fine.coordinates, (1, 2, 3)), strict=True))
+    )
+    found = degraded(ramp, fine, coarse)
+    assert found.shape == coarse.shape[1:]
+    z, y, x = (coarse.coordinates(axis)[1:-1] for axis in (1, 2, 3))
+    expected = z[:, None, None] + 2 * y[:, None] + 3 * x
+    np.testing.assert_allclose(found[1:-1, 1:-1, 1:-1], expected, rtol=1e-5)
+    np.testing.assert_allclose(degraded(np.full(fine.shape[1:], 7.0), fine, coarse), 7.0)
+    assert resolution_scaled(5 * found - 3, found) == (pytest.approx(0, abs=1e-5), pytest.approx(1))
+    noise = np.random.default_rng(0).normal(0, 0.5, (20, 40, 40))
+    base = np.random.default_rng(1).normal(0, 1, noise.shape)
+    error, along = resolution_scaled(base, base + noise)
+    assert error == pytest.approx(0.5, rel=0.05)
+    assert along == pytest.approx(1 / np.sqrt(1.25), rel=0.02)
+    assert np.isnan(resolution_scaled(np.ones(9), base[:9, 0, 0])[1])
+
+
+def test_coverage_of_known_intervals_is_known_with_its_error() -> None:
+    """Frames between are noise around what is interpolated; intervals are wide enough for some."""
+    rng = np.random.default_rng(2)
+    raw = np.zeros((5, 8, 48, 48), np.float32)
+    raw[2, :, :24] = 100
+    raw[1::2] = (raw[:-1:2] + raw[2::2]) / 2 + rng.normal(0, 1, (2, 8, 48, 48))
+    given = Volume(np.ascontiguousarray(raw[::2]))
+    table = {"levels": [0.5, 0.9], "edges": [[1e9], [1e9]]}
+    table["widths"] = [[[w / 100] * 2] * 2 for w in (0.674, 1.645)]
+    how = Normalisation(0.0, 100.0, (1.0,) * 3), make_config("fast"), torch.device("cpu"), "linear"
+    field = Field(given, Network(), *how, {"confidence": table})
+    half, nine = coverage(field, {"time_scale": 2}, raw, 2)
+    for one, share in ((half, 0.5), (nine, 0.9)):
+        assert one.level == share
+        assert abs(one.whole - share) < 4 * one.whole_error
+        assert abs(one.moving - share) < 4 * one.moving_error
+        assert 0 < one.whole_error < one.moving_error < 0.02
+    assert nine.width == pytest.approx(1.645 / scores.scaled(raw)[2], rel=1e-4)
+    assert coverage(field.interpolated(), {"time_scale": 2}, raw, 2) == []
 
 
 def test_baselines_are_exact_where_they_should_be():
@@ -129,6 +179,8 @@ def test_evaluate_agrees_with_the_definition(capsys):
         "psnr_smoothed",
         "ssim",
         "nrmse",
+        "rse",
+        "rsp",
         "psnr_foreground",
     }
     json.dumps(plain, allow_nan=False)

@@ -24,7 +24,7 @@ CONFIG = {
     "gate": False,
     "precision": "float32",
 }
-TABLE = {"edges": [[0.05], [0.2]], "widths": [[0.1, 0.2], [0.3, 0.4]]}
+TABLE = {"levels": [0.9], "edges": [[0.05], [0.2]], "widths": [[[0.1, 0.2], [0.3, 0.4]]]}
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

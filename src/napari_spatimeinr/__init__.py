@@ -14,7 +14,7 @@ from ._version import __version__
 from .compute.threads import wait_briefly as _wait_briefly
 
 if TYPE_CHECKING:
-    from .analysis.evaluate import Report, evaluate
+    from .analysis.evaluate import evaluate
     from .analysis.propagate import (
         propagate_labels,
         propagate_nearest_points,
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .analysis.propagate import (
         propagate_tracks as carry_tracks,
     )
+    from .analysis.report import Report
     from .config.options import Config, make_config
     from .data.grid import Grid
     from .errors import SpatimeINRError
@@ -77,7 +78,7 @@ _HOMES = {
     "FitRun": "fitting",
     "Grid": "data.grid",
     "RenderedArray": "render.array",
-    "Report": "analysis.evaluate",
+    "Report": "analysis.report",
     "SpatimeINRError": "errors",
     "Volume": "volume",
     "evaluate": "analysis.evaluate",

@@ -20,6 +20,7 @@ from .header import header_of, loaded, state_of, token
 from .io.atomic import WAIT
 from .io.lazy import Source
 from .io.summed import frame_sums
+from .model.confidence import LEVEL
 from .model.frames import Frames, Normalisation
 from .model.network import Network
 from .render.array import RenderedArray
@@ -98,6 +99,7 @@ class Field:
         keep_acquired: bool = False,
         dtype: str = "float32",
         what: str = "intensity",
+        level: float = LEVEL,
     ) -> RenderedArray:
         """A rendering that computes what is indexed.
 
@@ -107,20 +109,22 @@ class Field:
         roi : half-open source indices ``((t0, t1), (z0, z1), (y0, y1), (x0, x1))``, None for all.
         keep_acquired : copy frames at acquired times bit for bit; only on the source's voxel grid.
         dtype : "float32", "source", "uint16" or "uint8"; integers are rounded and clipped.
-        what : "intensity"; or "confidence": half the width of the interval that holds 90 % of the
-            noisy voxels that would have been recorded, by errors on held-out frames; or
+        what : "intensity"; "confidence": half the width of the interval that holds ``level`` (0.5,
+            0.8, 0.9, 0.95) of the noisy voxels that would have been recorded, by errors on held-out
+            frames; "error": the RMS error to be expected, noise apart; "trust": 1 where that is
+            small against the recording's range, else 0; "trusted": intensities there, else NaN;
             "disagreement": the absolute difference of the two frames around a time after their
-            motion is undone (not calibrated: noise is part of it), all in the source's units; or
-            "hypothesis": which of the motions that are blended counts most, by its number in
-            ``provenance.hypotheses.all`` from 1, and 0 for no motion, at acquired times and where
-            frames are interpolated linearly; these labels are "uint8" whatever ``dtype`` says.
+            motion is undone, noise included; or "hypothesis": which of the motions that are blended
+            counts most, by its number in ``provenance.hypotheses.all`` from 1, and 0 for none, at
+            acquired times and where frames are interpolated linearly. Trust and hypotheses are
+            "uint8" whatever ``dtype`` says, all others in the source's units.
 
         Raises
         ------
         GridError
             If the grid is impossible, ``keep_acquired`` is asked for on another voxel grid or of
-            other than intensities, or "confidence" of a model that had no held-out frames (fewer
-            than three frames).
+            other than intensities, what is calibrated of a model that had no held-out frames or at
+            another level, or "trusted" as integers.
         """
         ranges: ROI = check_roi(roi, self.grid.shape)
         cropped = self.grid.crop(ranges)
@@ -129,15 +133,11 @@ class Field:
             grid.shape[1:] == cropped.shape[1:]
             and np.allclose(grid.spacing[1:], cropped.spacing[1:], rtol=1e-9, atol=0)
         ):
-            raise GridError(
-                "Acquired frames can be kept bit for bit only at scale 1 in z, y and x; leave out"
-                " keep_acquired or the scale."
-            )
-        if keep_acquired and what != "intensity":
-            raise GridError(
-                f"Acquired frames hold intensities, not {what}; leave out keep_acquired."
-            )
-        return self._rendered(what, grid, dtype, keep_acquired)
+            where = "only at scale 1 in z, y and x; leave out keep_acquired or the scale."
+            raise GridError(f"Acquired frames can be kept bit for bit {where}")
+        if keep_acquired and what not in ("intensity", "trusted"):
+            raise GridError(f"Acquired frames hold intensities, not {what}: no keep_acquired.")
+        return self._rendered(what, grid, dtype, keep_acquired, level)
 
     def on_grid(self, grid: Grid, dtype: str = "float32", what: str = "intensity") -> RenderedArray:
         """A lazy rendering on any grid within the recording; beyond its edge the outer voxels are
@@ -151,16 +151,19 @@ class Field:
         array.patient = False
         return array
 
-    def _rendered(self, what: str, grid: Grid, dtype: str, keep_acquired: bool) -> RenderedArray:
-        if what == "hypothesis":
-            dtype = "uint8"
-        remake = self._rendered, (what, grid, dtype, keep_acquired)
-        return RenderedArray(
-            self._quantity(what), self.grid, grid, dtype, self.volume.dtype, keep_acquired, remake
-        )
+    def _rendered(
+        self, what: str, grid: Grid, dtype: str, keep_acquired: bool, level: float = LEVEL
+    ) -> RenderedArray:
+        remake = self._rendered, (what, grid, dtype, keep_acquired, level)
+        dtype = "uint8" if what in ("trust", "hypothesis") else dtype
+        how = grid, dtype, self.volume.dtype, keep_acquired, remake
+        array = RenderedArray(self._quantity(what, level), self.grid, *how)
+        if what != "trusted" or array.dtype.kind == "f":
+            return array
+        raise GridError("What is not trusted is NaN, which no integer is; ask for float32.")
 
-    def _quantity(self, what: str) -> Blocks:
-        quantity = shown(what, self.provenance.confidence)
+    def _quantity(self, what: str, level: float = LEVEL) -> Blocks:
+        quantity = shown(what, self.provenance.confidence, level)
         return self._renderer if what == "intensity" else self._renderer.showing(quantity)
 
     @property

@@ -26,6 +26,8 @@ def test_evaluate_reports_every_method(recording_file: Path) -> None:
             "psnr_smoothed",
             "ssim",
             "nrmse",
+            "rse",
+            "rsp",
             "psnr_foreground",
         }
     assert "chosen" in result

@@ -63,7 +63,29 @@ def test_render_writes_confidence_beside_it(fitted: Fitted, tmp_path: Path) -> N
     assert target.read_bytes() == before
 
 
-@pytest.mark.parametrize("quantity", ["confidence", "disagreement", "hypothesis"])
+def test_render_writes_trust_beside_gaps(fitted: Fitted, tmp_path: Path) -> None:
+    target, trust = tmp_path / "out.nii.gz", tmp_path / "trust.nii.gz"
+    options = ("--time-scale", 2, "--trust", trust, "--gap-where-untrusted")
+    done = here("render", fitted[0], "-o", target, *options)
+    assert done.code == 0, done.err
+    values, mask = (np.asarray(Volume.open(path).data) for path in (target, trust))
+    assert mask.dtype == np.uint8
+    np.testing.assert_array_equal(np.isfinite(values), mask == 1)
+    whole = np.asarray(load(fitted[0]).lazy(time_scale=2))
+    np.testing.assert_allclose(values[mask == 1], whole[mask == 1], rtol=1e-5)
+    done = here("render", fitted[0], "-o", target, *options[2:4], "--level", 0.5)
+    assert done.code == 0, done.err
+    for wrong, said in (
+        (("--confidence", tmp_path / "sure.nii", "--level", 0.7), "not for 0.7"),
+        (("--gap-where-untrusted", "--dtype", "uint8"), "ask for float32"),
+        (("--confidence", trust, "--trust", trust), "--trust needs a file of its own"),
+    ):
+        done = here("render", fitted[0], "-o", target, *wrong)
+        assert done.code in (1, 2)
+        assert said in done.err
+
+
+@pytest.mark.parametrize("quantity", ["confidence", "trust", "disagreement", "hypothesis"])
 def test_render_writes_the_quantity_that_was_asked_for(
     quantity: str, fitted: Fitted, tmp_path: Path
 ) -> None:
@@ -87,7 +109,7 @@ def test_render_says_what_labels_mean_and_which_quantities_there_are(
     assert "Labels: 0 is no motion, or a frame as it was acquired; 1 smoothness" in done.out
     done = here("render", fitted[0], "-o", target, "--quantity", "motion")
     assert done.code == 2
-    assert "--quantity is one of intensity, disagreement, confidence, hypothesis" in done.err
+    assert "--quantity is one of intensity, disagreement, hypothesis, confidence" in done.err
 
 
 def test_render_to_tiff_equals_the_python_api(fitted: Fitted, tmp_path: Path) -> None:

@@ -197,6 +197,8 @@ def test_comparisons_of_a_preview(
     layer = viewer.layers[-1]
     assert layer.name.endswith("disagreement")
     assert float(np.asarray(layer.data).min()) >= 0
+    press(qtbot, dock.output_panel.trust)
+    wait(lambda: "calibrated on held-out frames" in dock.progress_panel.message.text())
 
 
 def test_which_motion_counts_most_is_a_labels_layer_with_names(

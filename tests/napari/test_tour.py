@@ -110,6 +110,13 @@ def _confidence(viewer: Any, dock: Any, click: Any, wait: Wait, layer: Any) -> N
     assert float(np.asarray(sure.data).min()) > 0
     viewer.layers.remove(sure)
     wait(lambda: not dock.results.running)
+    click(dock.output_panel.trust)
+    wait(lambda: f"{layer.name} trust" in viewer.layers)
+    trust = viewer.layers[f"{layer.name} trust"]
+    assert trust.data.shape == layer.data.shape
+    assert set(np.unique(np.asarray(trust.data))) <= {0, 1}
+    viewer.layers.remove(trust)
+    wait(lambda: not dock.results.running)
 
 
 def _save(dock: Any, wait: Wait, answer: Any, tmp_path: Path, layer: Any) -> None:

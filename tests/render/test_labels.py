@@ -101,5 +101,5 @@ def test_labels_are_told_in_words():
 def test_acquired_frames_are_kept_among_intensities_only(blended):
     with pytest.raises(GridError, match="Acquired frames hold intensities"):
         blended.lazy(time_scale=2, keep_acquired=True, what="hypothesis")
-    with pytest.raises(GridError, match="hypothesis, got 'motion'"):
+    with pytest.raises(GridError, match="trusted, got 'motion'"):
         blended.lazy(what="motion")

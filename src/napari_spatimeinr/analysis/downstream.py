@@ -20,8 +20,9 @@ from ..field import Field
 from ..volume import Volume, as_volume
 from . import nuclei, scores, segment
 from .ablation import OURS
-from .evaluate import Report, evaluate
+from .evaluate import evaluate
 from .propagate import propagate_labels
+from .report import Report
 from .sentences import ordinal
 from .votes import Voter, voted
 

@@ -4,19 +4,15 @@ now.
 
 from __future__ import annotations
 
-import io
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.table import Table
 
 from ..compute.device import peak_memory
 from ..config.options import Config, make_config
@@ -27,73 +23,9 @@ from ..fitting import FitProgress, fit
 from ..volume import Volume, as_volume
 from . import scores
 from .ablation import OURS, variants
-
-
-@dataclass
-class Report:
-    """Scores per method; ``frames`` maps method and frame (or plane) number to the predicted,
-    scaled image.
-
-    ``peak_bytes`` is the most memory the whole process took so far, ``warnings`` are those of the
-    fits of the given frames (or planes), counted among these.
-    """
-
-    input: str
-    hold_out: str
-    gap: int
-    methods: dict[str, dict[str, float]]
-    chosen: dict[str, Any]
-    seconds: float
-    peak_bytes: int = 0
-    frames: dict[str, dict[int, NDArray[np.float32]]] = field(default_factory=dict, repr=False)
-    warnings: list[str] = field(default_factory=list)
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values; what could not be computed is null."""
-        methods = {
-            name: {
-                key: round(value, 4) if math.isfinite(value) else None for key, value in row.items()
-            }
-            for name, row in self.methods.items()
-        }
-        return {
-            "input": self.input,
-            "hold_out": self.hold_out,
-            "gap": self.gap,
-            "methods": methods,
-            "chosen": self.chosen,
-            "seconds": round(self.seconds, 2),
-            "peak_bytes": self.peak_bytes,
-            "warnings": self.warnings,
-        }
-
-    @property
-    def said(self) -> list[str]:
-        """The warnings as sentences that say what was fitted."""
-        given = "frames" if self.hold_out == "time" else "planes"
-        return [f"In the fit of the given {given}: {warning}" for warning in self.warnings]
-
-    def table(self) -> str:
-        """A table for people."""
-        cost = f"{self.seconds:.0f} s and {self.peak_bytes / 1e9:.1f} GB in all"
-        table = Table(
-            title=f"{self.input}: hold-out in {self.hold_out}, 1 of {self.gap} given; {cost}"
-        )
-        columns = list(dict.fromkeys(key for row in self.methods.values() for key in row))
-        table.add_column("method")
-        for column in columns:
-            table.add_column(column, justify="right")
-        for name, row in self.methods.items():
-            table.add_row(
-                name,
-                *(
-                    "" if not math.isfinite(row.get(c, math.nan)) else f"{row[c]:.3f}"
-                    for c in columns
-                ),
-            )
-        target = io.StringIO()
-        Console(file=target, width=110).print(table)
-        return target.getvalue()
+from .coverage import Coverage, coverage
+from .report import Report
+from .resolution import degraded
 
 
 def evaluate(
@@ -153,6 +85,7 @@ def evaluate(
         peak_memory(),
         measurement.predicted,
         measurement.warnings,
+        measurement.coverage,
     )
 
 
@@ -177,17 +110,21 @@ class _Measurement:
         last = (self.given.shape[self.axis] - 1) * gap
         self.targets = [i for i in range(last) if i % gap]
         self.predicted: dict[str, dict[int, NDArray[np.float32]]] = {}
+        self.degraded: dict[str, dict[int, NDArray[np.float32]]] = {}
         self.seconds: dict[str, float] = {}
         self.chosen: dict[str, Any] = {}
         self.warnings: list[str] = []
+        self.coverage: list[Coverage] = []
 
     def fit(self, name: str, **how: Any) -> Field:
         """Fit what is given, and predict by it what is not; the Field."""
         start = time.monotonic()
         model = fit(self.given, progress=self.progress, **how)
         if self.axis == 0:
-            rendered = model.lazy(**own_times(self.volume, self.gap))
+            times = own_times(self.volume, self.gap)
+            rendered = model.lazy(**times)
             self.predicted[name] = {t: self._scaled(rendered[t]) for t in self.targets}
+            self._degrade(name, model, times)
         else:
             planes = model.on_grid(_fine(model.grid, self.volume))
             self.predicted[name] = {z: self._scaled(planes[:, z]) for z in self.targets}
@@ -196,7 +133,22 @@ class _Measurement:
         self.warnings += [words for words in facts.warnings if words not in self.warnings]
         if name == OURS:
             self.chosen = dict(facts.chosen)
+            if self.axis == 0:
+                how, raw = own_times(self.volume, self.gap), self.truth * self.span + self.low
+                tell = partial(self._tell, "coverage")
+                self.coverage = coverage(model, how, raw, self.gap, tell)
         return model
+
+    def _degrade(self, name: str, model: Field, times: dict[str, Any]) -> None:
+        """Predict with the finer voxels that were learned, if any, and make those given of them."""
+        parts = [(part.factors[0], part.factors[1]) for part in model.network.finer]
+        if not parts:
+            return
+        z, y = (max(factors) for factors in zip(*parts, strict=True))
+        fine = model.lazy(**times, scale_z=z, scale_yx=y)
+        self.degraded[name] = {
+            t: self._scaled(degraded(fine[t], fine.grid, model.grid)) for t in self.targets
+        }
 
     def rows(self, baselines: Sequence[str]) -> dict[str, dict[str, float]]:
         """Of all that was fitted, and of the baselines."""
@@ -211,7 +163,8 @@ class _Measurement:
                 tell = partial(self._tell, name)
                 clock = self.volume.grid.clock if self.axis == 0 else None
                 self.predicted[name] = scores.baseline(name, given, self.gap, tell, clock)
-        methods = _scored(self.predicted, truth, given, self.gap, self._tell)
+        frames = self.predicted, self.degraded
+        methods = _scored(*frames, truth, given, self.gap, self._tell)
         for name, value in self.seconds.items():
             methods[name]["seconds"] = value
         return methods
@@ -246,6 +199,7 @@ def _check(volume: Volume, hold_out: str, gap: int, baselines: Sequence[str]) ->
 
 def _scored(
     predicted: dict[str, dict[int, NDArray[np.float32]]],
+    degraded: dict[str, dict[int, NDArray[np.float32]]],
     truth: NDArray[np.float32],
     given: NDArray[np.float32],
     gap: int,
@@ -257,7 +211,7 @@ def _scored(
     methods = {}
     for number, (name, frames) in enumerate(predicted.items()):
         tell("scoring", number, len(predicted))
-        methods[name] = scores.score(frames, truth, given, gap)
+        methods[name] = scores.score(frames, truth, given, gap, degraded.get(name))
     for number, name in enumerate(("linear", *scores.WARPING)):
         if name in predicted:
             tell("best blur", number, 1 + len(scores.WARPING))

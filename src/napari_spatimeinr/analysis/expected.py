@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ..data.grid import Grid
 from ..field import Field
-from ..model.confidence import widths
 from .sentences import amount
 
 Array = NDArray[np.float64]
@@ -21,8 +19,6 @@ LEAST, MOST_PARTS = 4, 4
 """Samples of a region along an axis, where there are so many, and regions along an axis."""
 MOST_SAMPLES = (16, 48, 48)
 """Places (z, y, x) of a frame that are looked at, at most."""
-QUANTILE = 1.645
-"""Half-width of 90 % of a normal distribution, in its standard deviations."""
 
 
 @dataclass(frozen=True)
@@ -79,9 +75,8 @@ def largest_error(
 ) -> Spot | None:
     """Where one more frame would help a fit of all frames most.
 
-    Halfway between frames the half-width of the interval of confidence is larger than noise alone
-    makes it; the mean square of the rest is compared, first of intervals, then of regions in the
-    interval found.
+    The mean square of the errors to be expected halfway between frames, noise apart, is compared,
+    first of intervals, then of regions in the interval found.
 
     Parameters
     ----------
@@ -144,28 +139,13 @@ def _squares(
     tick: Callable[[int, int], None],
 ) -> Array:
     """Mean squared expected errors of regions, ``(T, Z, Y, X)``, raw intensities."""
-    table = field.provenance.confidence
-    width = field.on_grid(grid, what="disagreement" if table is None else "confidence")
-    value = field.on_grid(grid)
+    calibrated = field.provenance.confidence is not None
+    error = field.on_grid(grid, what="error" if calibrated else "disagreement")
     out = np.empty((grid.shape[0], *map(len, parts)))
     for n in range(grid.shape[0]):
         tick(n, grid.shape[0])
-        squares = np.asarray(width[n], np.float64) ** 2
-        if table is not None:
-            t = float(field.grid.to_index(grid.coordinates(0)[n : n + 1], 0)[0])
-            noise = _noise(field, dict(table), np.asarray(value[n]), t)
-            squares = np.maximum(squares - noise**2, 0) / QUANTILE**2
+        squares = np.asarray(error[n], np.float64) ** 2
         for at in np.ndindex(out.shape[1:]):
             index = np.ix_(*(part[i] for part, i in zip(parts, at, strict=True)))
             out[n][at] = squares[index].mean()
     return out
-
-
-def _noise(field: Field, table: dict[str, Any], value: NDArray[np.float32], t: float) -> Array:
-    """Half-widths where the frames agree best, by brightness: what no further frame can change."""
-    least = np.min(table["widths"], axis=0)
-    flat = {"edges": [[], table["edges"][1]], "widths": [least.tolist()]}
-    normalisation = field.normalisation
-    scale = normalisation.scale * normalisation.gain(t)
-    bright = torch.from_numpy((value.ravel() - normalisation.offset) / scale)
-    return widths(flat, torch.zeros_like(bright), bright).numpy().reshape(value.shape) * scale

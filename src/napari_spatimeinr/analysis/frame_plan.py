@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from ..training.confidence import LEVEL
+from ..model.confidence import LEVEL
 from .expected import Spot
 from .sentences import ordinal
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..training.confidence import LEVEL
+from ..model.confidence import LEVEL
 from .frame_plan import Plan
 
 

@@ -11,18 +11,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ..config.options import Config, make_config
 from ..errors import InputError
-from ..field import Field
 from ..fitting import FitProgress, fit
+from ..model.confidence import LEVEL
 from ..volume import Volume, as_volume
 from .ablation import OURS
-from .evaluate import Report, evaluate, own_times
+from .evaluate import evaluate
 from .expected import largest_error
 from .frame_plan import LOSS_DB, Plan, Tried
+from .report import Report
 from .sentences import ordinal
 
 GAPS = (2, 3, 4, 6)
@@ -61,11 +59,10 @@ def plan(
     began = time.monotonic()
     possible, left_out = _possible(gaps, volume.shape[0])
     options = make_config(preset, config)
-    raw = np.asarray(volume.data, np.float32)
     tried, warnings = [], []
     for gap in possible:
         telling = _telling(progress, f"every {ordinal(gap)} frame")
-        row, said = _try(volume, raw, gap, telling, options, device, seed)
+        row, said = _try(volume, gap, telling, options, device, seed)
         tried.append(row)
         warnings += said
     telling = _telling(progress, "all frames")
@@ -110,7 +107,6 @@ def _possible(gaps: Sequence[int], frames: int) -> tuple[list[int], list[str]]:
 
 def _try(
     volume: Volume,
-    raw: NDArray[np.float32],
     gap: int,
     progress: Callable[[FitProgress], None],
     options: Config,
@@ -118,7 +114,6 @@ def _try(
     seed: int,
 ) -> tuple[Tried, list[str]]:
     """One gap, and the warnings of its fit."""
-    inside: list[float] = []
     report = evaluate(
         volume,
         "time",
@@ -129,39 +124,18 @@ def _try(
         seed,
         baselines=("linear",),
         progress=progress,
-        seen=lambda model: inside.append(_coverage(model, volume, raw, gap, progress)),
     )
     said = [f"With every {ordinal(gap)} frame: {words}" for words in report.warnings]
-    return _tried(report, volume, gap, inside[0]), said
+    return _tried(report, volume, gap), said
 
 
-def _tried(report: Report, volume: Volume, gap: int, coverage: float) -> Tried:
+def _tried(report: Report, volume: Volume, gap: int) -> Tried:
     ours, linear = report.methods[OURS], report.methods["linear"]
     given = -(-volume.shape[0] // gap)
     scored = len(report.frames[OURS])
+    coverage = next((one.whole for one in report.coverage if one.level == LEVEL), math.nan)
     how = given, scored, ours["psnr"], ours["psnr_smoothed"], linear["psnr"], coverage
     return Tried(gap, gap * volume.spacing[0], *how)
-
-
-def _coverage(
-    model: Field,
-    volume: Volume,
-    raw: NDArray[np.float32],
-    gap: int,
-    progress: Callable[[FitProgress], None],
-) -> float:
-    """Share of the recorded voxels that lie in the interval of confidence, of frames left out."""
-    if model.provenance.confidence is None:
-        return math.nan
-    how = own_times(volume, gap)
-    value, width = (model.lazy(**how, what=what) for what in ("intensity", "confidence"))
-    shares = []
-    for t in range(len(value)):
-        if t % gap:
-            _tell(progress, "coverage", t, len(value))
-            error = np.abs(np.asarray(value[t]) - raw[t])
-            shares.append((error <= np.asarray(width[t])).mean())
-    return float(np.mean(shares))
 
 
 def _telling(

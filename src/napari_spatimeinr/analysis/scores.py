@@ -19,6 +19,7 @@ from skimage.registration import optical_flow_ilk, optical_flow_tvl1
 from ..model.frames import PERCENTILES
 from ..model.interpolation import temporal_weights
 from .peers import PEERS, aligned
+from .resolution import resolution_scaled
 
 Frame = NDArray[np.float32]
 FLOWS = ("flow", "tvl1")
@@ -128,10 +129,17 @@ def baseline(
 
 
 def score(
-    frames: Mapping[int, NDArray[Any]], truth: NDArray[Any], given: NDArray[Any], gap: int
+    frames: Mapping[int, NDArray[Any]],
+    truth: NDArray[Any],
+    given: NDArray[Any],
+    gap: int,
+    degraded: Mapping[int, NDArray[Any]] | None = None,
 ) -> dict[str, float]:
     """Means over frames of every score; ``frames`` by number in ``truth`` (T, Z, Y, X), both
     scaled.
+
+    ``degraded`` are the frames as :func:`.resolution.degraded` has them of finer voxels, where
+    there are any.
     """
     rows: dict[str, list[float]] = {
         "psnr": [],
@@ -139,6 +147,8 @@ def score(
         "ssim": [],
         "nrmse": [],
         "psnr_foreground": [],
+        "rse": [],
+        "rsp": [],
     }
     for t, frame in sorted(frames.items()):
         target = truth[t]
@@ -150,6 +160,9 @@ def score(
         rows["nrmse"].append(
             error / energy if energy > 1e-6 else float("nan")
         )  # nothing is relative to a black plane
+        rse, rsp = resolution_scaled((degraded or frames)[t], target)
+        rows["rse"].append(rse)
+        rows["rsp"].append(rsp)
         k = t // gap
         moving = np.abs(smooth(given[k]) - smooth(given[min(k + 1, len(given) - 1)])) > 0.1
         rows["psnr_foreground"].append(

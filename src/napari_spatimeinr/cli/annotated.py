@@ -14,7 +14,7 @@ from .output import Output
 
 if TYPE_CHECKING:
     from ..analysis.downstream import Findings
-    from ..analysis.evaluate import Report
+    from ..analysis.report import Report
     from ..volume import Volume
 
 PHYSICAL, VOXELS = ("t", "z", "y", "x"), ("axis-0", "axis-1", "axis-2", "axis-3")

@@ -21,6 +21,13 @@ if TYPE_CHECKING:
 
 commands = typer.Typer()
 
+LEVEL = 0.9
+WRITTEN = {
+    "--confidence": "half the width of the {:g} % interval",
+    "--trust": "trust, 1 where values are to be trusted",
+}
+"""What is written beside a rendering."""
+
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="What fit wrote.")]
 Target = Annotated[
     Path,
@@ -60,15 +67,32 @@ Confidence = Annotated[
     typer.Option(
         "--confidence",
         metavar="OUTPUT",
-        help="Also write half the width of the 90 % interval of each voxel.",
+        help="Also write half the width of the interval of each voxel, of --level.",
     ),
+]
+Level = Annotated[
+    float,
+    typer.Option(
+        "--level", metavar="0.5|0.8|0.9|0.95", help="Share of what would be recorded it holds."
+    ),
+]
+Trust = Annotated[
+    Path | None,
+    typer.Option(
+        "--trust", metavar="OUTPUT", help="Also write 1 where values are to be trusted, else 0."
+    ),
+]
+Gap = Annotated[
+    bool,
+    typer.Option("--gap-where-untrusted", help="Write NaN where values are not to be trusted."),
 ]
 Quantity = Annotated[
     str,
     typer.Option(
         "--quantity",
-        help="intensity, confidence (half the width of the 90 % interval), disagreement of the"
-        " frames around, or hypothesis (labels: which motion counts most).",
+        help="intensity, confidence (half the width of the interval of --level), error (to be"
+        " expected), trust (1 or 0), trusted (intensities, else NaN), disagreement of the frames"
+        " around, or hypothesis (labels: which motion counts most).",
     ),
 ]
 
@@ -90,6 +114,9 @@ def render(
     keep_acquired: KeepAcquired = False,
     quantity: Quantity = "intensity",
     confidence: Confidence = None,
+    level: Level = LEVEL,
+    trust: Trust = None,
+    gap_where_untrusted: Gap = False,
     dtype: options.Dtype = "float32",
     zarr_version: options.ZarrVersion = "0.4",
     device: options.Device = "auto",
@@ -106,25 +133,28 @@ def render(
     options.quantity(quantity)
     options.device(device)
     options.writable(target, model)
-    if confidence is not None:
-        options.writable(confidence, model)
-        if why := io.clash(confidence, target):
-            raise InputError(
-                f"--confidence needs a file of its own, {confidence.name} {why} --output."
-            )
+    beside = {"--confidence": confidence, "--trust": trust}
+    _check_beside(beside, target, model)
+    if gap_where_untrusted and quantity != "intensity":
+        raise InputError("--gap-where-untrusted is for intensities; leave out --quantity.")
     from ..analysis.sentences import labels_sentence, motion_names
     from ..fitting import load
 
     field = load(model, device=device)
     begun = time.monotonic()
-    lazy = field.lazy(**grid, keep_acquired=keep_acquired, dtype=dtype, what=quantity)
-    sure = None if confidence is None else field.lazy(**grid, what="confidence")
+    what = "trusted" if gap_where_untrusted else quantity
+    lazy = field.lazy(**grid, keep_acquired=keep_acquired, dtype=dtype, what=what, level=level)
+    others = [
+        (path, field.lazy(**grid, what=option[2:], level=level), WRITTEN[option])
+        for option, path in beside.items()
+        if path is not None
+    ]
     with output.progress() as progress:
         volume = field.wrap(watched(lazy, partial(progress.show, "rendering")), lazy)
         io.write(volume, target, zarr_version=zarr_version)
     seconds = time.monotonic() - begun
-    if confidence is not None and sure is not None:
-        _write_confidence(output, field, sure, confidence)
+    for path, array, words in others:
+        _write(output, field, array, path, words.format(100 * level))
     output.say(f"{target}: {size(volume)} in {seconds:.1f} s")
     said: dict[str, Any] = {"quantity": quantity}
     if quantity == "hypothesis":
@@ -143,10 +173,26 @@ def render(
     )
 
 
-def _write_confidence(output: Output, field: Field, sure: RenderedArray, target: Path) -> None:
+def _check_beside(beside: dict[str, Path | None], target: Path, model: Path) -> None:
+    """Refuse files that may not be written, or are one."""
+    from .. import io
+
+    taken = {"--output": target}
+    for option, path in beside.items():
+        if path is None:
+            continue
+        options.writable(path, model)
+        for other, known in taken.items():
+            if why := io.clash(path, known):
+                raise InputError(f"{option} needs a file of its own, {path.name} {why} {other}.")
+        taken[option] = path
+
+
+def _write(output: Output, field: Field, array: RenderedArray, target: Path, words: str) -> None:
+    """Another quantity into a file of its own."""
     from .. import io
 
     with output.progress() as progress:
-        array = watched(sure, partial(progress.show, "confidence"))
-        io.write(field.wrap(array, sure), target)
-    output.say(f"{target}: half the width of the 90 % interval")
+        shown = watched(array, partial(progress.show, words.split(",")[0]))
+        io.write(field.wrap(shown, array), target)
+    output.say(f"{target}: {words}")

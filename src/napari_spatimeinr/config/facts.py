@@ -115,22 +115,18 @@ class LatentsGate(Facts):
 
 
 class ConfidenceTable(Facts):
-    """Half-widths of an interval for an error, by disagreement and predicted intensity."""
+    """Half-widths of intervals for an error, by spread and predicted intensity."""
 
+    levels: list[Number] = Field(default_factory=list)
+    """Shares of errors inside the intervals."""
     edges: list[list[Number]] = Field(default_factory=list)
-    """Between the bins of both, normalised intensities."""
-    widths: list[list[Number]] = Field(default_factory=list)
-    """``(disagreement, intensity)``, normalised intensities."""
+    """Between the bins of spread and intensity, normalised intensities."""
+    widths: list[list[list[Number]]] = Field(default_factory=list)
+    """``(level, spread, intensity)``, normalised intensities."""
     coverage: list[Number] = Field(default_factory=list)
-    """Share inside the interval on each held-out frame, calibrated on the others."""
-    level: Number | None = None
-    """Share of errors inside the interval it is made for."""
+    """Share inside the interval of 90 % on each held-out frame, calibrated on the others."""
     frames: list[StrictInt] = Field(default_factory=list)
     """Those held out."""
-    disagreement: Number | None = None
-    """Mean square of it on these."""
-    share_of_disagreement: Number | None = None
-    """Of that, what is left at the recording's own interval."""
 
 
 class Guard(Facts):

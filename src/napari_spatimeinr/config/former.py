@@ -58,7 +58,26 @@ def provenance(facts: Mapping[str, Any]) -> dict[str, Any]:
     for inner in ("chosen", "reasons"):
         if isinstance(out.get(inner), Mapping):
             out[inner] = keys(out[inner])
+    if isinstance(out.get("confidence"), Mapping):
+        out["confidence"] = confidence(out["confidence"])
     return out
+
+
+def confidence(table: Mapping[str, Any]) -> dict[str, Any]:
+    """A table of half-widths by the names of now.
+
+    One level was calibrated, by the difference of the two aligned frames: halfway between them
+    their spread is half of that.
+    """
+    if "level" not in table:
+        return dict(table)
+    gone = ("level", "disagreement", "share_of_disagreement")
+    out = {key: value for key, value in table.items() if key not in gone}
+    try:
+        out["edges"] = [[edge / 2 for edge in table["edges"][0]], table["edges"][1]]
+        return {**out, "levels": [table["level"]], "widths": [table["widths"]]}
+    except (LookupError, TypeError):
+        return dict(table)  # no table at all: it is refused
 
 
 def header(said: Mapping[str, Any]) -> dict[str, Any]:

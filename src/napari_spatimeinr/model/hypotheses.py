@@ -129,6 +129,25 @@ class Hypotheses(nn.Module):
         return torch.softmax((said - said.amax(0)).clamp(min=LOWEST), 0)
 
 
+def spread_of(weights: Tensor, before: Tensor, after: Tensor, share: float) -> Tensor:
+    """Standard deviation ``(P,)`` of what two frames say along all hypotheses: large where they
+    disagree about where things go, and where the frames differ along them.
+
+    Parameters
+    ----------
+    weights : of the hypotheses, ``(K, P)``.
+    before, after : their contexts, ``(K, S, P)``; the least smoothed counts.
+    share : of the interval that has passed: a frame counts the more the nearer it is.
+    """
+    mean = square = torch.zeros_like(weights[0])
+    for weight, a, b in zip(weights, before[:, 0], after[:, 0], strict=True):
+        mean = mean + weight * ((1 - share) * a + share * b)
+    for weight, a, b in zip(weights, before[:, 0], after[:, 0], strict=True):
+        away = (1 - share) * (a - mean).square() + share * (b - mean).square()
+        square = square + weight * away
+    return square.sqrt()
+
+
 def context_sigmas(spacing: tuple[float, float, float]) -> Tensor:
     """:data:`SIGMAS` in voxels along z, y and x, ``(S, 3)``, for voxels of (dz, dy, dx)."""
     fine = min(spacing[1:])

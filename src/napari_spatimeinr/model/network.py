@@ -13,12 +13,12 @@ import torch
 from torch import Tensor, nn
 
 from .finer import Chain, FinerPlanes, FinerVoxels
-from .frames import Box, grown
-from .hypotheses import Hypotheses, Seen
+from .frames import Box
+from .hypotheses import Hypotheses, Seen, spread_of
 from .latents import Latents
 from .motion import Displaced, VelocityField
 from .part import PARTS
-from .sampling import PREFILTER_REACH, cubic, gaussian, linear
+from .sampling import PREFILTER_REACH, cubic, linear
 
 OUTER_MOVING = 1
 """Frames beyond the inner ones on each side; further ones are too far to be aligned (measured: no
@@ -198,6 +198,20 @@ class Network:
             return before[0], after[0]
         return self.hypotheses.blended(before, after)
 
+    @torch.no_grad()
+    def spread(self, places: Around, context: Callable[[int, int], Tensor]) -> Tensor:
+        """How far what the inner frames say is spread, ``(P,)``: see :func:`.spread_of`.
+
+        ``context(k, i)`` gives frame k smoothed, ``(S, P)``, along :attr:`fields` number i.
+        """
+        number = range(len(self.fields))
+        before, after = (
+            torch.stack([context(k, i) for i in number]) for k in (places.before, places.after)
+        )
+        if self.hypotheses is None:
+            return spread_of(torch.ones_like(before[:, 0]), before, after, places.share)
+        return spread_of(self.hypotheses.weights(before, after), before, after, places.share)
+
     def moved(
         self,
         positions: tuple[Tensor, Tensor, Tensor],
@@ -216,26 +230,6 @@ class Network:
 
 SMOOTH_REACH = 3
 """Voxels around a box that smoothing it with sigma 1 sees."""
-
-
-def disagreement(
-    places: Around,
-    read: Callable[[int, Box], Tensor],
-    moved: Callable[[int], Tensor],
-    shape: tuple[int, int, int],
-) -> Tensor:
-    """How far the frames before and after a time differ at points, ``(P,)``, both smoothed with
-    sigma 1.
-
-    ``read(k, box)`` gives voxels of frame k, ``moved(k)`` where the points ``(1, P, 3)`` are in it.
-    """
-    values = []
-    for k in (places.before, places.after):
-        points, box = needed_box(moved(k), shape)
-        inner = (slice(SMOOTH_REACH, -SMOOTH_REACH),) * 3
-        block = gaussian(read(k, grown(box, SMOOTH_REACH)), (1.0, 1.0, 1.0))[(..., *inner)]
-        values.append(sample_denoised(block, points, box))
-    return (values[0] - values[1]).abs()
 
 
 def needed_box(points: Tensor, shape: tuple[int, int, int]) -> tuple[Tensor, Box]:

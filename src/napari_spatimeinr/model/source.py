@@ -77,9 +77,10 @@ class FrameSource:
 
     def context(self, k: int, box: Box) -> Tensor:
         """Raw voxels smoothed in each of the ways that hypotheses are compared by, ``(1, S, z, y,
-        x)``.
+        x)``; denoised ones smoothed with sigma 1 where there are none, ``(1, 1, z, y, x)``.
         """
-        assert self.network.hypotheses is not None
+        if self.network.hypotheses is None:
+            return self.smooth(k, box)
         sigmas: list[list[float]] = self.network.hypotheses.sigmas.tolist()
         reach = math.ceil(CONTEXT_REACH * max(max(sigma) for sigma in sigmas))
         inner = slice(reach, -reach)

@@ -1,5 +1,5 @@
-"""What a rendering shows: intensities, how far the frames disagree, how sure a value is, or what
-motion carries it.
+"""What a rendering shows: intensities, how far the frames disagree, how sure a value is, whether it
+is to be trusted, and what motion carries it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ..errors import GridError
-from ..model.confidence import widths
+from ..model.confidence import LEVEL, TRUSTED, expected_errors, widths
 from ..model.finer import Chain
 from ..model.frames import SAME, Frames
 from ..model.interpolation import segment
@@ -79,14 +79,11 @@ class Disagreement(Quantity):
         return (before - after).abs()
 
 
-class Confidence(Quantity):
-    """Half-width of the interval that holds 90 % of the noisy voxels a recording would have had
-    there; raw intensities.
+class Calibrated(Quantity):
+    """What errors on held-out frames tell of any place: see :func:`.training.confidence.calibrate`.
 
-    Calibrated on held-out frames, at twice the interval between frames: see
-    :func:`.training.confidence.calibrate`. In an interval left to linear interpolation it is at
-    least the difference of its two frames: the recording may be like either of them there, and what
-    is interpolated lies between.
+    In an interval left to linear interpolation it is at least the difference of its two frames: the
+    recording may be like either of them there, and what is interpolated lies between.
 
     Parameters
     ----------
@@ -96,21 +93,79 @@ class Confidence(Quantity):
     def __init__(self, table: dict[str, Any]) -> None:
         self.table = table
 
+    @abstractmethod
+    def of(self, spread: Tensor, value: Tensor) -> Tensor:
+        """What the table says ``(P,)`` for spreads and intensities, normalised."""
+
     def value(self, sampler: Sampler, t: float, positions: Positions, finer: Chain) -> Tensor:
-        """Normalised half-widths ``(P,)``."""
-        value = sampler.value(t, positions, finer)
-        t = min(max(t, 0.0), sampler.frames.count - 1.0)
-        compared = _compared(t, sampler.frames.count, sampler.linear)
-        if compared is None:
-            return widths(self.table, torch.zeros_like(value), value)
-        between = compared.before, compared.after
-        before, after = (sampler.smoothed(k, sampler.followed(t, k, positions)) for k in between)
-        width = widths(self.table, (before - after).abs(), value)
-        if compared.before not in sampler.linear or not SAME <= t - compared.before <= 1 - SAME:
-            return width
+        """Normalised ``(P,)``."""
+        found = self.of(sampler.spread(t, positions), sampler.value(t, positions, finer))
+        k = math.floor(t)
+        if k not in sampler.linear or not SAME <= t - k <= 1 - SAME:
+            return found
         places = Places(positions)
-        before, after = (sampler.plain.sampled(k, places, finer) for k in between)
-        return torch.maximum(width, (before - after).abs())
+        before, after = (sampler.plain.sampled(n, places, finer) for n in (k, k + 1))
+        return torch.maximum(found, (before - after).abs())
+
+
+class Confidence(Calibrated):
+    """Half-width of the interval that holds a share of the noisy voxels a recording would have had
+    there; raw intensities.
+
+    Parameters
+    ----------
+    table : what was calibrated.
+    level : the share, one of those it was calibrated for.
+    """
+
+    def __init__(self, table: dict[str, Any], level: float = LEVEL) -> None:
+        super().__init__(table)
+        self.level = level
+
+    def of(self, spread: Tensor, value: Tensor) -> Tensor:
+        """Half-widths ``(P,)``."""
+        return widths(self.table, spread, value, self.level)
+
+
+class ExpectedError(Calibrated):
+    """The RMS error to be expected, the noise of a recording apart; raw intensities."""
+
+    def of(self, spread: Tensor, value: Tensor) -> Tensor:
+        """Expected errors ``(P,)``."""
+        return expected_errors(self.table, spread, value)
+
+
+class Trust(ExpectedError):
+    """1 where the error to be expected is small against the range of the recording, else 0."""
+
+    def value(self, sampler: Sampler, t: float, positions: Positions, finer: Chain) -> Tensor:
+        """1 or 0, ``(P,)``."""
+        return (super().value(sampler, t, positions, finer) <= TRUSTED).float()
+
+    def raw(self, sampler: Sampler, value: Tensor, t: float) -> Tensor:
+        """The same."""
+        return value
+
+
+class Trusted(Quantity):
+    """Raw intensities where they are trusted; what is not is no number.
+
+    Parameters
+    ----------
+    trust : says where.
+    """
+
+    def __init__(self, trust: Trust) -> None:
+        self.trust, self.intensity = trust, Intensity()
+
+    def value(self, sampler: Sampler, t: float, positions: Positions, finer: Chain) -> Tensor:
+        """Normalised intensities ``(P,)`` or NaN."""
+        value = self.intensity.value(sampler, t, positions, finer)
+        return value.where(self.trust.value(sampler, t, positions, finer) > 0, math.nan)
+
+    def raw(self, sampler: Sampler, value: Tensor, t: float) -> Tensor:
+        """Raw intensities."""
+        return self.intensity.raw(sampler, value, t)
 
 
 class Leading(Quantity):
@@ -135,16 +190,17 @@ class Leading(Quantity):
         return value
 
 
-SHOWN = ("intensity", "disagreement", "confidence", "hypothesis")
-"""What a rendering shows, by name: see :meth:`.Field.lazy`."""
+SHOWN = ("intensity", "disagreement", "hypothesis", "confidence", "error", "trust", "trusted")
+"""What a rendering shows, by name: see :meth:`.Field.lazy`; the last four are calibrated."""
 
 
-def shown(what: str, said: Mapping[str, Any] | None) -> Quantity:
+def shown(what: str, said: Mapping[str, Any] | None, level: float = LEVEL) -> Quantity:
     """A quantity by its name.
 
     Parameters
     ----------
     said : the table that was calibrated on held-out frames; None where there were none.
+    level : of the intervals of "confidence".
 
     Raises
     ------
@@ -153,16 +209,23 @@ def shown(what: str, said: Mapping[str, Any] | None) -> Quantity:
     """
     if what not in SHOWN:
         raise GridError(f"A rendering shows one of {', '.join(SHOWN)}, got {what!r}.")
-    if what != "confidence":
-        plain: dict[str, Callable[[], Quantity]]
-        plain = {"intensity": Intensity, "disagreement": Disagreement, "hypothesis": Leading}
+    plain: dict[str, Callable[[], Quantity]]
+    plain = {"intensity": Intensity, "disagreement": Disagreement, "hypothesis": Leading}
+    if what in plain:
         return plain[what]()
     if said is None:
         raise GridError(
-            "Confidence is calibrated on held-out frames, and this model had none: that takes"
-            " three frames or more and the gate."
+            "Confidence and trust are calibrated on held-out frames, and this model had none: that"
+            " takes three frames or more and the gate."
         )
-    return Confidence(dict(said))
+    table = dict(said)
+    if what != "confidence":
+        trust = Trust(table)
+        return {"error": ExpectedError(table), "trust": trust, "trusted": Trusted(trust)}[what]
+    if level not in table["levels"]:
+        known = ", ".join(f"{one:g}" for one in table["levels"])
+        raise GridError(f"This model is calibrated for the levels {known}, not for {level:g}.")
+    return Confidence(table, level)
 
 
 def raw_intensities(frames: Frames, value: Tensor, t: float, overshoots: bool = False) -> Tensor:

@@ -75,6 +75,22 @@ class Sampler:
 
         return network.between(near, lambda k, i: looks[k][i], outer)
 
+    def spread(self, t: float, positions: Positions) -> Tensor:
+        """How far what the frames around a time in frames say is spread; nothing at the frames
+        themselves.
+        """
+        count = self.frames.count
+        t = min(max(t, 0.0), count - 1.0)
+        if abs(t - round(t)) < SAME:
+            return torch.zeros(math.prod(len(p) for p in positions), device=self.frames.device)
+
+        def context(k: int, i: int) -> Tensor:
+            places = self.followed(t, k, positions, i)
+            read = functools.partial(self.source.context, k)
+            return linear_at(places, self.frames.shape, (1, 1, 1), read)
+
+        return self.network.spread(around(t, segment(t, count, self.linear), 0), context)
+
     def weights(self, t: float, positions: Positions) -> Tensor | None:
         """How much each of the network's fields counts at a time, ``(K, P)``; None at acquired
         times and where the frames are interpolated linearly.
@@ -137,12 +153,6 @@ class Sampler:
         return cubic_at(
             places, shape, factors(finer), lambda box: self.source.coefficients(k, box, finer)
         )
-
-    def smoothed(self, k: int, places: Places) -> Tensor:
-        """Frame ``k``, smoothed with sigma 1, at places."""
-        return linear_at(
-            places, self.frames.shape, (1, 1, 1), lambda box: self.source.smooth(k, box)
-        )[0]
 
     def _roughly_sampled(self, k: int, places: Places, finer: Chain) -> Tensor:
         """Frame ``k`` at places, linear between the finer voxels."""

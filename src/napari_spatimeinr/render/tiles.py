@@ -117,6 +117,8 @@ class TiledSource(FrameSource):
 
     def context(self, k: int, box: Box) -> Tensor:
         """Raw voxels smoothed in several ways, ``(1, S, z, y, x)``."""
+        if self.network.hypotheses is None:
+            return self.smooth(k, box)
         made = super().context
         return self._assembled(
             "context", k, box, lambda tile: made(k, tile).contiguous(memory_format=CHANNELS)

@@ -11,7 +11,7 @@ from ..config.facts import HoldOut as Report
 from ..model.network import Network
 from . import gate
 from .compiling import until_compiled
-from .confidence import calibrate
+from .confidence import calibrate, judged
 from .job import FitProgress, Job, Steps
 from .parts.latents import HOLD_OUT_SHARE, Latents, new_latents
 from .parts.latents_fit import train
@@ -122,7 +122,8 @@ class HoldOut:
             job.interpolation = "cubic"
         job.gain = round(errors.gain(best), 3)
         shown = self.networks.get(best, Network())
-        table = calibrate(shown, job.frames, self.parts, job.seed, job.taught)
+        job.judged = judged(shown, job.frames, self.parts, job.seed, job.taught)
+        table = calibrate(job.judged, self.parts.held)
         job.provenance.confidence = ConfidenceTable(**table)
         job.provenance.hold_out = Report(
             frames=self.parts.held,

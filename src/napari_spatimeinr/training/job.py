@@ -69,6 +69,7 @@ class Job:
     held_out : the frames kept back by the hold-out; None where there were none.
     held_out_fields : the velocity fields without them.
     held_out_network : these, blended as those of all frames.
+    judged : errors on each frame held out, and what they depend on: see :func:`.confidence.judged`.
     taught : 1 at voxels of held-out frames that the blend has learned from, ``(1, 1, Z, Y, X)``.
     """
 
@@ -88,6 +89,7 @@ class Job:
     held_out: HeldOut | None = None
     held_out_fields: list[VelocityField] = field(default_factory=list)
     held_out_network: Network | None = None
+    judged: list[Tensor] = field(default_factory=list)
     taught: Tensor | None = None
     interpolation: str = "linear"
     gain: float | None = None

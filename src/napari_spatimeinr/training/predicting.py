@@ -26,6 +26,31 @@ def predict(
 
 
 @torch.no_grad()
+def spread(
+    network: Network,
+    frames: Frames,
+    displacements: Displacements,
+    t: float,
+    places: Around,
+    box: Box,
+) -> Tensor:
+    """How far what the frames around a time say on the voxels of a box is spread, ``(P,)``."""
+    source = FrameSource(network, frames)
+    z, y, x = (torch.arange(a, b, device=frames.device, dtype=torch.float32) for a, b in box)
+    numbers = range(len(network.fields))
+
+    @functools.cache
+    def contexts(k: int) -> Sequence[Tensor]:
+        """Along all fields at once: what they see is smoothed once."""
+        moved = [network.moved((z, y, x), displacements(float(t), float(k), i), i) for i in numbers]
+        points, needed = needed_box(torch.cat(moved, 1), frames.shape)
+        local = points - points.new_tensor([a for a, _ in needed])
+        return linear(source.context(k, needed), local)[0].chunk(len(numbers), 1)
+
+    return network.spread(places, lambda k, i: contexts(k)[i])
+
+
+@torch.no_grad()
 def seen_along(
     network: Network,
     frames: Frames,

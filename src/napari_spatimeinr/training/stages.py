@@ -156,7 +156,7 @@ def _along_time(job: Job, wanted: list[str]) -> Steps:
         yield from _run(job, STAGES[Latents.name])
     yield from guard.watch(job, looked)
     if (table := job.provenance.confidence) is not None:
-        native = at_native_gap(dict(table), job.network, job.frames, job.seed)
+        native = at_native_gap(dict(table), job.judged, job.network, job.frames, job.seed)
         job.provenance.confidence = ConfidenceTable(**native)
 
 

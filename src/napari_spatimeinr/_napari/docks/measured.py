@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ...analysis.evaluate import Report
+from ...analysis.report import Report
 from ...analysis.sentences import LEARNED, gain_words
 
 METHODS = {

@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 
 from ...compute.device import free_memory
 from ...io import WRITABLE, ending, is_template, present
+from ...model.confidence import TRUSTED
 from ..settings import settings
 
 
@@ -76,6 +77,11 @@ class OutputPanel(QWidget):
             " errors on held-out frames; with fewer than three frames: how far the two frames"
             " around a time differ after their motion is undone"
         )
+        self.trust = QPushButton("Trust layer")
+        self.trust.setToolTip(
+            "1 where values are to be trusted: where the error to be expected, noise apart, is at"
+            f" most {100 * TRUSTED:g} % of the recording's range, by errors on held-out frames"
+        )
         self.labels = QPushButton("Which motion")
         self.labels.setToolTip(
             "A Labels layer: which of the motions that are blended counts most at each voxel. Where"
@@ -89,6 +95,7 @@ class OutputPanel(QWidget):
         for what, button in (
             ("intensity", self.to_layer),
             ("confidence", self.confidence),
+            ("trust", self.trust),
             ("hypothesis", self.labels),
         ):
             button.clicked.connect(lambda _, what=what: self.asked.emit(what))
@@ -102,6 +109,7 @@ class OutputPanel(QWidget):
                 self.save_model,
                 self.load_model,
                 self.confidence,
+                self.trust,
                 self.carry,
                 self.labels,
                 self.preview,
@@ -112,7 +120,7 @@ class OutputPanel(QWidget):
 
     def set_ready(self, fitted: bool, rendering: bool, shown: bool) -> None:
         """Enable what applies."""
-        made = self.to_layer, self.save_as, self.confidence, self.labels, self.carry
+        made = self.to_layer, self.save_as, self.confidence, self.trust, self.labels, self.carry
         for widget in made:
             widget.setEnabled(fitted and not rendering)
         self.save_model.setEnabled(fitted and not rendering)

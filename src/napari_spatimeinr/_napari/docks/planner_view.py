@@ -11,7 +11,7 @@ from qtpy.QtGui import QColor, QPainter, QPen
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from ...analysis.frame_plan import Plan
-from ...training.confidence import LEVEL
+from ...model.confidence import LEVEL
 from .painted import EDGE, LEFT, Painted
 from .theme import Colours
 

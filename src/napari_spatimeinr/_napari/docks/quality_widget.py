@@ -10,9 +10,10 @@ from typing import Any
 
 from qtpy.QtWidgets import QComboBox, QPushButton, QSpinBox, QVBoxLayout, QWidget
 
-from ...analysis.evaluate import Report, evaluate
+from ...analysis.evaluate import evaluate
 from ...analysis.frame_plan import Plan
 from ...analysis.planner import plan
+from ...analysis.report import Report
 from ...config.options import PRESETS
 from ...errors import SpatimeINRError
 from ...fitting import FitProgress

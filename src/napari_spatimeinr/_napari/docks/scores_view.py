@@ -14,7 +14,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from ...analysis.evaluate import Report
+from ...analysis.report import Report
 from ...analysis.sentences import error_of
 from .bars import Bar, ErrorBars
 from .section import Section
@@ -32,6 +32,12 @@ COLUMNS = {
     ),
     "ssim": ("SSIM", "Structural similarity: 1 is equal"),
     "nrmse": ("NRMSE", "Root mean square error as a share of the recording's range"),
+    "rse": (
+        "RSE",
+        "Resolution-scaled error: RMS difference of what was recorded and of the prediction at"
+        " the recording's voxels, scaled to fit best, as a share of the range (SQUIRREL)",
+    ),
+    "rsp": ("RSP", "Their correlation: 1 is equal"),
 }
 NAMES = {
     "spatimeinr": "SpatimeINR",
