@@ -123,11 +123,12 @@ def test_what_a_kernel_could_not_bear_is_refused(monkeypatch):
     for name, wrong, said in (
         ("coefficients", lambda k, box, finer: torch.zeros(1, 1, 2, 2, 2), "came as"),
         ("latents", lambda k, box: torch.zeros(1, 4, 2, 2, 2), "came as"),
-        ("context", lambda k, box: torch.zeros(1, 3, *(b - a for a, b in box)), "3 channels"),
+        ("context", lambda k, box: torch.zeros(1, 3, *(b - a for a, b in box)), "3 contexts"),
     ):
-        with monkeypatch.context() as patched, pytest.raises(ValueError, match=said):
+        with monkeypatch.context() as patched:
             patched.setattr(made.source, name, wrong)
-            made.value(1.5, where, ())
+            with pytest.raises(ValueError, match=said):
+                made.value(1.5, where, ())
     made.network.hypotheses.prior.data = torch.zeros(4)
     with pytest.raises(ValueError, match="blended by 4 weights"):
         made.value(1.5, where, ())

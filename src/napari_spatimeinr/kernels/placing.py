@@ -13,8 +13,8 @@ CHUNK = 64
 away."""
 FRACTIONS = np.float32(2.0**16)
 """Places that are told apart along a voxel."""
-ONE, SIX = np.float32(1), np.float32(6)
-THREE, FOUR = np.float32(3), np.float32(4)
+ONE, HALF = np.float32(1), np.float32(0.5)
+SIXTH, TWO_THIRDS = np.float32(1 / 6), np.float32(2 / 3)
 
 
 @compiled()
@@ -112,7 +112,7 @@ def spline_weights(shares: Any, weights: Any) -> None:
         for i in range(CHUNK):
             f = shares[axis, i]
             g = ONE - f
-            weights[4 * axis, i] = g * g * g / SIX
-            weights[4 * axis + 1, i] = (FOUR - SIX * f * f + THREE * f * f * f) / SIX
-            weights[4 * axis + 2, i] = (FOUR - SIX * g * g + THREE * g * g * g) / SIX
-            weights[4 * axis + 3, i] = f * f * f / SIX
+            weights[4 * axis, i] = g * g * g * SIXTH
+            weights[4 * axis + 1, i] = TWO_THIRDS + f * f * (HALF * f - ONE)
+            weights[4 * axis + 2, i] = TWO_THIRDS + g * g * (HALF * g - ONE)
+            weights[4 * axis + 3, i] = f * f * f * SIXTH

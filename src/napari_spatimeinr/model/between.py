@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from functools import cached_property
 from types import ModuleType
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -25,23 +26,41 @@ NONE = np.zeros((2, 2, 2, 0), np.float32)
 NO_LAYER = np.zeros((0, 0), np.float32), np.zeros(0, np.float32)
 
 
-class Side(NamedTuple):
+@dataclass(frozen=True)
+class Side:
     """One of the two frames.
 
+    Attributes
+    ----------
     paths : where the points of a grid are in it, along each of the network's fields.
     coefficients, context, latents : give the numbers of a box of it, the first of finer voxels.
+    factors, fine : finer voxels per voxel, and of the frame.
+    shape : its voxels.
     """
 
     paths: list[Places]
     coefficients: Read
     context: Read
     latents: Read
+    factors: Shape
+    fine: Shape
+    shape: Shape
 
+    @cached_property
+    def box(self) -> Box:
+        """What splines along all paths depend on, in finer voxels."""
+        return self.paths[0].box(self.factors, self.fine)
 
-def too_large(side: Side, factors: Shape, fine: Shape) -> bool:
-    """Whether a grid had better be sampled in parts."""
-    box = _box(side, factors, fine)
-    return math.prod(b - a for a, b in box) > MOST and max(side.paths[0].sizes) > 1
+    @cached_property
+    def linear_box(self) -> Box:
+        """What linear samples of voxels depend on: no neighbours but the nearest."""
+        same = self.factors == (1, 1, 1)
+        return grown(self.box if same else self.paths[0].box((1, 1, 1), self.shape), -1)
+
+    @property
+    def too_large(self) -> bool:
+        """Whether the grid had better be sampled in parts."""
+        return math.prod(b - a for a, b in self.box) > MOST and max(self.paths[0].sizes) > 1
 
 
 def between(
@@ -50,7 +69,6 @@ def between(
     sides: tuple[Side, Side],
     share: float,
     outer: tuple[Tensor | None, Tensor | None],
-    shapes: tuple[tuple[Shape, Shape], Shape],
 ) -> Tensor:
     """Values ``(P,)`` of the points of a grid.
 
@@ -58,7 +76,6 @@ def between(
     ----------
     share : of the interval that has passed.
     outer : means of the frames beyond those of ``sides``, ``(P,)``, None where there are none.
-    shapes : finer voxels per voxel and of a frame, and its voxels.
 
     Raises
     ------
@@ -66,19 +83,14 @@ def between(
         For boxes, displacements or outer values of other shapes or types than asked for: a kernel
         checks nothing.
     """
-    (factors, fine), shape = shapes
     # Latents first: denoised voxels come with them.
-    latents = [_latents(network, side, shape) for side in sides]
-    contexts = [_context(network, side, shape) for side in sides]
-    boxes = [_box(side, factors, fine) for side in sides]
+    latents = [_latents(network, side) for side in sides]
+    contexts = [_context(network, side) for side in sides]
     coefficients = [
-        _checked(s.coefficients(box), box, 4)[0, 0].contiguous().numpy()
-        for s, box in zip(sides, boxes, strict=True)
+        _checked(side.coefficients(side.box), side.box, 4)[0, 0].contiguous().numpy()
+        for side in sides
     ]
-    starts = [
-        [[a for a, _ in box], [a for a, _ in _linear_box(side, shape)]]
-        for side, box in zip(sides, boxes, strict=True)
-    ]
+    starts = [[[a for a, _ in box] for box in (side.box, side.linear_box)] for side in sides]
     sizes = sides[0].paths[0].sizes
     blend, decoder = _networks(network, share)
     if len(blend[0]) != len(sides[0].paths):
@@ -89,8 +101,8 @@ def between(
         tuple(np.ascontiguousarray(p.numpy(), np.float32) for p in positions),
         _nodes([*sides[0].paths, *sides[1].paths]),
         (
-            np.array([factors, (1, 1, 1)], np.float32),
-            np.array([fine, shape], np.int64),
+            np.array([sides[0].factors, (1, 1, 1)], np.float32),
+            np.array([sides[0].fine, sides[0].shape], np.int64),
             np.array(starts, np.int64),
         ),
         (tuple(coefficients), tuple(contexts), tuple(latents)),
@@ -102,35 +114,25 @@ def between(
     return torch.from_numpy(out)
 
 
-def _box(side: Side, factors: Shape, fine: Shape) -> Box:
-    """What splines along all paths depend on."""
-    return side.paths[0].box(factors, fine)
-
-
-def _linear_box(side: Side, shape: Shape) -> Box:
-    """What linear samples depend on: no neighbours but the nearest."""
-    return grown(_box(side, (1, 1, 1), shape), -1)
-
-
-def _context(network: Network, side: Side, shape: Shape) -> NDArray[np.float32]:
+def _context(network: Network, side: Side) -> NDArray[np.float32]:
     if network.hypotheses is None:
         return NONE
-    box = _linear_box(side, shape)
-    return _beside(_checked(side.context(box), box, 2), len(network.hypotheses.sigmas))
+    values = _checked(side.context(side.linear_box), side.linear_box, 2)
+    if values.shape[1] != len(network.hypotheses.sigmas):
+        raise ValueError(f"A box came with {values.shape[1]} contexts.")
+    return _beside(values)
 
 
-def _latents(network: Network, side: Side, shape: Shape) -> NDArray[np.float32]:
+def _latents(network: Network, side: Side) -> NDArray[np.float32]:
     if network.latents is None:
         return NONE
-    box = _linear_box(side, shape)
-    values = _checked(side.latents(box), box, 2)
-    return _beside(F.pad(values, (0, 0, 0, 0, 0, 0, 0, -values.shape[1] % 4)), None)
+    values = _checked(side.latents(side.linear_box), side.linear_box, 2)
+    missing = -values.shape[1] % 4
+    return _beside(F.pad(values, (0, 0, 0, 0, 0, 0, 0, missing)) if missing else values)
 
 
-def _beside(values: Tensor, channels: int | None) -> NDArray[np.float32]:
+def _beside(values: Tensor) -> NDArray[np.float32]:
     """Channels side by side, ``(z, y, x, C)``."""
-    if channels is not None and values.shape[1] != channels:
-        raise ValueError(f"A box came with {values.shape[1]} channels instead of {channels}.")
     made: NDArray[np.float32] = values[0].permute(1, 2, 3, 0).contiguous().numpy()
     return made
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..data.recent import Recent
-from ..model.between import Side, between, too_large
+from ..model.between import Side, between
 from ..model.compiled import compiled
 from ..model.finer import Chain
 from ..model.frames import SAME
@@ -106,15 +106,17 @@ class Sampler:
             lambda box: source.coefficients(k, box, finer),
             lambda box: source.context(k, box),
             lambda box: source.latents(k, box),
+            factors(finer),
+            source.fine_shape(finer),
+            self.frames.shape,
         )
 
     def _in_one_pass(
         self, kernels: ModuleType, t: float, near: Around, positions: Positions, finer: Chain
     ) -> Tensor:
         """What :meth:`.Network.between` gives, by a kernel."""
-        fine, many = self.source.fine_shape(finer), factors(finer)
         before, after = (self._side(t, k, positions, finer) for k in (near.before, near.after))
-        if any(too_large(side, many, fine) for side in (before, after)):
+        if before.too_large or after.too_large:
             axis, parts = before.paths[0].halves()
             made = [
                 self._in_one_pass(kernels, t, near, part.positions, finer).unflatten(0, part.sizes)
@@ -122,19 +124,16 @@ class Sampler:
             ]
             return torch.cat(made, axis).flatten()
         outer = [
-            self._outer(t, beyond, positions, finer)
-            for beyond in (near.outer_before, near.outer_after)
+            self._outer(t, frames, positions, finer)
+            for frames in (near.outer_before, near.outer_after)
         ]
-        shapes = (many, fine), self.frames.shape
-        return between(
-            kernels, self.network, (before, after), near.share, (outer[0], outer[1]), shapes
-        )
+        return between(kernels, self.network, (before, after), near.share, (outer[0], outer[1]))
 
     def _looks(self, t: float, k: int, positions: Positions, finer: Chain) -> list[Seen]:
         """What frame ``k`` says of the positions at time ``t``, along each of the network's
         fields.
         """
-        shape, network = self.frames.shape, self.network
+        network, shape = self.network, self.frames.shape
         side = self._side(t, k, positions, finer)
         # Latents first: denoised voxels come with them.
         latents, values, context = (
@@ -147,7 +146,7 @@ class Sampler:
                 of_latents = linear_at(places, shape, (1, 1, 1), latents)
             if network.hypotheses is not None:
                 of_context = linear_at(places, shape, (1, 1, 1), context)
-            value = cubic_at(places, self.source.fine_shape(finer), factors(finer), values)
+            value = cubic_at(places, side.fine, side.factors, values)
             seen.append(Seen(value, of_latents, of_context))
         return seen
 
@@ -158,7 +157,7 @@ class Sampler:
         if self.network.latents is None or not frames:
             return None
         values = [self._roughly_sampled(k, self.followed(t, k, positions), finer) for k in frames]
-        return torch.stack(values).mean(0)
+        return values[0] if len(values) == 1 else torch.stack(values).mean(0)
 
     def sampled(self, k: int, places: Places, finer: Chain) -> Tensor:
         """Frame ``k`` at places, by cubic splines through the finer voxels."""
