@@ -45,11 +45,11 @@ def _sampled(
     box = places.box(factors, shape) if cubic else grown(places.box(factors, shape), -1)
     if math.prod(b - a for a, b in box) > MOST and max(places.sizes) > 1:
         axis, parts = places.halves()
-        made = [
+        halves = [
             _sampled(kernels, part, shape, factors, read, cubic).unflatten(0, part.sizes)
             for part in parts
         ]
-        return torch.cat(made, axis).flatten(0, 2)
+        return torch.cat(halves, axis).flatten(0, 2)
     values = read(box)
     check(values, box, 4 if cubic else 2)
     where = _where(places, shape, factors, box)
