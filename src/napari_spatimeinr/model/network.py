@@ -232,8 +232,7 @@ def disagreement(
     values = []
     for k in (places.before, places.after):
         points, box = needed_box(moved(k), shape)
-        inner = (slice(SMOOTH_REACH, -SMOOTH_REACH),) * 3
-        block = gaussian(read(k, grown(box, SMOOTH_REACH)), (1.0, 1.0, 1.0))[(..., *inner)]
+        block = gaussian(read(k, grown(box, SMOOTH_REACH)), (1.0, 1.0, 1.0), SMOOTH_REACH)
         values.append(sample_denoised(block, points, box))
     return (values[0] - values[1]).abs()
 
