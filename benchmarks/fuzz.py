@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import faulthandler
-import json
 import multiprocessing
 import os
 import random
@@ -23,8 +22,6 @@ import signal
 import tempfile
 import threading
 import time
-import traceback
-import warnings
 from collections import Counter
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
@@ -32,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from fuzz_damage import damaged
+from fuzz_judge import judged
 from fuzz_samples import READERS, Sample, samples
 
 PATIENCE = 30
@@ -41,9 +39,7 @@ SLOW = 3.0
 ADDRESS_SPACE = 4 * 2**30
 MUCH_MEMORY = 600 * 2**20
 """Bytes of resident memory that no small file may cost."""
-LONG_SENTENCE = 1000
 SAVED_OF_A_KIND = 5
-MAX_VOXELS = 2**50
 
 
 def main() -> None:
@@ -225,76 +221,6 @@ def work(
 def memory() -> int:
     """Peak resident bytes of this process so far."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def judged(path: Path) -> tuple[str, str]:
-    """What came of reading one input: (kind, text)."""
-    from napari_spatimeinr.errors import SpatimeINRError
-    from napari_spatimeinr.io import describe, read
-
-    outcomes = []
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        for function in (described, opened):
-            try:
-                outcomes.append(function(describe if function is described else read, path))
-            except SpatimeINRError as error:
-                text = str(error)
-                if (
-                    not text.endswith((".", "?"))
-                    or "\n" in text
-                    or len(text) > LONG_SENTENCE
-                    or "Unexpected error" in text
-                ):
-                    return "no sentence", text
-                outcomes.append(("refused", text))
-            except AssertionError as error:
-                return f"impossible: {error}", traceback.format_exc()
-            except BaseException as error:
-                frames = traceback.extract_tb(error.__traceback__)
-                ours = next(
-                    (f for f in reversed(frames) if "napari_spatimeinr" in f.filename), frames[-1]
-                )
-                return (
-                    f"{type(error).__name__} at {Path(ours.filename).name}:{ours.name}",
-                    traceback.format_exc(),
-                )
-    if caught:
-        first = caught[0]
-        return (
-            f"warning at {Path(first.filename).name}:{first.lineno}",
-            f"{first.message}\n{outcomes[-1]}",
-        )
-    return outcomes[-1]
-
-
-def described(describe: Any, path: Path) -> tuple[str, str]:
-    """Describe a recording; what is said must be JSON."""
-    found = describe(path)
-    json.dumps(found, allow_nan=False)
-    assert all(n > 0 for n in found["shape"]), "size"
-    return "opened", ""
-
-
-def opened(read: Any, path: Path) -> tuple[str, str]:
-    """Read a recording and its first, last and middle voxels."""
-    import numpy as np
-
-    volume = read(path, channel=0)
-    assert (
-        len(volume.shape) == 4
-        and all(n > 0 for n in volume.shape)
-        and volume.grid.voxels < MAX_VOXELS
-    ), "shape"
-    assert (
-        all(np.isfinite(s) and s > 0 for s in volume.spacing) and np.isfinite(volume.origin).all()
-    ), "calibration"
-    json.dumps(volume.metadata, allow_nan=False)
-    for place in ([0] * 4, [n - 1 for n in volume.shape], [n // 2 for n in volume.shape]):
-        t, z, y, x = place
-        piece = np.asarray(volume.data[t, z : z + 2, y : y + 9, x : x + 9])
-        assert piece.ndim == 3 and piece.size and piece.dtype == volume.dtype, "piece"
-    return "opened", ""
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import cost
 import downstream
+import finer
 import quality
 import sizes
 import uneven
@@ -97,9 +98,9 @@ def main() -> None:
     parts: dict[str, Callable[[], Iterator[str]]] = {
         "phantoms": lambda: quality.phantoms(seeds, preset),
         "uneven": lambda: uneven.uneven(seeds, preset),
-        "planes": lambda: quality.planes(seeds, preset),
-        "voxels": lambda: quality.voxels(seeds, preset, folder),
-        "stacks": lambda: quality.stacks(folder, preset),
+        "planes": lambda: finer.planes(seeds, preset),
+        "voxels": lambda: finer.voxels(seeds, preset, folder),
+        "stacks": lambda: finer.stacks(folder, preset),
         "recordings": lambda: quality.recordings(folder, preset),
         "ablation": lambda: quality.ablation(seeds, preset, folder),
         "confidence": lambda: quality.confidence(preset, folder),

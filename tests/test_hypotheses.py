@@ -111,12 +111,26 @@ def test_the_fields_are_told_by_how_much_they_count_no_motion_last():
     assert [one.smoothness for one in told] == [0.02, None]
     assert sum(one.share for one in told) == pytest.approx(1, abs=1e-3)
     assert told[0].share > told[1].share
+    assert sum(one.share_moving for one in told) == pytest.approx(1, abs=1e-3)
+    assert told[0].share_moving > told[0].share
+
+
+def test_where_nothing_moves_no_share_of_what_moves_is_told():
+    volume = Volume(np.repeat(phantom((1, 8, 24, 24), seed=1)[0].data[:], 4, 0))
+    told = fit(volume, config={**MOTION, "gate": False}, device="cpu").provenance.hypotheses.all
+    assert [one.share_moving for one in told] == [None, None]
 
 
 def test_people_are_told_what_is_blended():
     report = {"all": [{"smoothness": 0.02, "curved": True, "share": 0.7}, {"share": 0.3}]}
     said = STAGES["hypotheses"].told(report)
     assert said == "Motion is blended of smoothness 0.02 curved (70 %), no motion (30 %)."
+    for one, share in zip(report["all"], (0.9, 0.1), strict=True):
+        one["share_moving"] = share
+    assert STAGES["hypotheses"].told(report) == (
+        "Motion is blended of smoothness 0.02 curved (70 / 90 %), no motion (30 / 10 %)."
+        " The second share is where something moves."
+    )
     assert STAGES["hypotheses"].told({}) == ""
 
 

@@ -25,7 +25,7 @@ from .model.network import Network
 from .render.array import RenderedArray
 from .render.blocks import Blocks
 from .render.method import Aligned, Method
-from .render.quantities import Confidence, Disagreement
+from .render.quantities import shown
 from .volume import Volume
 
 
@@ -110,13 +110,17 @@ class Field:
         what : "intensity"; or "confidence": half the width of the interval that holds 90 % of the
             noisy voxels that would have been recorded, by errors on held-out frames; or
             "disagreement": the absolute difference of the two frames around a time after their
-            motion is undone (not calibrated: noise is part of it). All in the source's units.
+            motion is undone (not calibrated: noise is part of it), all in the source's units; or
+            "hypothesis": which of the motions that are blended counts most, by its number in
+            ``provenance.hypotheses.all`` from 1, and 0 for no motion, at acquired times and where
+            frames are interpolated linearly; these labels are "uint8" whatever ``dtype`` says.
 
         Raises
         ------
         GridError
-            If the grid is impossible, ``keep_acquired`` is asked for on another voxel grid, or
-            "confidence" of a model that had no held-out frames (fewer than three frames).
+            If the grid is impossible, ``keep_acquired`` is asked for on another voxel grid or of
+            other than intensities, or "confidence" of a model that had no held-out frames (fewer
+            than three frames).
         """
         ranges: ROI = check_roi(roi, self.grid.shape)
         cropped = self.grid.crop(ranges)
@@ -128,6 +132,10 @@ class Field:
             raise GridError(
                 "Acquired frames can be kept bit for bit only at scale 1 in z, y and x; leave out"
                 " keep_acquired or the scale."
+            )
+        if keep_acquired and what != "intensity":
+            raise GridError(
+                f"Acquired frames hold intensities, not {what}; leave out keep_acquired."
             )
         return self._rendered(what, grid, dtype, keep_acquired)
 
@@ -144,27 +152,16 @@ class Field:
         return array
 
     def _rendered(self, what: str, grid: Grid, dtype: str, keep_acquired: bool) -> RenderedArray:
+        if what == "hypothesis":
+            dtype = "uint8"
         remake = self._rendered, (what, grid, dtype, keep_acquired)
         return RenderedArray(
             self._quantity(what), self.grid, grid, dtype, self.volume.dtype, keep_acquired, remake
         )
 
     def _quantity(self, what: str) -> Blocks:
-        if what == "intensity":
-            return self._renderer
-        if what not in ("disagreement", "confidence"):
-            raise GridError(
-                f"A rendering shows 'intensity', 'disagreement' or 'confidence', got {what!r}."
-            )
-        if what == "disagreement":
-            return self._renderer.showing(Disagreement())
-        table = self.provenance.confidence
-        if table is None:
-            raise GridError(
-                "Confidence is calibrated on held-out frames, and this model had none: that takes"
-                " three frames or more and the gate."
-            )
-        return self._renderer.showing(Confidence(dict(table)))
+        quantity = shown(what, self.provenance.confidence)
+        return self._renderer if what == "intensity" else self._renderer.showing(quantity)
 
     @property
     def _linear(self) -> list[int]:

@@ -63,6 +63,33 @@ def test_render_writes_confidence_beside_it(fitted: Fitted, tmp_path: Path) -> N
     assert target.read_bytes() == before
 
 
+@pytest.mark.parametrize("quantity", ["confidence", "disagreement", "hypothesis"])
+def test_render_writes_the_quantity_that_was_asked_for(
+    quantity: str, fitted: Fitted, tmp_path: Path
+) -> None:
+    target = tmp_path / "out.nii.gz"
+    how = "render", fitted[0], "-o", target, "--time-scale", 2, "--device", "cpu"
+    done = here(*how, "--quantity", quantity, "--json")
+    assert done.code == 0, done.err
+    assert done.json["quantity"] == quantity
+    expected = load(fitted[0], device="cpu").lazy(time_scale=2, what=quantity)
+    back = Volume.open(target)
+    assert back.dtype == expected.dtype
+    np.testing.assert_allclose(np.asarray(back.data), np.asarray(expected), rtol=1e-5)
+    assert ("labels" in done.json) == (quantity == "hypothesis")
+
+
+def test_render_says_what_labels_mean_and_which_quantities_there_are(
+    fitted: Fitted, tmp_path: Path
+) -> None:
+    target = tmp_path / "out.nii.gz"
+    done = here("render", fitted[0], "-o", target, "--quantity", "hypothesis", "--device", "cpu")
+    assert "Labels: 0 is no motion, or a frame as it was acquired; 1 smoothness" in done.out
+    done = here("render", fitted[0], "-o", target, "--quantity", "motion")
+    assert done.code == 2
+    assert "--quantity is one of intensity, disagreement, confidence, hypothesis" in done.err
+
+
 def test_render_to_tiff_equals_the_python_api(fitted: Fitted, tmp_path: Path) -> None:
     target = tmp_path / "out.tif"
     assert (

@@ -22,8 +22,8 @@ class Wanted:
 
 
 def preview(
-    recording: Volume, scales: Scales | None = None, axes: str = "tzyx", **more: Any
+    recording: Volume, scales: Scales | None = None, axes: str = "tzyx"
 ) -> tuple[PreviewArray, Wanted]:
     want = Wanted()
     grid = (scales or Scales()).preview(recording.grid)
-    return PreviewArray(recording, grid, axes, want, **more), want
+    return PreviewArray(recording, grid, axes, want), want

@@ -173,6 +173,7 @@ def test_comparisons_of_a_preview(
     press(qtbot, quality.compare)
     swipe = viewer.layers["cells [SpatimeINR | linear]"]
     wait(lambda: swipe.data.is_fresh())
+    assert not viewer.layers[PREVIEW].visible
     field, grid = dock.session().field, swipe.data.grid
     z = int(viewer.dims.current_step[1])
     whole, linear = (np.asarray(f.on_grid(grid)[24, z]) for f in (field, field.interpolated()))
@@ -196,6 +197,111 @@ def test_comparisons_of_a_preview(
     layer = viewer.layers[-1]
     assert layer.name.endswith("disagreement")
     assert float(np.asarray(layer.data).min()) >= 0
+
+
+def test_which_motion_counts_most_is_a_labels_layer_with_names(
+    viewer: Any, dock: Any, qtbot: Any, wait: Wait, small: Volume
+) -> None:
+    cells = add(viewer, small)
+    press(qtbot, dock.fit_button)
+    wait(lambda: not dock.fitter.running)
+    press(qtbot, dock.output_panel.labels)
+    wait(lambda: not dock.results.running)
+    layer = viewer.layers[-1]
+    assert layer.name == "cells [t x2, z x1, yx x1] hypothesis"
+    assert layer.__class__.__name__ == "Labels"
+    field = dock.session().field
+    assert np.array_equal(layer.data, field.lazy(time_scale=2, what="hypothesis"))
+    assert len(layer.features) == len(field.provenance.hypotheses.all)
+    assert layer.features["motion"][0] == "no motion"
+    assert layer.features["share"].sum() == pytest.approx(1, abs=0.01)
+    assert np.allclose(layer.scale[1:], cells.scale[1:])
+    assert "1 smoothness" in dock.progress_panel.message.text()
+
+
+def names(box: Any) -> list[str]:
+    return [box.itemText(i) for i in range(box.count())]
+
+
+def test_what_can_be_compared_follows_the_layers(
+    viewer: Any, dock: Any, quality: Any, qtbot: Any, wait: Wait, small: Volume
+) -> None:
+    cells = add(viewer, small)
+    assert names(quality.left) == ["cells (nearest frame)"]
+    assert names(quality.right) == []
+    press(qtbot, quality.compare)
+    assert "open another layer that overlaps" in quality.message.text()
+    press(qtbot, dock.fit_button)
+    wait(lambda: not dock.fitter.running)
+    interpolations = ["cells: linear interpolation", "cells: cubic interpolation"]
+    assert names(quality.left) == ["cells (nearest frame)", PREVIEW, *interpolations]
+    assert quality.left.currentText() == PREVIEW
+    assert quality.right.currentText() == "cells: linear interpolation"
+    far = viewer.add_image(np.zeros((4, 6, 20, 24)), name="far", translate=(0, 0, 900, 0))
+    assert "far (nearest frame)" in names(quality.left)
+    assert "far (nearest frame)" not in names(quality.right)
+    quality.right.setCurrentText("cells (nearest frame)")
+    cells.name = "renamed"
+    assert quality.right.currentText() == "renamed (nearest frame)"
+    viewer.layers.remove(cells)
+    assert quality.left.currentText() == PREVIEW
+    assert quality.right.currentText() == "cells: linear interpolation"
+    quality.left.setCurrentText("far (nearest frame)")
+    assert names(quality.right) == []
+    viewer.layers.remove(far)
+    assert quality.left.currentText() == PREVIEW
+
+
+def test_a_rendering_and_the_recording_are_compared_and_may_be_deleted_meanwhile(
+    viewer: Any, dock: Any, quality: Any, qtbot: Any, wait: Wait, small: Volume
+) -> None:
+    cells = add(viewer, small)
+    press(qtbot, dock.fit_button)
+    wait(lambda: not dock.fitter.running)
+    dock.scales_panel.yx.setValue(2)
+    press(qtbot, dock.output_panel.to_layer)
+    wait(lambda: not dock.results.running)
+    rendered = viewer.layers[-1]
+    quality.left.setCurrentText(rendered.name)
+    quality.right.setCurrentText("cells (nearest frame)")
+    press(qtbot, quality.compare)
+    swipe = viewer.layers[-1]
+    assert swipe.name == f"{rendered.name} | cells (nearest frame)"
+    assert swipe.data.shape == rendered.data.shape
+    assert not cells.visible
+    for gone in (rendered, cells):
+        values = np.asarray(rendered.data)
+        viewer.layers.remove(gone)
+        quality.swipe.setValue(quality.swipe.value() + 10)
+    for step in (1, 2, 3):
+        viewer.dims.set_current_step(0, step)
+        z = int(viewer.dims.current_step[1])
+        wait(lambda at=(step, z): swipe.data[at].any() and swipe.data.is_fresh())
+        line, frame = round(48 * quality.swipe.value() / 100), [0, 1, 1, 2][step]
+        picture = swipe.data[step, z]
+        assert np.allclose(picture[:, :line], values[step, z, :, :line], atol=1e-5)
+        nearest = np.repeat(np.repeat(small.data[frame, z], 2, 0), 2, 1)
+        assert np.allclose(picture[:, line:], nearest[:, line:], atol=1e-5)
+    viewer.layers.remove(swipe)
+    quality.swipe.setValue(5)
+
+
+def test_both_sides_of_a_comparison_are_shown_in_the_grid(
+    viewer: Any, dock: Any, quality: Any, qtbot: Any, wait: Wait, small: Volume
+) -> None:
+    cells = add(viewer, small)
+    other = viewer.add_image(np.zeros((4, 6, 20, 24)), name="other")
+    press(qtbot, dock.fit_button)
+    wait(lambda: not dock.fitter.running)
+    quality.right.setCurrentText("cells (nearest frame)")
+    press(qtbot, quality.side)
+    assert [layer.visible for layer in (viewer.layers[PREVIEW], cells, other)] == [
+        True,
+        True,
+        False,
+    ]
+    assert viewer.canvas.grid.enabled
+    viewer.canvas.grid.enabled = False
 
 
 def test_no_motion_is_told(

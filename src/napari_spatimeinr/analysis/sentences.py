@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..training.parts import STAGES
+from ..training.parts.hypotheses import named_motion
 
 WORDS = {
     "reading": "reading the frames",
@@ -75,6 +76,33 @@ def gain_of(provenance: Mapping[str, Any]) -> float | None:
     gain = (provenance.get("hold_out") or {}).get("gain_over_linear_db")
     learned = any(chosen.get(name) for name in LEARNED)
     return float(gain) if learned and gain is not None and math.isfinite(gain) else None
+
+
+def motion_features(provenance: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """What the labels of a rendering of "hypothesis" mean, from 0 on: their number as ``index``, a
+    ``motion`` in words, and how much it counts, where that is known.
+    """
+    told = (provenance.get("hypotheses") or {}).get("all", [])
+    if told:
+        every = [told[-1], *told[:-1]]
+        named = {"motion": [named_motion(one) for one in every]}
+        shares = {key: [one.get(key) for one in every] for key in ("share", "share_moving")}
+        known = {key: some for key, some in shares.items() if None not in some}
+        return {"index": list(range(len(every))), **named, **known}
+    names = ["no motion", *(["motion"] if provenance.get("chosen", {}).get("motion") else [])]
+    return {"index": list(range(len(names))), "motion": names}
+
+
+def motion_names(provenance: Mapping[str, Any]) -> list[str]:
+    """The same in words alone."""
+    return list(motion_features(provenance)["motion"])
+
+
+def labels_sentence(provenance: Mapping[str, Any]) -> str:
+    """The same in words."""
+    first, *others = motion_names(provenance)
+    named = [f"{n} {name}" for n, name in enumerate(others, 1)]
+    return "; ".join([f"0 is {first}, or a frame as it was acquired", *named]) + "."
 
 
 def result_sentence(provenance: Mapping[str, Any], stopped: bool, go_on: str = "") -> str:

@@ -243,6 +243,13 @@ def dtype(name: str) -> str:
     return one_of(name, NAMES, "--dtype")
 
 
+def quantity(name: str) -> str:
+    """The name of what is rendered, once it is one."""
+    from ..render.quantities import SHOWN
+
+    return one_of(name, SHOWN, "--quantity")
+
+
 def one_of(value: str, choices: tuple[str, ...], option: str) -> str:
     """The value, once it is one of the choices."""
     if value not in choices:

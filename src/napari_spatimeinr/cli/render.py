@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -63,6 +63,14 @@ Confidence = Annotated[
         help="Also write half the width of the 90 % interval of each voxel.",
     ),
 ]
+Quantity = Annotated[
+    str,
+    typer.Option(
+        "--quantity",
+        help="intensity, confidence (half the width of the 90 % interval), disagreement of the"
+        " frames around, or hypothesis (labels: which motion counts most).",
+    ),
+]
 
 
 @commands.command()
@@ -80,6 +88,7 @@ def render(
     times: Times = None,
     roi: options.Roi = None,
     keep_acquired: KeepAcquired = False,
+    quantity: Quantity = "intensity",
     confidence: Confidence = None,
     dtype: options.Dtype = "float32",
     zarr_version: options.ZarrVersion = "0.4",
@@ -94,6 +103,7 @@ def render(
     output = Output(as_json, quiet)
     grid = options.scales(time_scale, scale, scale_z, scale_yx, voxel, isotropic, dt, times, roi)
     options.dtype(dtype)
+    options.quantity(quantity)
     options.device(device)
     options.writable(target, model)
     if confidence is not None:
@@ -102,11 +112,12 @@ def render(
             raise InputError(
                 f"--confidence needs a file of its own, {confidence.name} {why} --output."
             )
+    from ..analysis.sentences import labels_sentence, motion_names
     from ..fitting import load
 
     field = load(model, device=device)
     begun = time.monotonic()
-    lazy = field.lazy(**grid, keep_acquired=keep_acquired, dtype=dtype)
+    lazy = field.lazy(**grid, keep_acquired=keep_acquired, dtype=dtype, what=quantity)
     sure = None if confidence is None else field.lazy(**grid, what="confidence")
     with output.progress() as progress:
         volume = field.wrap(watched(lazy, partial(progress.show, "rendering")), lazy)
@@ -115,10 +126,15 @@ def render(
     if confidence is not None and sure is not None:
         _write_confidence(output, field, sure, confidence)
     output.say(f"{target}: {size(volume)} in {seconds:.1f} s")
+    said: dict[str, Any] = {"quantity": quantity}
+    if quantity == "hypothesis":
+        said["labels"] = motion_names(field.provenance)
+        output.say(f"Labels: {labels_sentence(field.provenance)}")
     speed = volume.grid.voxels / max(seconds, 1e-9)
     output.result(
         {
             "output": str(target),
+            **said,
             "shape": volume.shape,
             "spacing": volume.spacing,
             "seconds": seconds,

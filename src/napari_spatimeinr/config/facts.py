@@ -78,6 +78,8 @@ class Hypothesis(Facts):
     """Whether it was fitted to ever finer frames, from rest."""
     share: Number | None = None
     """Its mean weight halfway between frames."""
+    share_moving: Number | None = None
+    """The same where something moves, None where nothing does."""
 
 
 class Hypotheses(Facts):

@@ -1,16 +1,17 @@
-"""Values and latents at points, with gradients: by the kernels where they are compiled, else by
-torch.
+"""Values and latents at points, with gradients, by the kernels where they are compiled, else by
+torch; and pieces of a computation, with gradients, on several threads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
+from ..compute.pool import spread
 from . import sampling
 from .compiled import compiled
 
@@ -23,6 +24,80 @@ def cubic(coefficients: Tensor, points: Tensor) -> Tensor:
 def linear(volume: Tensor, points: Tensor) -> Tensor:
     """As :func:`.sampling.linear`, of one volume, without a gradient to the points."""
     return _sampled(_Linear, sampling.linear, volume, points, 2)
+
+
+Item = TypeVar("Item")
+Made = tuple[Tensor, ...]
+
+
+def apart(
+    work: Callable[[Item], Made], items: Sequence[Item], parameters: Iterable[Tensor]
+) -> list[Made]:
+    """What ``work`` makes of each item, with gradients to ``parameters`` alone; the items at once,
+    on threads of our own, with torch on one thread in each.
+
+    Threads that share one operation wait for each other after each; on two cores that gains a fifth
+    where this nearly doubles the speed. Gradients are added in the order of items, so that the bits
+    do not depend on the number of threads. ``work`` may draw no random numbers.
+    """
+    leaves = [p for p in parameters if p.requires_grad]
+    if not leaves or leaves[0].device.type != "cpu" or not torch.is_grad_enabled():
+        return [work(item) for item in items]
+    pieces = _Pieces(work, items)
+    flat = iter(_Apart.apply(pieces, *leaves))
+    return [tuple(next(flat) for _ in made) for made in pieces.made]
+
+
+class _Pieces:
+    """The items, and the graph of each."""
+
+    def __init__(self, work: Callable[[Any], Made], items: Sequence[Any]) -> None:
+        self.work, self.items = work, items
+        self.made: list[Made] = [() for _ in items]
+
+    def forward(self, i: int) -> None:
+        """Compute a piece, and how."""
+        with torch.enable_grad():
+            self.made[i] = self.work(self.items[i])
+
+    def backward(
+        self, i: int, given: Sequence[Tensor], leaves: Sequence[Tensor]
+    ) -> tuple[Tensor | None, ...]:
+        """Carry the gradients of what a piece has made back to the parameters."""
+        pairs = [(m, g) for m, g in zip(self.made[i], given, strict=True) if m.requires_grad]
+        made, gradients = zip(*pairs, strict=True) if pairs else ((), ())
+        if not made:
+            return (None,) * len(leaves)
+        return torch.autograd.grad(made, leaves, gradients, allow_unused=True)
+
+
+class _Apart(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, pieces: _Pieces, *leaves: Tensor) -> Made:
+        ctx.pieces, ctx.leaves = pieces, leaves
+        spread(pieces.forward, range(len(pieces.items)), torch.get_num_threads())
+        flat = [(part.detach(), part.requires_grad) for made in pieces.made for part in made]
+        ctx.mark_non_differentiable(*(part for part, learns in flat if not learns))
+        return tuple(part for part, _ in flat)
+
+    @staticmethod
+    def backward(ctx: Any, *given: Tensor) -> tuple[Tensor | None, ...]:
+        pieces, leaves = ctx.pieces, ctx.leaves
+        flat = iter(given)
+        each = [[next(flat) for _ in made] for made in pieces.made]
+        found: list[tuple[Tensor | None, ...]] = [() for _ in each]
+
+        def carry(i: int) -> None:
+            found[i] = pieces.backward(i, each[i], leaves)
+
+        spread(carry, range(len(each)), torch.get_num_threads())
+        return None, *(_total(some) for some in zip(*found, strict=True))
+
+
+def _total(parts: Iterable[Tensor | None]) -> Tensor | None:
+    """The sum, in order, of what there is."""
+    known = [part for part in parts if part is not None]
+    return sum(known[1:], known[0]) if known else None
 
 
 def _sampled(

@@ -1,16 +1,19 @@
-"""What a rendering shows: intensities, how far the frames disagree, or how sure a value is."""
+"""What a rendering shows: intensities, how far the frames disagree, how sure a value is, or what
+motion carries it.
+"""
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ..errors import GridError
 from ..model.confidence import widths
 from ..model.finer import Chain
 from ..model.frames import SAME, Frames
@@ -21,7 +24,15 @@ from .sampler import Sampler
 
 
 class Quantity(ABC):
-    """One number for each point and time, made of what a sampler says."""
+    """One number for each point and time, made of what a sampler says.
+
+    Attributes
+    ----------
+    averaged : whether an output cell is the mean over it; labels have none, and are those of its
+        centre.
+    """
+
+    averaged: ClassVar[bool] = True
 
     @abstractmethod
     def value(self, sampler: Sampler, t: float, positions: Positions, finer: Chain) -> Tensor:
@@ -100,6 +111,58 @@ class Confidence(Quantity):
         places = Places(positions)
         before, after = (sampler.plain.sampled(k, places, finer) for k in between)
         return torch.maximum(width, (before - after).abs())
+
+
+class Leading(Quantity):
+    """Which of the network's fields counts most, by number from 1; 0 for no motion, at acquired
+    times and where frames are interpolated linearly.
+    """
+
+    averaged = False
+
+    def value(self, sampler: Sampler, t: float, positions: Positions, finer: Chain) -> Tensor:
+        """Labels ``(P,)``, as whole numbers."""
+        device = sampler.frames.device
+        weights = sampler.weights(t, positions)
+        if weights is None:
+            return torch.zeros(math.prod(len(p) for p in positions), device=device)
+        fields = enumerate(sampler.network.fields, 1)
+        labels = torch.tensor([0.0 if one is None else n for n, one in fields], device=device)
+        return labels[weights.argmax(0)]
+
+    def raw(self, sampler: Sampler, value: Tensor, t: float) -> Tensor:
+        """Labels have no unit."""
+        return value
+
+
+SHOWN = ("intensity", "disagreement", "confidence", "hypothesis")
+"""What a rendering shows, by name: see :meth:`.Field.lazy`."""
+
+
+def shown(what: str, said: Mapping[str, Any] | None) -> Quantity:
+    """A quantity by its name.
+
+    Parameters
+    ----------
+    said : the table that was calibrated on held-out frames; None where there were none.
+
+    Raises
+    ------
+    GridError
+        If there is no such quantity, or it was not calibrated.
+    """
+    if what not in SHOWN:
+        raise GridError(f"A rendering shows one of {', '.join(SHOWN)}, got {what!r}.")
+    if what != "confidence":
+        plain: dict[str, Callable[[], Quantity]]
+        plain = {"intensity": Intensity, "disagreement": Disagreement, "hypothesis": Leading}
+        return plain[what]()
+    if said is None:
+        raise GridError(
+            "Confidence is calibrated on held-out frames, and this model had none: that takes"
+            " three frames or more and the gate."
+        )
+    return Confidence(dict(said))
 
 
 def raw_intensities(frames: Frames, value: Tensor, t: float, overshoots: bool = False) -> Tensor:

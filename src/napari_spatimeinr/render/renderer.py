@@ -104,11 +104,12 @@ class Renderer(Blocks):
 
         ``cell`` is the extent of an output cell in frames and source voxels, (t, z, y, x). Cells
         larger than a voxel are integrated by quadrature, over the part of them that lies in the
-        recording.
+        recording; of a quantity without means it is the one at their centres.
         """
         finer = self._finer(cell)
-        times = self._times(t, cell[0])
-        extents = cell[1:] if self.options.hypercube else (1.0, 1.0, 1.0)
+        averaged = self.quantity.averaged
+        times = self._times(t, cell[0]) if averaged else [t]
+        extents = cell[1:] if averaged and self.options.hypercube else (1.0, 1.0, 1.0)
         fine = [
             quadrature(p, c, n)
             for p, c, n in zip(positions, extents, self.frames.shape, strict=True)

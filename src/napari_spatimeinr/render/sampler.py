@@ -80,6 +80,25 @@ class Sampler:
         looks = {k: self._looks(t, k, positions, finer) for k in (near.before, near.after)}
         return network.between(near, lambda k, i: looks[k][i], outer)
 
+    def weights(self, t: float, positions: Positions) -> Tensor | None:
+        """How much each of the network's fields counts at a time, ``(K, P)``; None at acquired
+        times and where the frames are interpolated linearly.
+        """
+        t = min(max(t, 0.0), self.frames.count - 1.0)
+        if abs(t - round(t)) < SAME or int(t) in self.linear:
+            return None
+        hypotheses, source = self.network.hypotheses, self.source
+        if hypotheses is None:
+            return torch.ones(1, math.prod(len(p) for p in positions), device=self.frames.device)
+        near = around(t, segment(t, self.frames.count, self.linear), 0)
+        sides = []
+        for k in (near.before, near.after):
+            context = functools.partial(source.context, k)
+            paths = self._paths(t, k, positions)
+            seen = [linear_at(places, self.frames.shape, (1, 1, 1), context) for places in paths]
+            sides.append(torch.stack(seen))
+        return hypotheses.weights(*sides)
+
     # -- one frame -----------------------------------------------------------------------
 
     def followed(self, t: float, k: int, positions: Positions, number: int = 0) -> Places:

@@ -1,4 +1,4 @@
-"""What the preview draws: volumes coarsely and then finely, swipes, arrows, scales; no window."""
+"""What the preview draws: volumes coarsely and then finely, arrows, scales; no window."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_spatimeinr import Field, Volume
-from napari_spatimeinr._napari.layers.compare import Swipe, arrows
+from napari_spatimeinr._napari.layers.arrows import arrows
 from napari_spatimeinr._napari.layers.preview import PreviewArray
 from napari_spatimeinr._napari.layers.scales import PREVIEW_STEPS, Scales
 from previews import Wanted, preview
@@ -97,23 +97,6 @@ def test_while_a_fit_runs_volumes_stay_coarse(recording: Volume, field: Field) -
     assert array.is_fresh()
     picture = array[5:6]
     assert not np.allclose(picture, field.on_grid(array.grid)[5:6], atol=1e-2)
-
-
-def test_a_swipe_is_the_fit_left_and_the_baseline_right(recording: Volume, field: Field) -> None:
-    swipe = Swipe("linear", 0.25)
-    array, want = preview(recording, make=swipe)
-    array.update(field, True)
-    for share in (0.25, 0.75, 0.0, 1.0):
-        swipe.share = share
-        array.update(field, True)
-        array[24:25, 2:3]
-        want.draw(array)
-        picture = array[24:25, 2:3]
-        line = round(24 * share)
-        whole, baseline = (f.on_grid(array.grid)[24:25, 2:3] for f in (field, field.interpolated()))
-        assert not np.allclose(whole, baseline, atol=1e-2)
-        assert np.allclose(picture[..., :line], whole[..., :line], atol=1e-5)
-        assert np.allclose(picture[..., line:], baseline[..., line:], atol=1e-5)
 
 
 def test_arrows_point_where_the_field_moves(recording: Volume, field: Field) -> None:

@@ -12,12 +12,11 @@ from ...field import Field
 from ...fitting import FitRun
 from ...volume import Volume
 from ..layers.appearance import appearance
-from ..layers.keys import RENDERED
+from ..layers.keys import RENDERED, SUFFIX
 from ..layers.preview import PreviewArray, Want
 from ..layers.scales import PREVIEW_STEPS, Scales
 from ..layers.source import Source
 
-SUFFIX = "[SpatimeINR preview]"
 ADDING = ("additive", "minimum", "multiplicative")
 """Blendings that would mix the recording and its preview on the screen."""
 

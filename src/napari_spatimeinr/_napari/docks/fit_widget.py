@@ -66,12 +66,11 @@ class FitWidget(Dock):
         self.scales_panel.changed.connect(self._on_scales)
         self.scales_panel.scrubbed.connect(self.time_link.to_viewer)
         output = self.output_panel
-        output.to_layer.clicked.connect(self.render_to_layer)
+        output.asked.connect(self.render_to_layer)
         output.save.connect(self.save_rendering)
         output.save_model.clicked.connect(self.save_model)
         output.load_model.clicked.connect(self.output.open_model)
         output.preview.toggled.connect(self._on_preview)
-        output.confidence.clicked.connect(self.add_confidence)
         output.carry.clicked.connect(self.carry_annotations)
         connect_queued(self.progress_panel.said, self.view.show_message)
 
@@ -236,13 +235,9 @@ class FitWidget(Dock):
 
     # -- results ------------------------------------------------------------------------
 
-    def render_to_layer(self) -> None:
-        """Render at the chosen scales into a new layer, in the background."""
-        self.output.to_layer(self.session(), self.scales_panel.scales())
-
-    def add_confidence(self) -> None:
-        """Render how sure the fit is into a new layer."""
-        self.output.confidence(self.session(), self.scales_panel.scales())
+    def render_to_layer(self, what: str = "intensity") -> None:
+        """Render a quantity at the chosen scales into a new layer, in the background."""
+        self.output.to_layer(self.session(), self.scales_panel.scales(), what)
 
     def carry_annotations(self) -> None:
         """Carry the active Labels, Points or Tracks layer to the rendered times."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from qtpy.QtCore import QObject, Signal
 
+from ...analysis.sentences import labels_sentence, motion_features
 from ...errors import SpatimeINRError
 from ...field import Field
 from ...io import destination
@@ -16,7 +17,7 @@ from ..background.annotations import Annotation
 from ..background.jobs import render_work, save_work
 from ..background.results import Results
 from ..background.session import Session
-from ..layers.appearance import add_rendered, reads_from
+from ..layers.appearance import add_labels, add_rendered, reads_from
 from ..layers.keys import RENDERED
 from ..layers.scales import Scales
 from .output_panel import OutputPanel
@@ -44,11 +45,13 @@ class Output(QObject):
 
     def to_layer(self, session: Session | None, scales: Scales, what: str = "intensity") -> None:
         """Render a quantity into a new layer, in memory or, if it is large and the user agrees, on
-        disk.
+        disk; where no frames were held out to calibrate confidence, disagreement in its place.
         """
         if session is None or session.field is None:
             return
         field, source = session.field, session.source
+        if what == "confidence" and "confidence" not in field.provenance:
+            what = "disagreement"
         how = {**scales.rendering(field.grid), "what": what}
         name = scales.name(source.name, field.grid) + ("" if what == "intensity" else f" {what}")
         try:
@@ -58,6 +61,9 @@ class Output(QObject):
             return
 
         def added(volume: Volume) -> str:
+            if what == "hypothesis":
+                add_labels(self._viewer, source, volume, name, motion_features(field.provenance))
+                return f"{name} is a layer now. {labels_sentence(field.provenance)}"
             add_rendered(self._viewer, source, volume, name, own_contrast=what != "intensity")
             return f"{name} is a layer now."
 
@@ -69,14 +75,6 @@ class Output(QObject):
                 f"Rendering {name}",
                 lambda p: added(_reopened(p, field, how)),
             )
-
-    def confidence(self, session: Session | None, scales: Scales) -> None:
-        """Render how sure the fit is into a new layer: calibrated where frames were held out, else
-        disagreement.
-        """
-        if session is not None and session.field is not None:
-            calibrated = "confidence" in session.field.provenance
-            self.to_layer(session, scales, "confidence" if calibrated else "disagreement")
 
     def carried(self, session: Session | None, scales: Scales, layer: Any) -> None:
         """Carry an annotation layer to the rendered times, into a new layer."""

@@ -44,8 +44,11 @@ MODEL = Kind("SpatimeINR model", "model", (".spatimeinr",))
 
 
 class OutputPanel(QWidget):
-    """Buttons; ``save`` with the path to save a rendering to."""
+    """Buttons; ``asked`` for a layer of a quantity, ``save`` with the path to save a rendering
+    to.
+    """
 
+    asked = Signal(str)
     save = Signal(object)
 
     def __init__(self) -> None:
@@ -73,11 +76,22 @@ class OutputPanel(QWidget):
             " errors on held-out frames; with fewer than three frames: how far the two frames"
             " around a time differ after their motion is undone"
         )
+        self.labels = QPushButton("Which motion")
+        self.labels.setToolTip(
+            "A Labels layer: which of the motions that are blended counts most at each voxel. Where"
+            " there is no label it is no motion, or a frame as it was acquired"
+        )
         self.carry = QPushButton("Carry annotations")
         self.carry.setToolTip(
             "Select a Labels, Points or Tracks layer drawn on acquired frames: it is carried along"
             " the motion to the rendered times"
         )
+        for what, button in (
+            ("intensity", self.to_layer),
+            ("confidence", self.confidence),
+            ("hypothesis", self.labels),
+        ):
+            button.clicked.connect(lambda _, what=what: self.asked.emit(what))
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(4)
@@ -89,6 +103,7 @@ class OutputPanel(QWidget):
                 self.load_model,
                 self.confidence,
                 self.carry,
+                self.labels,
                 self.preview,
             )
         ):
@@ -97,7 +112,8 @@ class OutputPanel(QWidget):
 
     def set_ready(self, fitted: bool, rendering: bool, shown: bool) -> None:
         """Enable what applies."""
-        for widget in (self.to_layer, self.save_as, self.confidence, self.carry):
+        made = self.to_layer, self.save_as, self.confidence, self.labels, self.carry
+        for widget in made:
             widget.setEnabled(fitted and not rendering)
         self.save_model.setEnabled(fitted and not rendering)
         self.preview.setEnabled(fitted or shown)

@@ -8,14 +8,13 @@ from typing import NamedTuple
 
 from qtpy.QtCore import QPointF, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QPainter, QPen
-from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from ...analysis.frame_plan import Plan
 from ...training.confidence import LEVEL
+from .painted import EDGE, LEFT, Painted
 from .theme import Colours
 
-EDGE = 4
-"""Pixels left and right, as words have them in napari's style."""
 DOT = 3.0
 """Radius of a point, pixels."""
 LINES = 5
@@ -32,20 +31,18 @@ class Curve(NamedTuple):
     is_fit: bool = False
 
 
-class Curves(QWidget):
+class Curves(Painted):
     """Curves over a few frame intervals, each point of the fit with its number, and a dashed line
     to reach; hidden while there are none.
     """
 
     def __init__(self, title: str, unit: str, aim: str, colours: Colours) -> None:
-        super().__init__()
-        self._title, self._unit, self._aim, self._colours = title, unit, aim, colours
+        super().__init__(title, colours)
+        self._unit, self._aim = unit, aim
         self.marks: list[str] = []
         self.curves: list[Curve] = []
         self.level = math.nan
         self._places: list[float] = []
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-        self.setVisible(False)
 
     def show_curves(
         self,
@@ -57,49 +54,32 @@ class Curves(QWidget):
         """Show curves over ``places``, which are named by ``marks``; none hides the widget."""
         self._places, self.marks, self.level = list(places), list(marks), level
         self.curves = [c for c in curves if any(map(math.isfinite, c.values))]
-        self.setVisible(bool(self.curves))
-        self.updateGeometry()
-        self.update()
-
-    def set_colours(self, colours: Colours) -> None:
-        """Paint with these from now on."""
-        self._colours = colours
-        self.update()
+        self._shows(bool(self.curves))
 
     def minimumSizeHint(self) -> QSize:
-        advance = self.fontMetrics().horizontalAdvance
+        advance = self._advance
         marks = sum(advance(mark) + 2 * EDGE for mark in self.marks)
         return QSize(
             max(advance(self._title), advance(self._legend()), marks) + 2 * EDGE,
             (LINES + 4) * self._line(),
         )
 
-    def sizeHint(self) -> QSize:
-        return self.minimumSizeHint()
-
-    def paintEvent(self, event: object) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        line, width = self._line(), self.width() - 2 * EDGE
-        painter.translate(EDGE, 0)
-        painter.setPen(self._colours.text)
-        left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-        painter.drawText(QRectF(0, 0, width, line), left, self._title)
+    def paint(self, painter: QPainter, width: float) -> None:
+        """The legend, the curves, and the intervals below."""
+        line = self._line()
         self._paint_legend(painter, line)
         area = QRectF(0, 2 * line, width, LINES * line)
         self._paint_level(painter, area)
         for curve in sorted(self.curves, key=lambda c: c.is_fit):
             self._paint_curve(painter, area, curve)
         self._paint_marks(painter, area)
-        painter.end()
 
     def _paint_legend(self, painter: QPainter, line: int) -> None:
-        at, advance = 0.0, self.fontMetrics().horizontalAdvance
-        left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+        at, advance = 0.0, self._advance
         for name, colour in self._names():
             painter.fillRect(QRectF(at, 1.4 * line, 0.6 * line, 0.2 * line), colour)
             painter.setPen(self._colours.text)
-            painter.drawText(QRectF(at + 0.8 * line, line, advance(name) + 2, line), left, name)
+            painter.drawText(QRectF(at + 0.8 * line, line, advance(name) + 2, line), LEFT, name)
             at += 0.8 * line + advance(name) + 3 * EDGE
 
     def _paint_level(self, painter: QPainter, area: QRectF) -> None:
@@ -110,7 +90,7 @@ class Curves(QWidget):
         painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))
 
     def _paint_curve(self, painter: QPainter, area: QRectF, curve: Curve) -> None:
-        colour = self._colours.fit if curve.is_fit else self._colours.other
+        colour = self._colour(curve.is_fit)
         points = [
             (QPointF(self._x(area, place), self._y(area, value)), value)
             for place, value in zip(self._places, curve.values, strict=True)
@@ -132,7 +112,7 @@ class Curves(QWidget):
         line = self._line()
         for at, value in points:
             text = f"{value:.1f}" if self._unit == "dB" else f"{value:.0f} {self._unit}"
-            wide = self.fontMetrics().horizontalAdvance(text) + 2
+            wide = self._advance(text) + 2
             x = min(max(at.x() - wide / 2, area.left()), area.right() - wide)
             box = QRectF(x, at.y() - line - DOT, wide, line)
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
@@ -142,7 +122,7 @@ class Curves(QWidget):
         painter.drawLine(area.bottomLeft(), area.bottomRight())
         for place, mark in zip(self._places, self.marks, strict=True):
             x = self._x(area, place)
-            wide = self.fontMetrics().horizontalAdvance(mark) + 2
+            wide = self._advance(mark) + 2
             at = min(max(x - wide / 2, area.left()), area.right() - wide)
             painter.drawLine(QPointF(x, area.bottom()), QPointF(x, area.bottom() + DOT))
             box = QRectF(at, area.bottom() + DOT, wide, self._line())
@@ -164,17 +144,13 @@ class Curves(QWidget):
         return area.bottom() - room * (value - low + spare) / (high - low + 2 * spare)
 
     def _names(self) -> list[tuple[str, QColor]]:
-        of = {True: self._colours.fit, False: self._colours.other}
-        names = [(curve.name, of[curve.is_fit]) for curve in self.curves]
+        names = [(curve.name, self._colour(curve.is_fit)) for curve in self.curves]
         if math.isfinite(self.level):
             names.append((f"{self._aim} {self.level:.3g} {self._unit}", self._colours.text))
         return names
 
     def _legend(self) -> str:
         return "    ".join(name for name, _ in self._names()) + " " * 4 * (len(self.curves) + 1)
-
-    def _line(self) -> int:
-        return int(self.fontMetrics().height() + 4)
 
 
 class PlanView(QWidget):

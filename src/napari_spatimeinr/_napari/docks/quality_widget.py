@@ -22,7 +22,7 @@ from ..background.results import Results
 from ..layers.keys import RENDERED
 from ..layers.source import understand, why_not
 from ..settings import settings
-from .compare_panel import ComparePanel, is_preview
+from .compare_panel import ComparePanel
 from .fields import Choice, Upright, Words, roomy
 from .measured import doing, measured_words
 from .planner_panel import PlannerPanel
@@ -51,7 +51,7 @@ class QualityWidget(Dock):
         self._doing, self._running = "", ""
         self.comparisons = ComparePanel(napari_viewer, self.engine.want, self.results)
         panel = self.comparisons
-        self.preview, self.baseline, self.swipe = panel.preview, panel.baseline, panel.swipe
+        self.left, self.right, self.swipe = panel.left, panel.right, panel.swipe
         self.compare, self.side, self.motion = panel.compare, panel.side, panel.motion
         self.recording, self.gap = Choice("The recording to measure on"), QSpinBox()
         self.hold_out, self.preset = QComboBox(), QComboBox()
@@ -85,7 +85,7 @@ class QualityWidget(Dock):
         )
         # What is measured is of no use without the dock, and would keep fits waiting.
         self.destroyed.connect(self.results.stop)
-        for box in (self.recording, self.preview):
+        for box in (self.recording, self.left):
             box.currentIndexChanged.connect(self._on_choice)
         self._on_layers()
 
@@ -121,7 +121,7 @@ class QualityWidget(Dock):
         self.plan_section = Section("Plan", self.planner, tip=tip, folded=True)
         layout.addWidget(self.plan_section)
         layout.addWidget(
-            Section("Compare", self.comparisons, tip="Look at the fit and at interpolation")
+            Section("Compare", self.comparisons, tip="Look at any two of what there is")
         )
         layout.addStretch(1)
         self._scroll = Upright(content)
@@ -239,24 +239,24 @@ class QualityWidget(Dock):
         self._measured_of, self._measured_about, self._measured_words = None, None, ""
 
     def _on_layers(self) -> None:
-        for box, wanted in ((self.recording, _is_recording), (self.preview, is_preview)):
-            chosen = box.currentData()
-            box.blockSignals(True)
-            box.clear()
-            for layer in self._viewer.layers:
-                if wanted(layer):
-                    box.addItem(layer.name, layer)
-                    if layer == chosen:
-                        box.setCurrentIndex(box.count() - 1)
-            box.blockSignals(False)
+        box = self.recording
+        chosen = box.currentData()
+        box.blockSignals(True)
+        box.clear()
+        for layer in filter(_is_recording, self._viewer.layers):
+            box.addItem(layer.name, layer)
+            if layer == chosen:
+                box.setCurrentIndex(box.count() - 1)
+        box.blockSignals(False)
+        self.comparisons.offer()
         self._on_choice()
 
     def _on_choice(self) -> None:
         """What is said and scored is about what is chosen: when that is another, it goes."""
         self.stop_button.setEnabled(self.results.running)
-        recording, preview = self.recording.currentData(), self.preview.currentData()
+        recording, left = self.recording.currentData(), self.left.currentData()
         self._hear(recording)
-        about = (_same(recording), _same(preview))
+        about = (_same(recording), None if left is None else (left, id(left.layer.data)))
         changed, self._about = about != self._about, about
         if not changed or self.results.running:
             return

@@ -54,6 +54,23 @@ def reads_from(viewer: Any, path: Path) -> str | None:
     return None
 
 
+def add_labels(
+    viewer: Any, source: Source, volume: Volume, name: str, features: dict[str, Any]
+) -> Any:
+    """Add labels rendered of a recording as a layer that lies as the source's; ``features`` say
+    what each means.
+    """
+    return viewer.add_labels(
+        _kept(source, volume),
+        name=name,
+        features=features,
+        opacity=0.5,
+        multiscale=False,
+        metadata=_said(source, volume),
+        **source.placed(volume.grid),
+    )
+
+
 def add_rendered(
     viewer: Any, source: Source, volume: Volume, name: str, own_contrast: bool = False
 ) -> Any:
@@ -61,8 +78,6 @@ def add_rendered(
 
     ``own_contrast`` takes contrast and colours that suit other quantities than intensity.
     """
-    keep = tuple(slice(None) if a in source.axes else 0 for a in "tzyx")
-    data = volume.data[keep] if len(source.axes) < 4 else volume.data
     style = appearance(source.layer)
     if own_contrast:
         plane = np.asarray(volume.data[volume.shape[0] // 2, volume.shape[1] // 2])
@@ -71,17 +86,25 @@ def add_rendered(
             "colormap": "inferno",
             "blending": "additive",
         }
-    step, _ = along(source.volume.grid, volume.grid)
-    clock = clock_of(volume.grid, step * source.volume.spacing[0])
     return viewer.add_image(
-        data,
+        _kept(source, volume),
         name=name,
-        metadata={
-            RENDERED: volume.metadata.get(RENDERED, {}),
-            **({SOURCE: clock} if clock else {}),
-        },
+        metadata=_said(source, volume),
         multiscale=False,
         rgb=False,
         **style,
         **source.placed(volume.grid),
     )
+
+
+def _kept(source: Source, volume: Volume) -> Any:
+    """The voxels along the axes that the source's layer has."""
+    keep = tuple(slice(None) if a in source.axes else 0 for a in "tzyx")
+    return volume.data[keep] if len(source.axes) < 4 else volume.data
+
+
+def _said(source: Source, volume: Volume) -> dict[str, Any]:
+    """Metadata of its layer: how it was made, and when its frames were where they are uneven."""
+    step, _ = along(source.volume.grid, volume.grid)
+    clock = clock_of(volume.grid, step * source.volume.spacing[0])
+    return {RENDERED: volume.metadata.get(RENDERED, {}), **({SOURCE: clock} if clock else {})}

@@ -53,19 +53,11 @@ class PreviewArray(DuckArray):
     grid : where the preview's voxels lie.
     axes : which of ``tzyx`` the layer has; the others have one sample.
     want : called with ``(self, key)`` when something has to be drawn; any thread.
-    make : the array to draw from, of a Field and the grid.
     """
 
-    def __init__(
-        self,
-        volume: Volume,
-        grid: Grid,
-        axes: str,
-        want: Want,
-        make: Callable[[Field, Grid], Drawable] = Field.picture,
-    ) -> None:
+    def __init__(self, volume: Volume, grid: Grid, axes: str, want: Want) -> None:
         self.volume, self.grid, self.axes = volume, grid, axes
-        self._want, self._make = want, make
+        self._want = want
         self._kept = ["tzyx".index(a) for a in axes]
         self.shape = tuple(grid.shape[i] for i in self._kept)
         self.dtype = np.dtype(np.float32)
@@ -88,7 +80,7 @@ class PreviewArray(DuckArray):
 
     @property
     def field(self) -> Field | None:
-        """What is drawn, None before there is anything."""
+        """What is drawn, None before there is anything and where it is more than one."""
         return self._field
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
@@ -99,7 +91,7 @@ class PreviewArray(DuckArray):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> PreviewArray:
         """A duplicated layer shows the same, drawn by itself."""
-        other = PreviewArray(self.volume, self.grid, self.axes, self._want, self._make)
+        other = PreviewArray(self.volume, self.grid, self.axes, self._want)
         if self._field is not None:
             other.update(self._field, self._final)
         return other
@@ -109,9 +101,13 @@ class PreviewArray(DuckArray):
 
         ``final`` says that the field will not change again soon: volumes are drawn finely.
         """
-        array = self._make(field, self.grid)
+        self._field = field
+        self.show(field.picture(self.grid), final)
+
+    def show(self, array: Drawable, final: bool) -> None:
+        """The same with an array on this grid."""
         with self._lock:
-            self._field, self._array, self._final = field, array, final
+            self._array, self._final = array, final
             self._generation += 1
             shown = self._shown
             often = time.monotonic() - self._drawn_at < UPDATE_SHARE * self._cost

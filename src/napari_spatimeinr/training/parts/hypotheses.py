@@ -7,6 +7,7 @@ fields of the hold-out, which have not seen it but span twice the interval.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -24,7 +25,7 @@ from ...model.motion import VelocityField
 from ...model.network import Network
 from ..job import FitProgress, Job, Steps
 from ..stage import Cost, Stage, Verdict
-from .hypotheses_fit import learn, samples_of, shares
+from .hypotheses_fit import Shares, learn, samples_of, shares
 from .motion_fit import kinds
 from .motion_points import block_mask
 
@@ -81,9 +82,14 @@ class Hypotheses(HypothesesPart, Stage):
         yield from ()
 
     def told(self, report: Mapping[str, Any]) -> str:
-        """What is blended, and how much each counts."""
-        named = [_named(one) for one in report.get("all", [])]
-        return f"Motion is blended of {', '.join(named)}." if named else ""
+        """What is blended, and how much each counts; everywhere, and where something moves."""
+        every = report.get("all", [])
+        if not every:
+            return ""
+        moving = all(one.get("share_moving") is not None for one in every)
+        named = [f"{named_motion(one)} ({_share(one, moving)})" for one in every]
+        note = " The second share is where something moves." if moving else ""
+        return f"Motion is blended of {', '.join(named)}.{note}"
 
     def cost(self, shape: Sequence[int], config: Config, spacing: Sequence[float] | None) -> Cost:
         """Hardly grows with the recording."""
@@ -93,14 +99,19 @@ class Hypotheses(HypothesesPart, Stage):
         return Cost(SAMPLE_SECONDS + STEP_SECONDS * options.steps)
 
 
-def _named(one: Mapping[str, Any]) -> str:
-    """A hypothesis for people, with its share."""
-    share = f"({100 * (one.get('share') or 0):.0f} %)"
+def named_motion(one: Mapping[str, Any]) -> str:
+    """A hypothesis of a provenance for people."""
     if one.get("smoothness") is None:
-        return f"no motion {share}"
+        return "no motion"
     kind = "curved" if one.get("curved") else "straight"
     rest = " from rest" if one.get("gradual") else ""
-    return f"smoothness {one['smoothness']:g} {kind}{rest} {share}"
+    return f"smoothness {one['smoothness']:g} {kind}{rest}"
+
+
+def _share(one: Mapping[str, Any], moving: bool) -> str:
+    """How much it counts, ``40 / 62 %``."""
+    shares = [one.get("share"), *([one.get("share_moving")] if moving else [])]
+    return " / ".join(f"{100 * (share or 0):.0f}" for share in shares) + " %"
 
 
 def untrained(job: Job, fields: Sequence[VelocityField]) -> Module:
@@ -150,15 +161,24 @@ def _learned(job: Job, network: Network, wider: Network | None) -> Steps:
 def _by_share(job: Job, network: Network) -> tuple[list[int], list[Hypothesis]]:
     """The order of hypotheses by how much they count, no motion last, and what is told of each."""
     found = shares(network, job.frames, job.seed)
-    order = sorted(range(len(found) - 1), key=lambda i: -found[i])
+    last = len(found.whole) - 1
+    order = sorted(range(last), key=lambda i: -found.whole[i])
     fitted = kinds(job.config.motion)
     told = [
         Hypothesis(
             smoothness=fitted[i].smoothness,
             curved=fitted[i].curved,
             gradual=fitted[i].gradual,
-            share=round(found[i], 4),
+            **_counted(found, i),
         )
         for i in order
     ]
-    return [*order, len(found) - 1], [*told, Hypothesis(share=round(found[-1], 4))]
+    return [*order, last], [*told, Hypothesis(**_counted(found, last))]
+
+
+def _counted(found: Shares, i: int) -> dict[str, Any]:
+    """What is told of how much hypothesis ``i`` counts."""
+    said = {"share": round(found.whole[i], 4)}
+    if math.isfinite(found.moving[i]):
+        said["share_moving"] = round(found.moving[i], 4)
+    return said

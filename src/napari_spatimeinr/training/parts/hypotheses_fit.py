@@ -13,7 +13,7 @@ from ...model.displacements import Displacements
 from ...model.frames import Frames
 from ...model.hypotheses import Hypotheses, Seen
 from ...model.network import Network, around
-from ..gate import blocks
+from ..gate import FOREGROUND, blocks
 from ..predicting import seen_along
 
 BLOCK = (8, 32, 32)
@@ -99,21 +99,33 @@ def learn(
         yield step + 1, float(loss.detach())
 
 
+class Shares(NamedTuple):
+    """Mean weights of hypotheses: everywhere, and where something moves; NaN where nothing does."""
+
+    whole: list[float]
+    moving: list[float]
+
+
 @torch.no_grad()
-def shares(network: Network, frames: Frames, seed: int) -> list[float]:
-    """The mean weight of each hypothesis halfway between frames, in some blocks."""
+def shares(network: Network, frames: Frames, seed: int) -> Shares:
+    """How much each hypothesis counts halfway between frames, in some blocks."""
     assert network.hypotheses is not None
     moves = Displacements(network, frames)
-    total = torch.zeros(len(network.fields), device=frames.device)
-    number = 0
+    total = torch.zeros(2, len(network.fields), device=frames.device)
+    number = torch.zeros(2, device=frames.device)
     for k in sorted({round(i * (frames.count - 2) / 3) for i in range(4)}):
         places = around(k + 0.5, range(frames.count), 0)
         for box in blocks(frames.shape, seed + k, 4, BLOCK):
             sides = seen_along(network, frames, moves, k + 0.5, places, box)
-            weights = network.hypotheses.weights(*(_contexts(side) for side in sides))
-            total += weights.sum(1)
-            number += weights.shape[1]
-    return [float(share) for share in total / number]
+            before, after = (_contexts(side) for side in sides)
+            weights = network.hypotheses.weights(before, after)
+            # Without motion, and smoothed as those that the gates compare.
+            moving = (before[-1, 0] - after[-1, 0]).abs() > FOREGROUND
+            some = torch.stack([torch.ones_like(moving), moving]).to(weights.dtype)
+            total += some @ weights.T
+            number += some.sum(1)
+    whole, foreground = (total / number[:, None]).tolist()
+    return Shares(whole, foreground)
 
 
 def _values(side: Sequence[Seen]) -> Tensor:

@@ -7,6 +7,7 @@ of frame k is independent of theirs, so the mean-square optimum is the clean ima
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,15 +17,17 @@ import torch
 from torch import Tensor
 
 from ...config.options import Config, CycleOptions
-from ...model.differentiable import cubic, linear
+from ...model.differentiable import apart, cubic, linear
 from ...model.displacements import Displacements
-from ...model.frames import Frames, random_box
+from ...model.frames import Box, Frames, random_box
 from ...model.hypotheses import Seen
 from ...model.motion import Displaced, VelocityField
 from ...model.network import Around, Network, around, needed_box
 from ...model.source import FrameSource
 from .drawn import Drawn, drawn_voxels, mean_error
 
+MOST_KEPT = 10_000_000
+"""Voxels of a recording of which what hypotheses are compared by is kept, some 8 bytes each."""
 ALONE = 0.03
 """Weight of predicting a frame from one neighbour alone; more would blur what moved too far to be
 aligned."""
@@ -101,6 +104,7 @@ class _Blocks:
         self.tasks = tasks_for(given, network.outer, frames.time)
         self.generator = torch.Generator().manual_seed(seed)
         self.displacements = Displacements(network, frames)
+        self.contexts: dict[int, Tensor] = {}
 
     def loss(self) -> Tensor:
         """How well one block is predicted, and what the cycles add."""
@@ -112,14 +116,13 @@ class _Blocks:
         drawn = drawn_voxels(self.frames, task.target, box, spatial, self.mask, self.generator)
         if task.around is None:
             assert task.alone is not None
-            return drawn.error(self._seen(task.alone, task, drawn)[0].values)
+            values, *_ = self._side(task.alone, (), task, drawn)
+            return drawn.error(values.chunk(len(self.network.fields))[0])
         near = task.around
-        before, after = (self._seen(k, task, drawn) for k in (near.before, near.after))
-        inner = self.network.inner(near, lambda k, i: (before if k == near.before else after)[i])
-        sides = self._sides(near, inner, task, drawn)
+        sides = self._sides(near, task, drawn)
         loss = torch.zeros((), device=self.frames.device)
-        for seen in inner:
-            loss = loss + ALONE * drawn.error(seen.values)
+        for values in sides.inner:
+            loss = loss + ALONE * drawn.error(values)
         return loss + _blended_loss(partial(self._predicted, sides), near.share, drawn, cycle)
 
     def _points(self, k: int, task: Task, drawn: Drawn, numbers: Sequence[int]) -> Tensor:
@@ -132,19 +135,41 @@ class _Blocks:
         ]
         return torch.cat(moved)[None]
 
-    def _seen(self, k: int, task: Task, drawn: Drawn) -> list[Seen]:
-        """What frame ``k`` says there, along each of the network's fields."""
-        count = len(self.network.fields)
-        moved = self._points(k, task, drawn, range(count))
+    def _side(
+        self, k: int, beyond: tuple[int, ...], task: Task, drawn: Drawn
+    ) -> tuple[Tensor, ...]:
+        """What frame ``k`` says there along all fields of the network, one after the other: values,
+        latents and, where fields are blended, contexts; and the mean of the frames ``beyond``.
+        """
+        moved = self._points(k, task, drawn, range(len(self.network.fields)))
         points, part = needed_box(moved, self.frames.shape)
         local = points - points.new_tensor([a for a, _ in part])
         encoded = self.source.encoded(k, part)
-        parts = [cubic(encoded.coefficients, local)[0].chunk(count)]
         assert encoded.latents is not None
-        parts.append(linear(encoded.latents, local)[0].chunk(count, 1))
+        found = [cubic(encoded.coefficients, local)[0], linear(encoded.latents, local)[0]]
         if self.network.hypotheses is not None:
-            parts.append(linear(self.source.context(k, part), local)[0].chunk(count, 1))
+            found.append(linear(self._context(k, part), local)[0])
+        if beyond:
+            found.append(self._averaged(beyond, task, drawn))
+        return tuple(found)
+
+    def _seen(self, found: Sequence[Tensor]) -> list[Seen]:
+        """What a frame says, along each of the network's fields."""
+        count = len(self.network.fields)
+        known = found[: 3 if self.network.hypotheses is not None else 2]
+        parts = [some.chunk(count, -1) for some in known]
         return [Seen(*some) for some in zip(*parts, strict=True)]
+
+    @torch.no_grad()
+    def _context(self, k: int, box: Box) -> Tensor:
+        """As :meth:`.FrameSource.context`; of a small recording computed once."""
+        if self.frames.count * math.prod(self.frames.shape) > MOST_KEPT:
+            return self.source.context(k, box)
+        if k not in self.contexts:
+            z, y, x = ((-1, n + 2) for n in self.frames.shape)
+            self.contexts[k] = self.source.context(k, (z, y, x))
+        planes, rows, columns = (slice(a + 1, b + 1) for a, b in box)
+        return self.contexts[k][:, :, planes, rows, columns]
 
     @torch.no_grad()
     def _averaged(self, numbers: tuple[int, ...], task: Task, drawn: Drawn) -> Tensor:
@@ -156,21 +181,23 @@ class _Blocks:
             values.append(linear(self.source.denoised(k, part), local)[0, 0])
         return torch.stack(values).mean(0)
 
-    def _sides(
-        self,
-        near: Around,
-        inner: tuple[Seen, Seen],
-        task: Task,
-        drawn: Drawn,
-    ) -> _Sides:
+    def _sides(self, near: Around, task: Task, drawn: Drawn) -> _Sides:
         """What lies on both sides of the target, in either direction of time."""
-        outer = []
-        for side, beyond in enumerate((near.outer_before, near.outer_after)):
+        assert self.network.latents is not None
+        asked = []
+        for k, beyond in ((near.before, near.outer_before), (near.after, near.outer_after)):
             # One side is left out now and then, as it is at both ends of the recording.
-            if not beyond or float(torch.rand(1, generator=self.generator)) < 0.15:
-                outer.append(inner[side].values)
-            else:
-                outer.append(self._averaged(beyond, task, drawn))
+            some = beyond and float(torch.rand(1, generator=self.generator)) >= 0.15
+            asked.append((k, beyond if some else ()))
+        found = apart(
+            lambda side: self._side(*side, task, drawn), asked, self.network.latents.parameters()
+        )
+        before, after = (self._seen(one) for one in found)
+        inner = self.network.inner(near, lambda k, i: (before if k == near.before else after)[i])
+        outer = [
+            one[-1] if beyond else seen.values
+            for one, (_, beyond), seen in zip(found, asked, inner, strict=True)
+        ]
         # Time runs backwards half of the time: the decoder has no preferred direction.
         backwards = bool(torch.rand(1, generator=self.generator) < 0.5)
         first, second = (1, 0) if backwards else (0, 1)

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ...config.parts import PlanesOptions, VoxelsOptions
+from ...model.differentiable import apart
 from ...model.finer import FinerPlanes
 from ...model.sampling import gaussian, mirrored
 
@@ -20,6 +21,8 @@ PLANES_OF_A_SAMPLE = 12
 """Coarse planes of a training sample, and its width in voxels."""
 WIDTH_OF_A_SAMPLE = 48
 BATCH = 8
+PIECES = 2
+"""Parts of a batch that are computed at once."""
 STEP_SECONDS = 0.009
 """Of a training step of 5 layers of 32 channels, on the machine of docs/benchmarks.md."""
 MOST_BLUR = 1.5
@@ -178,6 +181,7 @@ def train_planes(
     steps: int,
     learning_rate: float,
     seed: int,
+    precision: torch.dtype = torch.float32,
 ) -> Iterator[tuple[int, float]]:
     """Train in place; yields (step, loss).
 
@@ -193,7 +197,7 @@ def train_planes(
         for turned in (planes, planes.transpose(1, 2)):
             soft = blurred(turned, blur)
             bank.append((soft, turned if network.sharpen else soft, lost))
-    yield from train_lines(network, bank, step, fine, steps, learning_rate, seed)
+    yield from train_lines(network, bank, step, fine, steps, learning_rate, seed, precision)
 
 
 Bank = Sequence[tuple[Tensor, Tensor, float]]
@@ -209,6 +213,7 @@ def train_lines(
     steps: int,
     learning_rate: float,
     seed: int,
+    precision: torch.dtype = torch.float32,
 ) -> Iterator[tuple[int, float]]:
     """Train in place to make of every ``step``-th line of planes every ``fine``-th one; yields
     (step, loss).
@@ -234,7 +239,9 @@ def train_lines(
         _, count, width = given.shape
         z = mirrored(torch.arange(-reach[0], count + reach[0], device=device), count)
         x = mirrored(torch.arange(-reach[2], width + reach[2], device=device), width)
-        out = network.upright(given[:, z][:, :, x])
+        parts = given[:, z][:, :, x].chunk(PIECES)
+        made = apart(lambda part: (network.upright(part, precision),), parts, network.parameters())
+        out = torch.cat([piece for (piece,) in made])
         loss = ((out - sharp[where][:, ::fine]) ** 2).mean()
         optimiser.zero_grad()
         loss.backward()

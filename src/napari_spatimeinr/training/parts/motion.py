@@ -15,9 +15,23 @@ from ...model.motion import VelocityField
 from ...model.network import Network
 from ..gate import split
 from ..job import FitProgress, Job, Steps
+from ..schedule import Plateau
 from ..stage import Cost, Stage, Verdict
-from .motion_fit import Kind, MotionData, at_rest, descents, kinds, refine, start, steps_of
+from .motion_fit import (
+    Kind,
+    Lane,
+    MotionData,
+    at_rest,
+    descents,
+    kinds,
+    refine,
+    start,
+    steps_of,
+    together,
+)
 
+LANES = 2
+"""Fields that are fitted at once."""
 STEP_SECONDS = 0.012
 """Of an optimisation step with 12,000 points."""
 
@@ -58,6 +72,7 @@ class Motion(MotionPart, Stage):
             data = job.moving.subset(job.held_out.given)
             job.held_out_fields = yield from _fitted(job, data, "hold-out: motion")
             job.held_out_network = Network(job.held_out_fields[0])
+        job.schedule.finish(Motion.name)
         first = kinds(job.config.motion, job.config.hypotheses.enabled)[0]
         job.provenance.smoothness, job.provenance.curved = first.smoothness, first.curved
         return Verdict(kept=True)
@@ -108,12 +123,28 @@ def _fitted(
     wanted = kinds(options, job.config.hypotheses.enabled)
     # All that are refined start from the same velocity.
     begin = start(data, options)
-    fields = []
-    for n, kind in enumerate(wanted):
-        field = at_rest(data, options) if kind.gradual else copy.deepcopy(begin)
-        parts = descents(field, data, options, kind, job.seed)
-        for i, steps in enumerate(parts):
-            share = (n + (i + 1) / len(parts)) / len(wanted)
-            yield from job.drive(stage, Motion.name, steps, share)
-        fields.append(field.requires_grad_(False))
-    return fields
+    fields = [at_rest(data, options) if k.gradual else copy.deepcopy(begin) for k in wanted]
+    shared: list[list[Lane]] = [[] for _ in range(LANES)]
+    taken = [0] * LANES
+    # The longest first, each where least is to be done.
+    for field, kind in sorted(
+        zip(fields, wanted, strict=True), key=lambda f: -steps_of(options, f[1])
+    ):
+        least = taken.index(min(taken))
+        taken[least] += steps_of(options, kind)
+        shared[least] += descents(field, data, options, kind, job.seed)
+    lanes = [_in_turn(job, some, stage) for some in shared]
+    for _ in job.counted(Motion.name, together(lanes, job.device)):
+        yield job.progress(stage)
+    return [field.requires_grad_(False) for field in fields]
+
+
+def _in_turn(job: Job, optimisations: Sequence[Lane], stage: str) -> Lane:
+    """One optimisation after the other, each until it stops improving or has had its time."""
+    end = job.schedule.end(stage, Motion.name)
+    for n, steps in enumerate(optimisations):
+        plateau = Plateau()
+        for step, loss in steps:
+            yield step, loss
+            if plateau.reached(loss) or job.schedule.late(end * (n + 1) / len(optimisations)):
+                break

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ...compute.pool import spread
 from ...config.parts import MotionOptions
 from ...model.frames import Frames
 from ...model.losses import Binned, Pairs, Terms
@@ -22,9 +24,16 @@ WIDTH = 0.02
 """Differences below this (of the normalised range) count as noise rather than misalignment."""
 RATE = 0.05
 """Voxels that a node moves by in a step, at most about."""
+MOST_APART = 3
+"""Threads up to which each fits a field of its own."""
+SLICE = 0.05
+"""Seconds after which what is fitted at once tells how far it is."""
 BLUR = 0.8
 """Smoothing of the frames motion is estimated on, lateral voxels; without it noise pulls towards
 half voxels."""
+
+Lane = Iterator[tuple[int, float]]
+"""Steps of optimisation, each with its number and its loss."""
 
 
 @dataclass
@@ -200,12 +209,44 @@ def refine(
         at = torch.lerp(times[:-1], times[1:], share)
         pairs = [Pairs(first, first + 1, at, points)]
         if options.two_interval and intervals > 1 and step % 2:
-            few = points[:-1, : number // 2]
+            few = points[:-1, ::2]
             pairs.append(Pairs(first[:-1], first[:-1] + 2, times[1:-1], few, options.two_interval))
         loss, field.nodes.grad = objective(field, pairs)
         optimiser.step()
         yield step + 1, loss
     field.nodes.grad = None
+
+
+def together(lanes: Sequence[Lane], device: torch.device) -> Lane:
+    """The steps of optimisations that do not depend on each other, several at once.
+
+    Points of a step can be shared out too, and are where there are more threads than
+    :data:`MOST_APART`; a quarter of a step is done by one thread then.
+    """
+    left = list(lanes)
+    found: dict[int, tuple[list[tuple[int, float]], bool]] = {}
+
+    def note(lane: Lane, result: tuple[list[tuple[int, float]], bool]) -> None:
+        found[id(lane)] = result
+
+    while left:
+        threads = torch.get_num_threads() if device.type == "cpu" else 1
+        spread(_some_steps, left, threads if threads <= MOST_APART else 1, note)
+        for lane in left:
+            yield from found[id(lane)][0]
+        left = [lane for lane in left if not found[id(lane)][1]]
+
+
+def _some_steps(lane: Lane) -> tuple[list[tuple[int, float]], bool]:
+    """What some steps of an optimisation say, and whether it has ended."""
+    said: list[tuple[int, float]] = []
+    ends = time.monotonic() + SLICE
+    while not said or time.monotonic() < ends:
+        state = next(lane, None)
+        if state is None:
+            return said, True
+        said.append(state)
+    return said, False
 
 
 @torch.no_grad()

@@ -37,10 +37,15 @@ class PointDrawer:
         self.table = torch.cat(tables)
 
     def draw(self, number: int) -> Tensor:
-        """``(K, number, 3)`` points in voxels of the finest level, one set per interval."""
+        """``(K, number, 3)`` points in voxels of the finest level, one set per interval.
+
+        Each has its own share of what is drawn from, in order: they are spread more evenly than
+        independent ones, and neighbours read the same memory.
+        """
         k = len(self.table)
         device = self.table.device
-        pick = torch.rand(k, number, generator=self.generator).to(device)
+        pick = torch.rand(k, number, generator=self.generator)
+        pick = ((pick + torch.arange(number)) / number).to(device)
         index = torch.searchsorted(self.table, pick).clamp(max=self.table.shape[1] - 1)
         _, y, x = self.shape
         points = torch.stack([index // (y * x), index // x % y, index % x], -1).float()

@@ -88,7 +88,8 @@ class Planes(PlanesPart, Stage):
         network = _network(job, factor, sharpen)
         options = job.config.planes
         steps = train_planes(
-            network, lateral, step, blurs, options.steps, options.learning_rate, job.seed
+            *(network, lateral, step, blurs, options.steps, options.learning_rate, job.seed),
+            precision=job.network.precision,
         )
         yield from job.drive("planes", "planes", steps)
         job.network.planes = network.requires_grad_(False)
@@ -189,7 +190,8 @@ def _gate(job: Job, step: int, report: dict[str, Any]) -> Generator[FitProgress,
     lateral = _lateral(job, 2, denoised=False)
     learned = _network(job, 2, False)
     steps = train_planes(
-        learned, lateral, 2 * step, blurs, _gate_steps(job), options.learning_rate, job.seed
+        *(learned, lateral, 2 * step, blurs, _gate_steps(job), options.learning_rate, job.seed),
+        precision=job.network.precision,
     )
     yield from job.drive("hold-out: planes", "planes", steps)
     errors = plane_errors(job, learned, step)

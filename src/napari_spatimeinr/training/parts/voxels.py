@@ -121,13 +121,22 @@ def _trained(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(job.seed)
         network = FinerVoxels(factor, options.channels, options.layers).to(job.device)
-    steps = train_voxels(network, planes, blur, options.steps, options.learning_rate, job.seed)
+    steps = train_voxels(
+        *(network, planes, blur, options.steps, options.learning_rate, job.seed),
+        precision=job.network.precision,
+    )
     yield from job.drive(stage, "voxels", steps)
     return network
 
 
 def train_voxels(
-    network: FinerVoxels, planes: Tensor, blur: float, steps: int, learning_rate: float, seed: int
+    network: FinerVoxels,
+    planes: Tensor,
+    blur: float,
+    steps: int,
+    learning_rate: float,
+    seed: int,
+    precision: torch.dtype = torch.float32,
 ) -> Iterator[tuple[int, float]]:
     """Train in place on planes ``(N, Y, X)``; yields (step, loss).
 
@@ -142,7 +151,7 @@ def train_voxels(
         for turned in (soft, soft.transpose(1, 2))
         for some in (turned, turned[:, :, ::factor].contiguous())
     ]
-    yield from train_lines(network.lines, bank, factor, 1, steps, learning_rate, seed)
+    yield from train_lines(network.lines, bank, factor, 1, steps, learning_rate, seed, precision)
 
 
 def blur_of_scale(planes: Tensor, factor: int) -> float:
