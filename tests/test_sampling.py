@@ -143,6 +143,12 @@ def test_resample_is_separable_linear_interpolation():
     np.testing.assert_allclose(out, ndimage.map_coordinates(volume, grid, order=1), atol=1e-12)
 
 
+def test_what_is_cut_off_a_smoothed_volume_does_not_change_the_rest():
+    volume = torch.rand(1, 2, 9, 12, 15)
+    whole = gaussian(volume, (1.0, 0.0, 2.5))
+    torch.testing.assert_close(gaussian(volume, (1.0, 0.0, 2.5), 3), whole[..., 3:-3, 3:-3, 3:-3])
+
+
 def test_gaussian_is_scipys():
     volume = np.random.default_rng(4).random((12, 13, 14))
     out = gaussian(torch.from_numpy(volume)[None, None], (1.0, 0.0, 1.5))[0, 0].numpy()

@@ -25,6 +25,7 @@ NAMES: tuple[str, ...] = (
     "blending",
     "decoding",
     "encoding",
+    "between",
     "sampling",
 )
 """The modules, in the order in which they are compiled: what is needed first comes first."""

@@ -13,23 +13,54 @@ HALF, ONE, MOST = np.float32(0.5), np.float32(1), np.float32(5)
 
 
 @compiled()
-def _gathered(at: int, inner: Any, outer: Any, latents: Any, asked: Any, known: Any) -> None:
+def _gathered(inner: Any, outer: Any, latents: Any, asked: Any, known: Any) -> None:
     """What the first layer takes of a chunk of points, ``known`` ``(2 F + 8, CHUNK)``; see
     :meth:`.model.decoder.Decoder.forward`.
     """
-    last, count = inner[0].size - 1, latents[0].shape[0]
-    for c in range(count):
-        for k in range(CHUNK):
-            point = min(at + k, last)
-            known[c, k], known[count + c, k] = latents[0][c, point], latents[1][c, point]
+    count = latents.shape[1]
+    for side in range(2):
+        for c in range(count):
+            known[side * count + c] = latents[side, c]
     rest = known[2 * count :]
     for k in range(CHUNK):
-        point = min(at + k, last)
-        a, b = inner[0][point], inner[1][point]
+        a, b = inner[0, k], inner[1, k]
         mean, difference = (a + b) * HALF, a - b
-        before, after = outer[0][point] - mean, outer[1][point] - mean
+        before, after = outer[0, k] - mean, outer[1, k] - mean
         rest[0, k], rest[1, k], rest[2, k], rest[3, k] = mean, difference, abs(difference), asked
         rest[4, k], rest[5, k], rest[6, k], rest[7, k] = before, after, abs(before), abs(after)
+
+
+@compiled()
+def decoder_of(w1: Any, b1: Any, w2: Any, b2: Any, w3: Any, b3: Any) -> Any:
+    """The layers as :func:`decoded` takes them, and room for what it computes on the way."""
+    one, two, three = packed(w1, b1), packed(w2, b2), packed(w3, b3)
+    known = np.empty((w1.shape[1], CHUNK), np.float32)
+    first = np.empty(one[1].size * CHUNK, np.float32)
+    second = np.empty(two[1].size * CHUNK, np.float32)
+    last = np.empty((4, CHUNK), np.float32)
+    return one, two, three, known, first, second, last
+
+
+@compiled()
+def decoded(inner: Any, outer: Any, latents: Any, shares: Any, network: Any, made: Any) -> None:
+    """Values of a chunk of points from those of two frames each, ``(2, CHUNK)``, and latents ``(2,
+    F, CHUNK)``; see :func:`decode`.
+    """
+    one, two, three, known, first, second, last = network
+    u, asked, fade, start = shares[0], shares[1], shares[2], shares[3]
+    _gathered(inner, outer, latents, asked, known)
+    layer(known.reshape(-1), known.shape[0], one, first)
+    kept(first, one[1].size)
+    layer(first, two[0].size // two[1].size, two, second)
+    kept(second, two[1].size)
+    layer(second, three[0].size // three[1].size, three, last.reshape(-1))
+    for k in range(CHUNK):
+        a = (ONE - u) * exp(min(max(last[0, k], -MOST), MOST))
+        before = fade * exp(min(max(last[1, k], -MOST), MOST) + start)
+        after = fade * exp(min(max(last[2, k], -MOST), MOST) + start)
+        total = a * inner[0, k] + u * inner[1, k]
+        total += before * outer[0, k] + after * outer[1, k]
+        made[k] = total / (a + u + before + after) + fade * last[3, k]
 
 
 PAIR, MATRIX = "UniTuple(f4[::1], 2)", "f4[:,::1], f4[::1]"
@@ -62,26 +93,17 @@ def decode(
     w1, b1, w2, b2, w3, b3 : the three layers, ``(out, in)`` and ``(out,)``.
     out : ``(P,)``.
     """
-    one, two, three = packed(w1, b1), packed(w2, b2), packed(w3, b3)
-    known = np.empty((w1.shape[1], CHUNK), np.float32)
-    first = np.empty(one[1].size * CHUNK, np.float32)
-    second = np.empty(two[1].size * CHUNK, np.float32)
-    last, made = np.empty((4, CHUNK), np.float32), np.empty(CHUNK, np.float32)
-    u, asked, fade, start = shares[0], shares[1], shares[2], shares[3]
+    network = decoder_of(w1, b1, w2, b2, w3, b3)
+    of_inner, of_outer = np.empty((2, CHUNK), np.float32), np.empty((2, CHUNK), np.float32)
+    count, last = latents[0].shape[0], out.size - 1
+    of_latents, made = np.empty((2, count, CHUNK), np.float32), np.empty(CHUNK, np.float32)
     for at in range(0, out.size, CHUNK):
-        _gathered(at, inner, outer, latents, asked, known)
-        layer(known.reshape(-1), w1.shape[1], one, first)
-        kept(first, w1.shape[0])
-        layer(first, w2.shape[1], two, second)
-        kept(second, w2.shape[0])
-        layer(second, w3.shape[1], three, last.reshape(-1))
-        for k in range(CHUNK):
-            p = min(at + k, out.size - 1)
-            a = (ONE - u) * exp(min(max(last[0, k], -MOST), MOST))
-            before = fade * exp(min(max(last[1, k], -MOST), MOST) + start)
-            after = fade * exp(min(max(last[2, k], -MOST), MOST) + start)
-            total = a * inner[0][p] + u * inner[1][p]
-            total += before * outer[0][p] + after * outer[1][p]
-            made[k] = total / (a + u + before + after) + fade * last[3, k]
+        for side in range(2):
+            for k in range(CHUNK):
+                p = min(at + k, last)
+                of_inner[side, k], of_outer[side, k] = inner[side][p], outer[side][p]
+                for c in range(count):
+                    of_latents[side, c, k] = latents[side][c, p]
+        decoded(of_inner, of_outer, of_latents, shares, network, made)
         for k in range(min(CHUNK, out.size - at)):
             out[at + k] = made[k]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .jit import compiled
-from .vectors import mixed4
+from .neighbours import mixed4
 
 CHUNK = 32
 """Nodes that are followed together, always: what is left over is computed too and thrown away."""

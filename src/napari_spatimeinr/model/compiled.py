@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .. import kernels
 
-RENDERING = ("following", "rendering", "blending", "decoding", "encoding")
+RENDERING = ("following", "rendering", "blending", "encoding", "between")
 """The kernels that a rendering is made by."""
 
 

@@ -6,6 +6,7 @@ from types import ModuleType
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -83,11 +84,14 @@ class Decoder(nn.Module):
             raise ValueError(f"The decoder takes {features} latents of {count} points.")
         of_inner, of_outer = (tuple(plain(p) for p in pair) for pair in (inner, outer))
         of_latents = tuple(p.float().numpy() for p in latents)
-        layers = [plain(p) for layer in self.layers for p in (layer.weight, layer.bias)]
-        shares = np.array([u, 2 * _asked(u) - 1, _fade(u), OUTER_START], np.float32)
         out = np.empty(count, np.float32)
-        kernels.decode(of_inner, of_outer, of_latents, shares, *layers, out)
+        kernels.decode(of_inner, of_outer, of_latents, *self.arguments(u), out)
         return torch.from_numpy(out)
+
+    def arguments(self, u: float) -> list[NDArray[np.float32]]:
+        """What kernels take of it at a share ``u`` of the interval: shares, weights and biases."""
+        shares = np.array([u, 2 * _asked(u) - 1, _fade(u), OUTER_START], np.float32)
+        return [shares, *(plain(p) for one in self.layers for p in (one.weight, one.bias))]
 
     def _blended(
         self,

@@ -7,8 +7,8 @@ from types import ModuleType
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
 from .boxes import Read, Shape
 from .frames import Box, grown
@@ -45,42 +45,44 @@ def _sampled(
     box = places.box(factors, shape) if cubic else grown(places.box(factors, shape), -1)
     if math.prod(b - a for a, b in box) > MOST and max(places.sizes) > 1:
         axis, parts = places.halves()
-        made = [
+        halves = [
             _sampled(kernels, part, shape, factors, read, cubic).unflatten(0, part.sizes)
             for part in parts
         ]
-        return torch.cat(made, axis).flatten(0, 2)
+        return torch.cat(halves, axis).flatten(0, 2)
     values = read(box)
-    channels = values.shape[1]
-    _check(values, box, 4 if cubic else 2)
+    check(values, box, 4 if cubic else 2)
     where = _where(places, shape, factors, box)
-    if channels == 1:
-        out = np.empty(places.sizes, np.float32)
-        (kernels.cubic if cubic else kernels.linear)(*where, values[0, 0].contiguous().numpy(), out)
-        return torch.from_numpy(out).reshape(-1, 1)
-    # Four channels lie side by side, as the kernel takes them.
-    beside = values[0].permute(1, 2, 3, 0)
-    beside = F.pad(beside, (0, -channels % 4)) if channels % 4 else beside.contiguous()
-    out = np.empty((*places.sizes, beside.shape[3]), np.float32)
-    kernels.features(*where, beside.numpy(), out)
-    return torch.from_numpy(out).flatten(0, 2)[:, :channels]
+    kernel = kernels.cubic if cubic else kernels.linear
+    out = np.empty((values.shape[1], *places.sizes), np.float32)
+    for channel, made in zip(values[0], out, strict=True):
+        kernel(*where, channel.contiguous().numpy(), made)
+    return torch.from_numpy(out).flatten(1).T
 
 
 def _where(places: Places, shape: Shape, factors: Shape, box: Box) -> tuple[object, ...]:
     """What all kernels take of a grid and a box."""
     positions = [np.ascontiguousarray(p.numpy(), np.float32) for p in places.positions]
+    nodes, scale, first = nodes_of(places)
+    start = np.array([a for a, _ in box], np.int64)
+    known = np.array(scale, np.float32), np.array(factors, np.float32), np.array(shape, np.int64)
+    return (*positions, nodes, *known, start, first)
+
+
+def nodes_of(places: Places) -> tuple[NDArray[np.float32], list[float], int]:
+    """Displacements ``(3, z, y, x)`` as kernels take them, one of 0 where nothing moves; nodes per
+    voxel along each axis, and the number of the first along z.
+    """
     nodes, scale, first = np.zeros((3, 1, 1, 1), np.float32), [0.0, 0.0, 0.0], 0
     if places.displaced is not None and places.motion is not None:
         nodes = np.ascontiguousarray(places.displaced.nodes[0].numpy(), np.float32)
         scale, first = places.motion.per_voxel, places.displaced.first
     if nodes.ndim != 4 or nodes.shape[0] != 3 or nodes.size == 0:
         raise ValueError(f"Displacements have a shape of (3, z, y, x), not {nodes.shape}.")
-    start = np.array([a for a, _ in box], np.int64)
-    known = np.array(scale, np.float32), np.array(factors, np.float32), np.array(shape, np.int64)
-    return (*positions, nodes, *known, start, first)
+    return nodes, scale, first
 
 
-def _check(values: Tensor, box: Box, least: int) -> None:
+def check(values: Tensor, box: Box, least: int) -> None:
     """A kernel checks nothing."""
     sizes = tuple(b - a for a, b in box)
     if tuple(values.shape[2:]) != sizes or values.dtype != torch.float32 or min(sizes) < least:

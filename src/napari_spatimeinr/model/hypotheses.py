@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -106,12 +107,15 @@ class Hypotheses(nn.Module):
         count, points = len(self.prior), before.shape[-1]
         if before.shape != (count, len(SIGMAS), points) or after.shape != before.shape:
             raise ValueError(f"Weights are asked for {count} hypotheses with two contexts each.")
-        layers = [plain(p) for layer in self.layers for p in (layer.weight, layer.bias)]
-        numbers = np.array([NOISE, SHARPNESS, LOWEST], np.float32)
         out = np.empty((count, points), np.float32)
-        sides = plain(before), plain(after)
-        kernels.weigh(*sides, plain(self.prior), numbers, *layers, out)
+        kernels.weigh(plain(before), plain(after), *self.arguments(), out)
         return torch.from_numpy(out)
+
+    def arguments(self) -> list[NDArray[np.float32]]:
+        """What kernels take of it: priors, numbers, weights and biases."""
+        numbers = np.array([NOISE, SHARPNESS, LOWEST], np.float32)
+        layers = [plain(p) for layer in self.layers for p in (layer.weight, layer.bias)]
+        return [plain(self.prior), numbers, *layers]
 
     def _weights(self, before: Tensor, after: Tensor) -> Tensor:
         differences = (before - after).abs()

@@ -92,12 +92,18 @@ def _smoothing_matrix(n: int, sigma: float, like: Tensor) -> Tensor | None:
     )
 
 
-def gaussian(volume: Tensor, sigma: Sequence[float]) -> Tensor:
-    """Gaussian smoothing of ``(B, C, Z, Y, X)``, sigma in voxels (z, y, x), borders mirrored."""
-    return along_axes(
-        volume,
-        [_smoothing_matrix(n, s, volume) for n, s in zip(volume.shape[2:], sigma, strict=True)],
-    )
+def gaussian(volume: Tensor, sigma: Sequence[float], cut: int = 0) -> Tensor:
+    """Gaussian smoothing of ``(B, C, Z, Y, X)``, sigma in voxels (z, y, x), borders mirrored;
+    without the outer ``cut`` voxels on every side.
+    """
+    matrices = [
+        _smoothing_matrix(n, s, volume) for n, s in zip(volume.shape[2:], sigma, strict=True)
+    ]
+    out = along_axes(volume, [None if m is None else m[cut : len(m) - cut] for m in matrices])
+    for axis, matrix in enumerate(matrices):
+        if matrix is None:
+            out = out.narrow(2 + axis, cut, volume.shape[2 + axis] - 2 * cut)
+    return out
 
 
 def prefilter_matrix(n: int, reach: int, like: Tensor) -> Tensor:

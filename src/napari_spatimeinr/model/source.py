@@ -83,15 +83,13 @@ class FrameSource:
             return self.smooth(k, box)
         sigmas: list[list[float]] = self.network.hypotheses.sigmas.tolist()
         reach = math.ceil(CONTEXT_REACH * max(max(sigma) for sigma in sigmas))
-        inner = slice(reach, -reach)
         raw = self.raw(k, grown(box, reach))
-        return torch.cat([gaussian(raw, sigma) for sigma in sigmas], 1)[:, :, inner, inner, inner]
+        return torch.cat([gaussian(raw, sigma, reach) for sigma in sigmas], 1)
 
     def smooth(self, k: int, box: Box) -> Tensor:
         """Denoised voxels smoothed with sigma 1, ``(1, 1, z, y, x)``."""
-        inner = slice(SMOOTH_REACH, -SMOOTH_REACH)
-        whole = gaussian(self.denoised(k, grown(box, SMOOTH_REACH)), (1.0, 1.0, 1.0))
-        return whole[:, :, inner, inner, inner]
+        denoised = self.denoised(k, grown(box, SMOOTH_REACH))
+        return gaussian(denoised, (1.0, 1.0, 1.0), SMOOTH_REACH)
 
     def fine_shape(self, finer: Chain) -> Shape:
         """Finer voxels (z, y, x) of a frame."""

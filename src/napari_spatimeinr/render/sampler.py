@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
+from types import ModuleType
 
 import torch
 from torch import Tensor
 
 from ..data.recent import Recent
+from ..model.between import Side, between
+from ..model.compiled import compiled
 from ..model.finer import Chain
 from ..model.frames import SAME
 from ..model.hypotheses import Seen
 from ..model.interpolation import segment, temporal_weights
 from ..model.motion import Displaced
-from ..model.network import around
+from ..model.network import Around, around
 from ..model.places import Places, Positions
 from ..model.samples import cubic_at, linear_at
 from ..model.source import factors
@@ -68,11 +71,14 @@ class Sampler:
             return self._cubic(t, numbers, positions, finer)
 
         near = around(t, numbers, network.outer)
-        looks = {k: self._looks(t, k, positions, finer) for k in (near.before, near.after)}
 
         def outer(k: int) -> Tensor:
             return self._roughly_sampled(k, self.followed(t, k, positions), finer)
 
+        kernels = compiled("between", self.frames.device)
+        if kernels is not None:
+            return self._in_one_pass(kernels, t, near, positions, finer)
+        looks = {k: self._looks(t, k, positions, finer) for k in (near.before, near.after)}
         return network.between(near, lambda k, i: looks[k][i], outer)
 
     def spread(self, t: float, positions: Positions) -> Tensor:
@@ -120,32 +126,74 @@ class Sampler:
         return Places(positions, field, self._displacement(t, k, positions, number))
 
     def _paths(self, t: float, k: int, positions: Positions) -> list[Places]:
-        """Where the positions at time ``t`` are in frame ``k``, by each of the network's fields."""
+        """Where what is at the positions at time ``t`` is in frame ``k``, by each of the network's
+        fields.
+        """
         paths: list[Places] = []
         for i in range(len(self.network.fields)):
             paths.append(replace(self.followed(t, k, positions, i), beside=paths))
         return paths
 
+    def _side(self, t: float, k: int, positions: Positions, finer: Chain) -> Side:
+        """Frame ``k`` as a time between frames is made of it."""
+        source = self.source
+        return Side(
+            self._paths(t, k, positions),
+            lambda box: source.coefficients(k, box, finer),
+            lambda box: source.context(k, box),
+            lambda box: source.latents(k, box),
+            factors(finer),
+            source.fine_shape(finer),
+            self.frames.shape,
+        )
+
+    def _in_one_pass(
+        self, kernels: ModuleType, t: float, near: Around, positions: Positions, finer: Chain
+    ) -> Tensor:
+        """What :meth:`.Network.between` gives, by a kernel."""
+        before, after = (self._side(t, k, positions, finer) for k in (near.before, near.after))
+        if before.too_large or after.too_large:
+            axis, parts = before.paths[0].halves()
+            made = [
+                self._in_one_pass(kernels, t, near, part.positions, finer).unflatten(0, part.sizes)
+                for part in parts
+            ]
+            return torch.cat(made, axis).flatten()
+        outer = [
+            self._outer(t, frames, positions, finer)
+            for frames in (near.outer_before, near.outer_after)
+        ]
+        return between(kernels, self.network, (before, after), near.share, (outer[0], outer[1]))
+
     def _looks(self, t: float, k: int, positions: Positions, finer: Chain) -> list[Seen]:
         """What frame ``k`` says of the positions at time ``t``, along each of the network's
         fields.
         """
-        source, shape, network = self.source, self.frames.shape, self.network
-        paths = self._paths(t, k, positions)
+        network, shape = self.network, self.frames.shape
+        side = self._side(t, k, positions, finer)
         # Latents first: denoised voxels come with them.
-        latents = functools.cache(lambda box: source.latents(k, box))
-        values = functools.cache(lambda box: source.coefficients(k, box, finer))
-        context = functools.cache(lambda box: source.context(k, box))
+        latents, values, context = (
+            functools.cache(read) for read in (side.latents, side.coefficients, side.context)
+        )
         seen = []
-        for places in paths:
+        for places in side.paths:
             of_latents = of_context = None
             if network.latents is not None:
                 of_latents = linear_at(places, shape, (1, 1, 1), latents)
             if network.hypotheses is not None:
                 of_context = linear_at(places, shape, (1, 1, 1), context)
-            value = cubic_at(places, source.fine_shape(finer), factors(finer), values)
+            value = cubic_at(places, side.fine, side.factors, values)
             seen.append(Seen(value, of_latents, of_context))
         return seen
+
+    def _outer(
+        self, t: float, frames: Sequence[int], positions: Positions, finer: Chain
+    ) -> Tensor | None:
+        """The mean of frames beyond the inner ones, where the decoder looks at any."""
+        if self.network.latents is None or not frames:
+            return None
+        values = [self._roughly_sampled(k, self.followed(t, k, positions), finer) for k in frames]
+        return values[0] if len(values) == 1 else torch.stack(values).mean(0)
 
     def sampled(self, k: int, places: Places, finer: Chain) -> Tensor:
         """Frame ``k`` at places, by cubic splines through the finer voxels."""
