@@ -1,0 +1,298 @@
+"""A lineage as an object: who lives when and where, and who divides.
+
+Times are numbers of acquired time points as a tracing counts them, and may be fractional: 3.5 lies
+halfway between the time points 3 and 4. Positions are ``(z, y, x)`` in um.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import BSpline, make_interp_spline
+
+from ..errors import InputError
+from . import names as _names
+
+Array = NDArray[np.float64]
+Carry = Callable[[Array, float, float], Array]
+"""Carries points ``(n, 3)`` in um from one time to another, say along a fitted velocity field."""
+
+
+@dataclass(frozen=True, eq=False)
+class Life:
+    """A cell from its first traced time point to its last.
+
+    Parameters
+    ----------
+    name : of the cell.
+    frames : ``(n,)`` numbers of time points, increasing; some between may be missing.
+    positions : ``(n, 3)`` of its nucleus, ``(z, y, x)`` in um.
+
+    Raises
+    ------
+    InputError
+        If there is no time point, or they do not increase, or positions are not finite.
+    """
+
+    name: str
+    frames: NDArray[np.int64]
+    positions: Array
+
+    def __post_init__(self) -> None:
+        frames = np.asarray(self.frames, dtype=np.int64)
+        positions = np.asarray(self.positions, dtype=np.float64)
+        if frames.ndim != 1 or not len(frames) or np.any(np.diff(frames) <= 0):
+            raise InputError(f"The cell {self.name} needs increasing time points, at least one.")
+        if positions.shape != (len(frames), 3) or not np.isfinite(positions).all():
+            raise InputError(
+                f"The cell {self.name} needs a finite place (z, y, x) for each of its"
+                f" {len(frames)} time points."
+            )
+        object.__setattr__(self, "frames", frames)
+        object.__setattr__(self, "positions", positions)
+
+    @property
+    def first(self) -> int:
+        """The first time point."""
+        return int(self.frames[0])
+
+    @property
+    def last(self) -> int:
+        """The last time point."""
+        return int(self.frames[-1])
+
+    @cached_property
+    def _spline(self) -> BSpline:
+        degree = min(3, len(self.frames) - 1)
+        return make_interp_spline(self.frames.astype(np.float64), self.positions, k=degree)
+
+    def at(self, when: float, carry: Carry | None = None) -> Array:
+        """Where the nucleus is, ``(3,)``: by a spline through its traced places, or along a motion.
+
+        Before the first and after the last time point it stays, or is carried. With ``carry`` the
+        traced places before and after are carried to ``when``, and the nearer counts more.
+        """
+        if carry is None:
+            return np.asarray(self._spline(np.clip(when, self.first, self.last)), np.float64)
+        after = int(np.searchsorted(self.frames, when))
+        sides = [k for k in (after - 1, after) if 0 <= k < len(self.frames)]
+        carried = [carry(self.positions[k][None], float(self.frames[k]), when)[0] for k in sides]
+        if len(sides) == 1:
+            return carried[0]
+        one, other = (float(self.frames[k]) for k in sides)
+        share = (when - one) / (other - one)
+        return (1 - share) * carried[0] + share * carried[1]
+
+
+@dataclass(frozen=True)
+class Division:
+    """A cell that becomes two between two acquired time points.
+
+    Parameters
+    ----------
+    mother : her name.
+    daughters : their names; one where the other was not traced.
+    after : the mother's last time point.
+    before : the daughters' first one.
+    """
+
+    mother: str
+    daughters: tuple[str, ...]
+    after: int
+    before: int
+
+    @property
+    def middle(self) -> float:
+        """Where it is placed, since nobody saw it: the mother is shown until then."""
+        return (self.after + self.before) / 2
+
+    def sentence(self) -> str:
+        """What is known of it, and what is not."""
+        return (
+            f"{self.mother} divides into {' and '.join(self.daughters)} between the time points"
+            f" {self.after} and {self.before}; it is shown as one cell until {self.middle:g}."
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class TracksData:
+    """What napari's Tracks layer takes, as plain arrays.
+
+    data : ``(n, 5)``: number of the track, then (t, z, y, x); t counts recorded frames from 0.
+    graph : the number of a daughter to that of her mother.
+    properties : ``(n,)`` each: name, time point, and whether a row is the last before a division.
+    """
+
+    data: Array
+    graph: dict[int, list[int]]
+    properties: dict[str, NDArray[np.generic]]
+
+
+@dataclass(frozen=True, eq=False)
+class PointsData:
+    """What napari's Points layer takes, as plain arrays.
+
+    data : ``(n, 4)`` (t, z, y, x); t counts recorded frames from 0.
+    names : ``(n,)`` of the cells, for the text.
+    dividing : ``(n,)`` whether a cell is in between her last time point and the division, or one
+        just after it and not seen yet.
+    """
+
+    data: Array
+    names: NDArray[np.str_]
+    dividing: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Lineage:
+    """Lives of cells and the divisions between them; make one with :meth:`of`.
+
+    Parameters
+    ----------
+    lives : by name, in the order of lineage.
+    divisions : in the order of time.
+    """
+
+    lives: Mapping[str, Life]
+    divisions: tuple[Division, ...]
+    _of_mother: dict[str, Division] = field(init=False, repr=False)
+    _of_daughter: dict[str, Division] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_of_mother", {d.mother: d for d in self.divisions})
+        born = {name: d for d in self.divisions for name in d.daughters}
+        object.__setattr__(self, "_of_daughter", born)
+
+    @classmethod
+    def of(cls, lives: Iterable[Life]) -> Lineage:
+        """A lineage of lives, with the divisions that follow from their names.
+
+        Raises
+        ------
+        InputError
+            If a cell has two lives, or a mother lives on beside a daughter.
+        """
+        known: dict[str, Life] = {}
+        for life in lives:
+            if life.name in known:
+                raise InputError(f"The cell {life.name} is there twice; give each cell one life.")
+            known[life.name] = life
+        known = {name: known[name] for name in _names.in_order(known)}
+        divisions = []
+        for name, life in known.items():
+            pair = _names.daughters(name, known)
+            if not pair:
+                continue
+            begun = min(known[one].first for one in pair)
+            if begun <= life.last:
+                raise InputError(
+                    f"{name} is still traced at time point {life.last} where its daughter begins"
+                    f" at {begun}; correct the tracing."
+                )
+            divisions.append(Division(name, pair, life.last, begun))
+        return cls(known, tuple(sorted(divisions, key=lambda d: (d.middle, d.mother))))
+
+    @property
+    def first(self) -> int:
+        """The first time point of any cell."""
+        return min(life.first for life in self.lives.values())
+
+    @property
+    def last(self) -> int:
+        """The last time point of any cell."""
+        return max(life.last for life in self.lives.values())
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of all cells, in the order of lineage."""
+        return tuple(self.lives)
+
+    def span(self, name: str) -> tuple[float, float]:
+        """From when until when a cell is shown: until the middle of its division; from there on."""
+        life = self.lives[name]
+        born, ends = self._of_daughter.get(name), self._of_mother.get(name)
+        begin = float(life.first) if born is None else born.middle
+        return begin, float(life.last) if ends is None else ends.middle
+
+    def names_at(self, when: float) -> tuple[str, ...]:
+        """The cells that are there; at the very middle of a division the daughters are."""
+        return tuple(name for name in self.lives if self._is_alive(name, when))
+
+    def _is_alive(self, name: str, when: float) -> bool:
+        begin, end = self.span(name)
+        return begin <= when and (when < end if name in self._of_mother else when <= end)
+
+    def positions_at(self, when: float, carry: Carry | None = None) -> dict[str, Array]:
+        """Where each cell that is there has its nucleus, ``(3,)`` in um, ``(z, y, x)``.
+
+        Within a life by a spline, never from a mother to her daughters: between her last time point
+        and the middle of the division she stays where she was, then the daughters are where they
+        will be seen first. With ``carry`` both are carried along that motion instead.
+        """
+        return {name: self.lives[name].at(when, carry) for name in self.names_at(when)}
+
+    def dividing_at(self, when: float) -> tuple[Division, ...]:
+        """The divisions that lie somewhere around ``when``, between two acquired time points."""
+        return tuple(d for d in self.divisions if d.after < when < d.before)
+
+    def tracks(self, first: int = 1) -> TracksData:
+        """All traced places as tracks, of which daughters' hang on their mother's.
+
+        Parameters
+        ----------
+        first : number of the time point that is the recording's first frame.
+        """
+        number = {name: k for k, name in enumerate(self.lives, 1)}
+        rows = [
+            np.column_stack([np.full(len(life.frames), number[name]), life.frames - first])
+            for name, life in self.lives.items()
+        ]
+        places = [life.positions for life in self.lives.values()]
+        data = np.column_stack([np.concatenate(rows), np.concatenate(places)]).astype(np.float64)
+        frames = np.concatenate([life.frames for life in self.lives.values()])
+        lengths = [len(life.frames) for life in self.lives.values()]
+        graph = {
+            number[one]: [number[division.mother]]
+            for division in self.divisions
+            for one in division.daughters
+        }
+        ends = {name: division.after for name, division in self._of_mother.items()}
+        named = np.repeat(np.array(list(self.lives)), lengths)
+        divides = np.array([ends.get(n) == f for n, f in zip(named, frames, strict=True)])
+        properties = {"name": named, "time_point": frames, "divides": divides}
+        return TracksData(data, graph, properties)
+
+    def points(
+        self, times: Sequence[float] | None = None, first: int = 1, carry: Carry | None = None
+    ) -> PointsData:
+        """Where cells are at some times, as points with names.
+
+        Parameters
+        ----------
+        times : numbers of time points, fractional ones too; all acquired ones if None.
+        first : number of the time point that is the recording's first frame.
+        carry : see :meth:`positions_at`.
+        """
+        wanted = range(self.first, self.last + 1) if times is None else times
+        rows: list[Array] = []
+        named: list[str] = []
+        dividing: list[bool] = []
+        for when in wanted:
+            around = self.dividing_at(when)
+            between = {one for d in around for one in (d.mother, *d.daughters)}
+            for name, place in self.positions_at(when, carry).items():
+                rows.append(np.array([when - first, *place]))
+                named.append(name)
+                dividing.append(name in between)
+        data = np.stack(rows) if rows else np.empty((0, 4))
+        return PointsData(data, np.array(named, dtype=np.str_), np.array(dividing, dtype=bool))
+
+
+def gaps(life: Life) -> tuple[tuple[int, int], ...]:
+    """Pairs of traced time points of a life between which some are missing."""
+    return tuple((int(a), int(b)) for a, b in pairwise(life.frames) if b - a > 1)
