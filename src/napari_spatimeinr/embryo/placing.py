@@ -156,7 +156,7 @@ def _in_time(tracing: Tracing, raw: Raw, told: list[str]) -> Tracing:
 
 def _in_volume(tracing: Tracing, raw: Raw, told: list[str]) -> Tracing:
     at = raw.to_um(tracing.places) / raw.spacing
-    inside = ((at >= -0.5) & (at <= np.array(raw.shape) - 0.5)).all(1)
+    inside = np.all((at >= -0.5) & (at <= np.array(raw.shape) - 0.5), axis=1)
     if inside.all():
         return tracing
     outside = np.flatnonzero(~inside)

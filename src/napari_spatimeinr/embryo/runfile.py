@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
 
 from ..errors import FormatError, InputError
 from ..io.atomic import replacing
@@ -74,10 +75,10 @@ def read_runfile(path: str | os.PathLike[str]) -> RunFile:
         raise FormatError(f"{path} does not say {' and '.join(lacking)}; add a line {lacking[0]}=.")
     try:
         points = time_points(values["time_point"])
-        shapes = {
+        shapes: dict[str, Any] = {
             key: _shape(values[key], key) for key in ("ori_shape", "data_shape") if key in values
         }
-        numbers = {
+        numbers: dict[str, Any] = {
             key: _positive(values[key], key) for key in ("scale", *OWN_KEYS) if values.get(key)
         }
     except InputError as error:
@@ -91,7 +92,7 @@ def read_runfile(path: str | os.PathLike[str]) -> RunFile:
         others=others,
         path=path,
         **shapes,
-        **numbers,  # type: ignore[arg-type]
+        **numbers,
     )
 
 

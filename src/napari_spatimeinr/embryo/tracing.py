@@ -214,7 +214,8 @@ def _single(tracing: Tracing) -> Tracing:
     """One row for each cell and time point, in the order of the file."""
     seen: dict[tuple[str, int], int] = {}
     kept = np.ones(len(tracing), dtype=bool)
-    twice, elsewhere = [], []
+    twice: list[str] = []
+    elsewhere: list[str] = []
     for k, key in enumerate(zip(tracing.cells, tracing.frames.tolist(), strict=True)):
         first = seen.setdefault(key, k)
         if first == k:
