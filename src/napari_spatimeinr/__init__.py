@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     )
     from .config.options import Config, make_config
     from .data.grid import Grid
+    from .embryo.phantom import embryo_phantom
     from .errors import SpatimeINRError
     from .field import Field
     from .fitting import FitProgress, FitRun, fit, fit_run, fit_steps, load
@@ -57,6 +58,7 @@ __all__ = [
     "carry_nearest_points",
     "carry_points",
     "carry_tracks",
+    "embryo_phantom",
     "evaluate",
     "fit",
     "fit_run",
@@ -80,6 +82,7 @@ _HOMES = {
     "Report": "analysis.evaluate",
     "SpatimeINRError": "errors",
     "Volume": "volume",
+    "embryo_phantom": "embryo.phantom",
     "evaluate": "analysis.evaluate",
     "fit": "fitting",
     "fit_run": "fitting",
