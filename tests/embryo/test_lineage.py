@@ -7,6 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from napari_spatimeinr.data.grid import Grid
+from napari_spatimeinr.embryo import layers
+from napari_spatimeinr.embryo.carried import along
 from napari_spatimeinr.embryo.lineage import Life, Lineage, gaps
 from napari_spatimeinr.errors import InputError
 
@@ -64,7 +67,7 @@ def test_in_between_is_said() -> None:
     assert [d.mother for d in of.dividing_at(3.2)] == ["ABa"]
     assert of.dividing_at(3) == ()
     assert of.dividing_at(4) == ()
-    points = of.points([3.2, 5], first=1)
+    points = layers.points(of, [3.2, 5], first=1)
     assert points.names.tolist() == ["ABa", "P1", "ABal", "ABar", "P1"]
     assert points.dividing.tolist() == [True, False, False, False, False]
 
@@ -86,13 +89,15 @@ def test_along_a_motion_both_sides_are_carried() -> None:
         return points + np.array([0, 2 * (end - start), 0])
 
     of = lineage()
-    assert of.lives["P1"].at(2.25, carry) == pytest.approx([5, 6 + 0.75 * 0.5 - 0.25 * 1.5, -17.75])
+    assert of.positions_at(2.25, carry)["P1"] == pytest.approx(
+        [5, 6 + 0.75 * 0.5 - 0.25 * 1.5, -17.75]
+    )
     assert of.positions_at(3.25, carry)["ABa"] == pytest.approx([5, 6.5, 3])
     assert of.positions_at(3.75, carry)["ABal"] == pytest.approx([5, 5.5, 54])
 
 
 def test_tracks_hang_on_their_mothers() -> None:
-    tracks = lineage().tracks(first=1)
+    tracks = layers.tracks(lineage(), first=1)
     assert tracks.data.shape == (14, 5)
     name = dict(zip(tracks.data[:, 0], tracks.properties["name"], strict=True))
     assert {name[child]: [name[one] for one in of] for child, of in tracks.graph.items()} == {
@@ -104,10 +109,10 @@ def test_tracks_hang_on_their_mothers() -> None:
 
 
 def test_points_of_all_time_points() -> None:
-    points = lineage().points()
+    points = layers.points(lineage())
     assert sorted(set(points.data[:, 0])) == [0, 1, 2, 3, 4, 5]
     assert len(points.data) == 2 * 3 + 3 * 3
-    assert lineage().points([99]).data.shape == (0, 4)
+    assert layers.points(lineage(), [99]).data.shape == (0, 4)
 
 
 def test_gaps_are_told() -> None:
@@ -135,3 +140,19 @@ def test_a_division_seen_late_is_placed_in_the_middle_of_what_is_not_known() -> 
 def test_impossible_lives_are_refused(lives, words) -> None:
     with pytest.raises(InputError, match=words):
         Lineage.of(lives())
+
+
+def test_nuclei_follow_a_fitted_motion_in_the_time_of_the_recording() -> None:
+    class Drift:
+        """As a field whose motion is 0.1 um/s along x, of frames at 180 to 540 s."""
+
+        grid = Grid((5, 2, 2, 2), (90.0, 1, 1, 1), (180.0, 0, 0, 0))
+
+        def motion(self, points: np.ndarray, start: float, end: float) -> np.ndarray:
+            assert 180 <= min(start, end) <= max(start, end) <= 540
+            return points * 0 + np.array([0, 0, 0.1 * (end - start)])
+
+    carry = along(Drift(), 90.0)
+    assert lineage().positions_at(3.25, carry)["ABa"] == pytest.approx([5, 6, 3 + 0.25 * 9])
+    assert lineage().positions_at(6, carry)["P1"] == pytest.approx([5, 6, -14])
+    assert lineage().positions_at(1.5, carry)["ABa"][2] == pytest.approx(0.5 * 1 + 0.5 * 2)

@@ -6,7 +6,7 @@ halfway between the time points 3 and 4. Positions are ``(z, y, x)`` in um.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -71,22 +71,22 @@ class Life:
         degree = min(3, len(self.frames) - 1)
         return make_interp_spline(self.frames.astype(np.float64), self.positions, k=degree)
 
-    def at(self, when: float, carry: Carry | None = None) -> Array:
-        """Where the nucleus is, ``(3,)``: by a spline through its traced places, or along a motion.
-
-        Before the first and after the last time point it stays, or is carried. With ``carry`` the
-        traced places before and after are carried to ``when``, and the nearer counts more.
+    def at(self, when: float) -> Array:
+        """Where the nucleus is, ``(3,)``: on a spline through its traced places; before the first
+        and after the last it stays.
         """
-        if carry is None:
-            return np.asarray(self._spline(np.clip(when, self.first, self.last)), np.float64)
+        return np.asarray(self._spline(np.clip(when, self.first, self.last)), np.float64)
+
+    def around(self, when: float) -> tuple[tuple[int, float], ...]:
+        """The rows traced just before and after a time, and how much each counts there: the nearer
+        more; one alone before the first and after the last.
+        """
         after = int(np.searchsorted(self.frames, when))
-        sides = [k for k in (after - 1, after) if 0 <= k < len(self.frames)]
-        carried = [carry(self.positions[k][None], float(self.frames[k]), when)[0] for k in sides]
-        if len(sides) == 1:
-            return carried[0]
-        one, other = (float(self.frames[k]) for k in sides)
+        if after in (0, len(self.frames)):
+            return ((min(after, len(self.frames) - 1), 1.0),)
+        one, other = (float(self.frames[k]) for k in (after - 1, after))
         share = (when - one) / (other - one)
-        return (1 - share) * carried[0] + share * carried[1]
+        return (after - 1, 1 - share), (after, share)
 
 
 @dataclass(frozen=True)
@@ -117,35 +117,6 @@ class Division:
             f"{self.mother} divides into {' and '.join(self.daughters)} between the time points"
             f" {self.after} and {self.before}; it is shown as one cell until {self.middle:g}."
         )
-
-
-@dataclass(frozen=True, eq=False)
-class TracksData:
-    """What napari's Tracks layer takes, as plain arrays.
-
-    data : ``(n, 5)``: number of the track, then (t, z, y, x); t counts recorded frames from 0.
-    graph : the number of a daughter to that of her mother.
-    properties : ``(n,)`` each: name, time point, and whether a row is the last before a division.
-    """
-
-    data: Array
-    graph: dict[int, list[int]]
-    properties: dict[str, NDArray[np.generic]]
-
-
-@dataclass(frozen=True, eq=False)
-class PointsData:
-    """What napari's Points layer takes, as plain arrays.
-
-    data : ``(n, 4)`` (t, z, y, x); t counts recorded frames from 0.
-    names : ``(n,)`` of the cells, for the text.
-    dividing : ``(n,)`` whether a cell is in between her last time point and the division, or one
-        just after it and not seen yet.
-    """
-
-    data: Array
-    names: NDArray[np.str_]
-    dividing: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,65 +203,25 @@ class Lineage:
 
         Within a life by a spline, never from a mother to her daughters: between her last time point
         and the middle of the division she stays where she was, then the daughters are where they
-        will be seen first. With ``carry`` both are carried along that motion instead.
+        will be seen first. With ``carry`` the traced places before and after are carried to
+        ``when`` along that motion, the mother's last and the daughters' first ones too.
         """
-        return {name: self.lives[name].at(when, carry) for name in self.names_at(when)}
+        names = self.names_at(when)
+        if carry is None:
+            return {name: self.lives[name].at(when) for name in names}
+        rows = [(name, k, share) for name in names for k, share in self.lives[name].around(when)]
+        out = {name: np.zeros(3) for name in names}
+        for frame in sorted({int(self.lives[name].frames[k]) for name, k, _ in rows}):
+            here = [row for row in rows if self.lives[row[0]].frames[row[1]] == frame]
+            places = np.stack([self.lives[name].positions[k] for name, k, _ in here])
+            carried = carry(places, float(frame), when)
+            for (name, _, share), place in zip(here, carried, strict=True):
+                out[name] += share * place
+        return out
 
     def dividing_at(self, when: float) -> tuple[Division, ...]:
         """The divisions that lie somewhere around ``when``, between two acquired time points."""
         return tuple(d for d in self.divisions if d.after < when < d.before)
-
-    def tracks(self, first: int = 1) -> TracksData:
-        """All traced places as tracks, of which daughters' hang on their mother's.
-
-        Parameters
-        ----------
-        first : number of the time point that is the recording's first frame.
-        """
-        number = {name: k for k, name in enumerate(self.lives, 1)}
-        rows = [
-            np.column_stack([np.full(len(life.frames), number[name]), life.frames - first])
-            for name, life in self.lives.items()
-        ]
-        places = [life.positions for life in self.lives.values()]
-        data = np.column_stack([np.concatenate(rows), np.concatenate(places)]).astype(np.float64)
-        frames = np.concatenate([life.frames for life in self.lives.values()])
-        lengths = [len(life.frames) for life in self.lives.values()]
-        graph = {
-            number[one]: [number[division.mother]]
-            for division in self.divisions
-            for one in division.daughters
-        }
-        ends = {name: division.after for name, division in self._of_mother.items()}
-        named = np.repeat(np.array(list(self.lives)), lengths)
-        divides = np.array([ends.get(n) == f for n, f in zip(named, frames, strict=True)])
-        properties = {"name": named, "time_point": frames, "divides": divides}
-        return TracksData(data, graph, properties)
-
-    def points(
-        self, times: Sequence[float] | None = None, first: int = 1, carry: Carry | None = None
-    ) -> PointsData:
-        """Where cells are at some times, as points with names.
-
-        Parameters
-        ----------
-        times : numbers of time points, fractional ones too; all acquired ones if None.
-        first : number of the time point that is the recording's first frame.
-        carry : see :meth:`positions_at`.
-        """
-        wanted = range(self.first, self.last + 1) if times is None else times
-        rows: list[Array] = []
-        named: list[str] = []
-        dividing: list[bool] = []
-        for when in wanted:
-            around = self.dividing_at(when)
-            between = {one for d in around for one in (d.mother, *d.daughters)}
-            for name, place in self.positions_at(when, carry).items():
-                rows.append(np.array([when - first, *place]))
-                named.append(name)
-                dividing.append(name in between)
-        data = np.stack(rows) if rows else np.empty((0, 4))
-        return PointsData(data, np.array(named, dtype=np.str_), np.array(dividing, dtype=bool))
 
 
 def gaps(life: Life) -> tuple[tuple[int, int], ...]:
