@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -35,10 +36,25 @@ def test_nuclei_lie_in_darker_places_the_right_way_round(made, flip: bool) -> No
     assert ("leave out --z-flip" in view.sentence(True)) == (not flip)
 
 
+@pytest.mark.slow
+def test_nuclei_of_another_embryo_are_asked_about(made) -> None:
+    volume, _ = made
+    other = made_embryo((2, 12, 40, 60), (90, 1.2, 0.4, 0.4), (23, 23), seed=5)
+    view = flip_view(volume.data[0], volume.spacing[1:], positions(other, False))
+    assert view.looks_foreign
+    assert view.sentence(False).endswith("is the tracing of this embryo?")
+    assert not flip_view(volume.data[0], volume.spacing[1:], positions(made, False)).looks_foreign
+
+
 def test_where_both_ways_are_alike_nothing_is_claimed() -> None:
     view = flip_view(np.ones((5, 6, 7)), (1, 1, 1), {"AB": np.array([2.0, 3, 3])})
     assert view.looks_flipped is None
-    assert "look at the picture" in view.sentence(False)
+    assert "too few to tell" in view.sentence(False)
+    places = {f"E{k}": np.array([k % 3 + 1.0, k, 3]) for k in range(5)}
+    alike = flip_view(np.arange(7.0) * np.ones((5, 6, 7)), (1, 1, 1), places)
+    assert "which is right, so look" in replace(
+        alike, brightness={False: 0.3, True: 0.35}
+    ).sentence(False)
 
 
 def test_the_picture_shows_both_ways(made, tmp_path: Path) -> None:

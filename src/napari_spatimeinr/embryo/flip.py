@@ -1,7 +1,7 @@
 """Whether a tracing counts slices from the other end: nuclei over membranes, both ways.
 
-Nuclei lie inside of cells, where membranes are dark: the right way round is seen at a glance, and
-mostly told by the brightness at the nuclei too. The choice stays the user's.
+Nuclei lie inside of cells, and halfway to a neighbouring nucleus there is a membrane: the right
+way round is seen at a glance, and mostly told by the brightness at both. The choice is the user's.
 """
 
 from __future__ import annotations
@@ -14,13 +14,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.spatial import cKDTree
 
 Array = NDArray[np.float64]
 
-NUCLEUS = 0.6
-"""Standard deviation of the smoothing before the brightness at a nucleus is read, um."""
-CLEAR = 1.1
-"""One way is told to look right where nuclei of the other are brighter by this factor."""
+SMOOTH = 0.4
+"""Standard deviation of the smoothing before a brightness is read, um."""
+NEIGHBOURS = 3
+CLEAR = 1.25
+"""One way is told to look right where the other is worse by this factor."""
+FOREIGN = 0.75
+"""Nuclei that are so bright both ways, relative to places halfway between them, are of another
+embryo; those of phantoms are at 0.2."""
+FEW = 4
+"""With fewer nuclei nothing is told."""
 SECTIONS = 3
 THICK = 2.0
 """Nuclei so near to a section are drawn on it, um."""
@@ -36,7 +43,8 @@ class FlipView:
     spacing : (dz, dy, dx), um.
     names : of the nuclei.
     ways : places ``(n, 3)`` in um as they are (False) and flipped (True).
-    brightness : mean at the nuclei, relative to the mean of the frame, both ways.
+    brightness : mean at the nuclei, relative to places halfway to their neighbours, both ways;
+        not a number where there are too few.
     """
 
     frame: NDArray[np.float32]
@@ -47,25 +55,37 @@ class FlipView:
 
     @property
     def looks_flipped(self) -> bool | None:
-        """Which way nuclei lie in darker places; None where both are about alike."""
+        """Which way nuclei lie inside of cells; None where both are about alike."""
         plain, flipped = self.brightness[False], self.brightness[True]
-        if max(plain, flipped) < CLEAR * max(min(plain, flipped), 1e-9):
+        if not max(plain, flipped) >= CLEAR * min(plain, flipped) or self.looks_foreign:
             return None
         return flipped < plain
 
+    @property
+    def looks_foreign(self) -> bool:
+        """Whether nuclei lie on membranes as much as between them, whichever way."""
+        return min(self.brightness.values()) > FOREIGN
+
     def sentence(self, chosen: bool) -> str:
         """What the brightness says, beside the way that was chosen."""
-        told = f"{self.brightness[False]:.2f} as counted and {self.brightness[True]:.2f} flipped"
-        about = f"Membranes at the nuclei are of {told}, relative to the mean"
+        plain, flipped = self.brightness[False], self.brightness[True]
+        if np.isnan(plain) or np.isnan(flipped):
+            return "Nuclei are too few to tell which end slices are counted from (--z-flip)."
+        about = (
+            f"At the nuclei it is {plain:.2f} times as bright as halfway between them as slices are"
+            f" counted, {flipped:.2f} times flipped"
+        )
         looks = self.looks_flipped
+        if self.looks_foreign:
+            return f"{about}: nuclei do not lie inside of cells; is the tracing of this embryo?"
         if looks is None:
-            return f"{about}; that does not tell which is right, so look at the picture (--z-flip)."
+            return f"{about}: that does not tell which is right, so look at the picture (--z-flip)."
         way = "flipped" if looks else "as they are counted"
         if looks == chosen:
-            return f"{about}: nuclei lie inside of cells with the slices {way}, as chosen."
+            return f"{about}: nuclei lie inside of cells with slices {way}, as chosen."
         return (
-            f"{about}: nuclei lie inside of cells with the slices {way}, which was not chosen; look"
-            f" at the picture, and {'give' if looks else 'leave out'} --z-flip."
+            f"{about}: nuclei lie inside of cells with slices {way}, which was not chosen; look at"
+            f" the picture, and {'give' if looks else 'leave out'} --z-flip."
         )
 
 
@@ -85,16 +105,27 @@ def flip_view(
     other = plain.copy()
     other[:, 0] = (data.shape[0] - 1) * spacing[0] - plain[:, 0]
     level = data - np.percentile(data, 1)
-    smooth = ndimage.gaussian_filter(level, [NUCLEUS / s for s in spacing])
-    mean = max(float(level.mean()), 1e-9)
+    smooth = ndimage.gaussian_filter(level, [SMOOTH / s for s in spacing])
     ways = {False: plain, True: other}
-    brightness = {
-        way: float(
-            ndimage.map_coordinates(smooth, (at / spacing).T, order=1, mode="nearest").mean() / mean
-        )
-        for way, at in ways.items()
-    }
+    brightness = {way: _brightness(smooth, spacing, at) for way, at in ways.items()}
     return FlipView(data, spacing, tuple(positions), ways, brightness)
+
+
+def _brightness(
+    frame: NDArray[np.float32], spacing: tuple[float, float, float], places: Array
+) -> float:
+    """Mean at places, relative to those halfway to their neighbours."""
+    if len(places) < FEW:
+        return float("nan")
+    nearest = cKDTree(places).query(places, k=NEIGHBOURS + 1)[1][:, 1:]
+    halfway = (places[:, None] + places[nearest]) / 2
+
+    def mean(points: Array) -> float:
+        at = (points / np.asarray(spacing)).T
+        return float(ndimage.map_coordinates(frame, at, order=1, mode="nearest").mean())
+
+    between = mean(halfway.reshape(-1, 3))
+    return mean(places) / between if between > 0 else float("nan")
 
 
 def draw(path: Path, view: FlipView, title: str = "") -> None:
