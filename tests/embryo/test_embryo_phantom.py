@@ -93,6 +93,14 @@ def test_every_division_lies_between_two_frames_with_the_right_names(truth: Embr
         assert set(after) - set(before) == set(division.daughters)
 
 
+def test_daughters_are_traced_apart_and_near_their_mother(truth: EmbryoTruth) -> None:
+    for division in truth.lineage.divisions:
+        at = truth.lineage.lives[division.mother].positions[-1]
+        one, other = (truth.lineage.lives[name].positions[0] for name in division.daughters)
+        assert np.linalg.norm(one - other) > 1.5
+        assert max(np.linalg.norm(one - at), np.linalg.norm(other - at)) < 6
+
+
 def test_no_voxel_is_of_a_mother_after_her_division(truth: EmbryoTruth) -> None:
     for name, when in truth.divisions.items():
         labels = truth.label_frame(when + 0.5)

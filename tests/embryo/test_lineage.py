@@ -50,6 +50,8 @@ def test_a_mother_is_there_until_the_middle_and_never_with_her_daughters() -> No
     assert of.names_at(4) == ("ABal", "ABar", "P1")
     assert of.names_at(6) == ("ABal", "ABar", "P1")
     assert of.names_at(6.01) == ()
+    assert of.names_at(3.5 - 1e-9) == of.names_at(3.5), "times come of seconds"
+    assert of.names_at(6 + 1e-9) == of.names_at(6)
     assert of.names_at(0.99) == ()
 
 

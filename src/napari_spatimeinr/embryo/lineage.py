@@ -21,6 +21,8 @@ from . import names as _names
 Array = NDArray[np.float64]
 Carry = Callable[[Array, float, float], Array]
 """Carries points ``(n, 3)`` in um from one time to another, say along a fitted velocity field."""
+DIGITS = 6
+"""Times count as the same to so many digits, since they come of seconds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,6 +194,7 @@ class Lineage:
 
     def names_at(self, when: float) -> tuple[str, ...]:
         """The cells that are there; at the very middle of a division the daughters are."""
+        when = round(float(when), DIGITS)
         return tuple(name for name in self.lives if self._is_alive(name, when))
 
     def _is_alive(self, name: str, when: float) -> bool:
@@ -221,6 +224,7 @@ class Lineage:
 
     def dividing_at(self, when: float) -> tuple[Division, ...]:
         """The divisions that lie somewhere around ``when``, between two acquired time points."""
+        when = round(float(when), DIGITS)
         return tuple(d for d in self.divisions if d.after < when < d.before)
 
 

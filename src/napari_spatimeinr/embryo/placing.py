@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from . import names as _names
-from .lineage import Life, Lineage, gaps
+from .lineage import Carry, Life, Lineage, gaps
 from .sentences import listed
 from .tracing import LONG, Tracing
 
@@ -25,7 +25,7 @@ OUTSIDE = 0.5
 
 @dataclass(frozen=True)
 class Raw:
-    """The raw recording as a tracing sees it; positions in um count from its first voxel's centre.
+    """A recording as a tracing sees it.
 
     Parameters
     ----------
@@ -34,6 +34,7 @@ class Raw:
     frames : numbers of its time points, increasing.
     z_first : what the csv calls the first slice: 1 as ``_p01`` does, or 0.
     z_flip : whether the csv counts slices from the other end.
+    origin : the first voxel's centre, (z, y, x) in um.
     """
 
     shape: tuple[int, int, int]
@@ -41,16 +42,17 @@ class Raw:
     frames: tuple[int, ...]
     z_first: int = 1
     z_flip: bool = False
+    origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     def to_um(self, places: Array) -> Array:
         """Slice, row and column ``(n, 3)`` to ``(z, y, x)`` in um."""
         out = np.array(places, dtype=np.float64)
         out[:, 0] = self._turned(out[:, 0] - self.z_first)
-        return out * self.spacing
+        return out * self.spacing + self.origin
 
     def to_places(self, positions: Array) -> Array:
         """The inverse of :meth:`to_um`."""
-        out = np.asarray(positions, dtype=np.float64) / self.spacing
+        out = (np.asarray(positions, dtype=np.float64) - self.origin) / self.spacing
         out[:, 0] = self._turned(out[:, 0]) + self.z_first
         return out
 
@@ -100,6 +102,7 @@ def tracing_of(
     raw: Raw,
     times: dict[int, float] | None = None,
     columns: tuple[str, ...] = LONG,
+    carry: Carry | None = None,
 ) -> Tracing:
     """A lineage as the rows of a csv, in the order of time.
 
@@ -110,13 +113,14 @@ def tracing_of(
     times : for each number in the csv the time it stands for, in acquired time points; those of the
         recording if None.
     columns : the layout; what is not known is left empty.
+    carry : see :meth:`.Lineage.positions_at`.
     """
     wanted = {t: float(t) for t in raw.frames} if times is None else times
     cells: list[str] = []
     frames: list[int] = []
     positions: list[Array] = []
     for number, when in wanted.items():
-        for name, place in lineage.positions_at(when).items():
+        for name, place in lineage.positions_at(when, carry).items():
             cells.append(name)
             frames.append(number)
             positions.append(place)
@@ -155,7 +159,7 @@ def _in_time(tracing: Tracing, raw: Raw, told: list[str]) -> Tracing:
 
 
 def _in_volume(tracing: Tracing, raw: Raw, told: list[str]) -> Tracing:
-    at = raw.to_um(tracing.places) / raw.spacing
+    at = (raw.to_um(tracing.places) - raw.origin) / raw.spacing
     inside = np.all((at >= -0.5) & (at <= np.array(raw.shape) - 0.5), axis=1)
     if inside.all():
         return tracing

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
+
+import tifffile
+from numpy.typing import NDArray
 
 from ..data.grid import Grid
 from ..data.record import Record
-from ..errors import FormatError, InputError
+from ..errors import FormatError, InputError, SaveError, SpatimeINRError
 from ..io.folder.read import read_series
 from ..io.folder.template import numbered, pattern, series_of
 from ..io.options import ReadOptions
@@ -123,6 +128,45 @@ def read_slices(
     uneven = None if even else tuple(dt * t for t in wanted)
     grid = Grid(record.shape, spacing, (dt * wanted[0], 0.0, 0.0, 0.0), uneven)
     return Record(record.data, grid, ("s", "um"), None, metadata)
+
+
+def write_slices(
+    folder: str | os.PathLike[str], rootname: str, frames: Iterable[NDArray[Any]], first: int = 1
+) -> Path:
+    """Write a TIFF for each slice of each frame, ``Emb1_001_p01.tif``; the folder has its name only
+    once all are there.
+
+    Parameters
+    ----------
+    folder : made; must not be there.
+    rootname : what the names begin with.
+    frames : ``(Z, Y, X)`` each, in order.
+    first : number of the first one.
+
+    Raises
+    ------
+    SaveError
+        If the folder is there already, or a slice cannot be written.
+    """
+    folder = Path(folder)
+    if folder.exists():
+        raise SaveError(f"{folder} is there already; choose another folder.")
+    partial = folder.with_name(f"{folder.name}.partial")
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        for t, frame in enumerate(frames, first):
+            for z, plane in enumerate(frame, 1):
+                name = rootname + TEMPLATES[0].format(t=t, z=z)
+                tifffile.imwrite(partial / name, plane, photometric="minisblack")
+        partial.rename(folder)
+    except OSError as error:
+        if isinstance(error, SpatimeINRError):
+            raise
+        raise SaveError(f"{folder} cannot be written ({error.strerror or error}).") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return folder
 
 
 def _files(folder: Path) -> list[Path]:

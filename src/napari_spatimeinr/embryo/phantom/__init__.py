@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tifffile
 from numpy.typing import NDArray
 
 from ...data.grid import Grid
@@ -19,6 +17,7 @@ from ...volume import Volume
 from .. import names as _names
 from ..placing import Raw, tracing_of
 from ..runfile import RunFile, write_runfile
+from ..slices import write_slices
 from ..tracing import LONG, SHORT, Tracing, write_tracing
 from . import body as _body
 from .course import Course, courses
@@ -92,7 +91,7 @@ def embryo_phantom(
     volume, truth = made_embryo(first=first, **options)
     numbers = tuple(range(first, first + volume.shape[0]))
     raw = Raw(volume.shape[1:], volume.spacing[1:], numbers, z_flip=z_flip)
-    _write_slices(slices, f"{name}_", volume.data, first)
+    write_slices(slices, f"{name}_", volume.data, first)
     write_tracing(csv, _rounded(tracing_of(truth.lineage, raw, columns=SHORT if short else LONG)))
     write_runfile(run_file, _run(name, numbers, volume))
     return EmbryoPhantom(folder, slices, csv, run_file, volume, truth, raw)
@@ -209,21 +208,6 @@ def _pace(found: dict[str, Course], body: _body.Body, frames: int) -> float:
                 a, b = (body.forth(course.at(j)[None, :3], j)[0] for j in (k, k + 1))
                 moved.append(float(np.linalg.norm(b - a)))
     return float(np.percentile(moved, 95)) if moved else 0.0
-
-
-def _write_slices(folder: Path, rootname: str, data: NDArray[np.uint16], first: int) -> None:
-    """All slices, into a folder that has its name once all are there."""
-    partial = folder.with_name(f"{folder.name}.partial")
-    try:
-        partial.mkdir(parents=True, exist_ok=True)
-        for t, frame in enumerate(data, first):
-            for z, plane in enumerate(frame, 1):
-                file = partial / f"{rootname}{t:03}_p{z:02}.tif"
-                tifffile.imwrite(file, plane, photometric="minisblack")
-        partial.rename(folder)
-    except OSError as error:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise SaveError(f"{folder} cannot be written ({error.strerror or error}).") from error
 
 
 def _rounded(tracing: Tracing) -> Tracing:

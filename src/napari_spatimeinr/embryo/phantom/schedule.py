@@ -21,6 +21,8 @@ PAIRS = {"AB": "ap", "ABa": "lr", "ABp": "lr"}
 """Letters of the daughters where they are not a and p."""
 SIZES = {"P1": 0.85, "P2": 0.8, "P3": 0.7, "P4": 0.7, "C": 1.15, "AB": 1.15, "EMS": 1.1, "E": 0.9}
 """Volume beside that of the sister, where daughters are of two sizes; 1 elsewhere."""
+WITHIN = (0.15, 0.65)
+"""Where in its interval a division may lie: until the next frame daughters are traced apart."""
 LEAST = 1.15
 """A cell lives at least so many frames, so that one shows it."""
 
@@ -79,7 +81,7 @@ def schedule(
         share = (k + 0.5 + rng.uniform(-0.4, 0.4)) / len(dividing)
         when = max(0.1 + (last - 0.3) * share, born.get(name, -np.inf) + LEAST)
         whole = np.floor(when)
-        when = float(whole + np.clip(when - whole, 0.15, 0.85))
+        when = float(whole + np.clip(when - whole, *WITHIN))
         if when > last:
             raise InputError(
                 f"{begin} to {end} cells are too many divisions for {frames} frames; give more"
