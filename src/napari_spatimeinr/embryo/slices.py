@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -120,14 +121,20 @@ def read_slices(
         # What was asked of the names is known here.
         "warnings": [w for w in record.metadata["warnings"] if "names were read" not in w],
     }
-    dt = calibration.spacing[0]
-    apart = {b - a for a, b in zip(wanted, wanted[1:], strict=False)}
-    even = len(apart) <= 1
-    step = apart.pop() if even and apart else 1
-    spacing = (dt * step, *calibration.spacing[1:])
-    uneven = None if even else tuple(dt * t for t in wanted)
-    grid = Grid(record.shape, spacing, (dt * wanted[0], 0.0, 0.0, 0.0), uneven)
+    grid = _timed(record.shape, wanted, calibration)
     return Record(record.data, grid, ("s", "um"), None, metadata)
+
+
+def _timed(
+    shape: tuple[int, int, int, int], wanted: Sequence[int], calibration: Calibration
+) -> Grid:
+    """The grid on which the time point n is at n dt; even where the wanted ones are."""
+    dt = calibration.spacing[0]
+    apart = {b - a for a, b in pairwise(wanted)}
+    step = min(apart, default=1)
+    uneven = tuple(dt * t for t in wanted) if len(apart) > 1 else None
+    spacing = (dt * step, *calibration.spacing[1:])
+    return Grid(shape, spacing, (dt * wanted[0], 0.0, 0.0, 0.0), uneven)
 
 
 def write_slices(
