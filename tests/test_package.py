@@ -132,7 +132,8 @@ def test_the_manifest_is_valid() -> None:
     assert manifest.name == "napari-spatimeinr"
     assert manifest.display_name == "SpatimeINR"
     assert [sample.display_name for sample in manifest.contributions.sample_data or []] == [
-        "Moving membranes"
+        "Moving membranes",
+        "Embryo",
     ]
 
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .analysis.report import Report
     from .config.options import Config, make_config
     from .data.grid import Grid
+    from .embryo.phantom import embryo_phantom
     from .errors import SpatimeINRError
     from .field import Field
     from .fitting import FitProgress, FitRun, fit, fit_run, fit_steps, load
@@ -58,6 +59,7 @@ __all__ = [
     "carry_nearest_points",
     "carry_points",
     "carry_tracks",
+    "embryo_phantom",
     "evaluate",
     "fit",
     "fit_run",
@@ -81,6 +83,7 @@ _HOMES = {
     "Report": "analysis.report",
     "SpatimeINRError": "errors",
     "Volume": "volume",
+    "embryo_phantom": "embryo.phantom",
     "evaluate": "analysis.evaluate",
     "fit": "fitting",
     "fit_run": "fitting",

@@ -12,7 +12,7 @@ from npe2 import PluginManifest
 
 from layer_data import CUBE
 from napari.components import ViewerModel
-from napari.layers import Image, Labels, Points, Shapes
+from napari.layers import Image, Labels, Points, Shapes, Tracks
 from napari_spatimeinr import Volume, fit, make_config
 from napari_spatimeinr._napari.docks.options_form import OptionsForm
 from napari_spatimeinr._napari.layers.preview import PreviewArray
@@ -24,7 +24,7 @@ from napari_spatimeinr._napari.layers.source import (
     visible,
     why_not,
 )
-from napari_spatimeinr._napari.samples import moving_membranes
+from napari_spatimeinr._napari.samples import embryo, moving_membranes
 from napari_spatimeinr._napari.settings import Settings, settings
 from napari_spatimeinr.config.options import PRESETS, Config
 from napari_spatimeinr.errors import ConfigError, InputError
@@ -161,6 +161,29 @@ def test_the_sample_is_calibrated() -> None:
     assert kind == "image"
     assert is_calibrated(layer)
     assert understand(layer).volume.units == ("s", "um")
+
+
+def test_the_sample_embryo_is_membranes_tracks_that_divide_and_named_nuclei() -> None:
+    (data, how, _), (lines, of_tracks, kind), (spots, of_points, other) = embryo()
+    assert (kind, other) == ("tracks", "points")
+    image, tracks, points = (
+        Image(data, **how),
+        Tracks(lines, **of_tracks),
+        Points(spots, **of_points),
+    )
+    assert understand(image).volume.units == ("s", "um")
+    assert len(tracks.graph) == 2 * 16, "from 8 to 24 cells"
+    assert {*tracks.properties["name"]} == {*points.properties["name"]}
+    first, last = (points.data_to_world(spots[k]) for k in (0, -1))
+    assert first[0] == image.data_to_world((0, 0, 0, 0))[0]
+    assert last[0] == image.data_to_world((len(data) - 1, 0, 0, 0))[0]
+    for layer in (tracks, points):
+        assert layer.extent.world[0] == pytest.approx(
+            np.maximum(layer.extent.world[0], image.extent.world[0])
+        )
+        assert layer.extent.world[1] == pytest.approx(
+            np.minimum(layer.extent.world[1], image.extent.world[1])
+        )
 
 
 def test_every_option_has_a_widget_and_comes_back(qtbot: Any) -> None:

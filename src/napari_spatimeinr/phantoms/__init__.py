@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..data.grid import Grid
 from ..errors import InputError
@@ -13,6 +12,7 @@ from ..volume import Volume
 from .cells import SPACING
 from .embryo import embryo
 from .kinds import KINDS, Kind
+from .recording import recorded
 from .truth import Truth
 
 __all__ = ["KINDS", "SPACING", "Kind", "Truth", "phantom"]
@@ -71,25 +71,9 @@ def phantom(
     grid = Grid(shape, SPACING, times=_times(regular.shape[0], shape[0], seed))
     moving = embryo(regular, motion, world, accelerate, divide, seed)
     truth = Truth(moving, np.asarray(psf, float) ** 2)
-    data = _recorded(truth, grid, (photons, background, read), bleach, seed)
+    data = recorded(truth, grid, (photons, background, read), bleach, seed)
     named = {"name": f"phantom {kind}", "channel": world.looks, "calibrated_by": "phantom"}
     return Volume(data, SPACING, units=("s", "um"), metadata={**named}, times=grid.times), truth
-
-
-def _recorded(
-    truth: Truth, grid: Grid, light: tuple[float, float, float], bleach: float, seed: int
-) -> NDArray[np.float32]:
-    """The truth on a grid with the noise of (photons, background, read), see :func:`phantom`."""
-    photons, background, read = light
-    rng = np.random.default_rng([seed, 1])
-    data = np.empty(grid.shape, np.float32)
-    for k, t in enumerate(grid.coordinates(0)):
-        clean = truth.frame(float(t), grid) * (1 - bleach) ** k
-        if photons > 0:
-            counted = rng.poisson(np.maximum(clean * photons + background, 0)).astype(np.float32)
-            clean = (counted - background) / photons
-        data[k] = clean + read * rng.standard_normal(clean.shape, dtype=np.float32)
-    return data
 
 
 def _check(kind: str, divide: int, bleach: float, not_negative: Sequence[float]) -> None:

@@ -61,13 +61,28 @@ def read(path: Path, how: ReadOptions) -> Record:
     if len(files) > 1 and axes is None and family == "tiff" and _is_plane(files[0], how):
         how = dataclasses.replace(how, axes="YX")
     series = in_order(path, files, single_planes=how.axes == "YX")
+    record = read_series(series, how, str(path), f"{family}-folder")
+    if family != "nifti":
+        return record
+    return _timed(record, nifti_series.shared(path, series.template, record.shape[0]), how)
+
+
+def read_series(series: Series, how: ReadOptions, source: str, format: str) -> Record:
+    """The record of files that are in order already.
+
+    Parameters
+    ----------
+    series : the files.
+    how : what the user says about each; ``part`` and ``axes`` set.
+    source, format : for the metadata.
+
+    Raises
+    ------
+    As :func:`read`, but for names.
+    """
     flat = list(chain.from_iterable(series.files))
     first = read_frame(flat[0], how)
-    metadata: dict[str, Any] = {
-        **first.metadata,
-        "source": str(path),
-        "format": f"{family}-folder",
-    }
+    metadata: dict[str, Any] = {**first.metadata, "source": source, "format": format}
     _check_files(flat, how, first, metadata["warnings"])
     count, depth = len(series.files), len(series.files[0]) if series.is_sliced else first.shape[1]
     metadata["header"] = {
@@ -79,10 +94,7 @@ def read(path: Path, how: ReadOptions) -> Record:
     metadata["warnings"] += _questions(series, depth, metadata)
     grid = Grid((count, depth, *first.shape[2:]), first.spacing, first.origin)
     data = FolderArray(series, how, grid.shape, np.dtype(metadata["source_dtype"]))
-    record = Record(data, grid, first.units, first.orientation, metadata)
-    if family != "nifti":
-        return record
-    return _timed(record, nifti_series.shared(path, series.template, count), how)
+    return Record(data, grid, first.units, first.orientation, metadata)
 
 
 def _timed(record: Record, said: dict[str, Any], how: ReadOptions) -> Record:

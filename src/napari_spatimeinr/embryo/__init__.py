@@ -1,0 +1,1 @@
+"""An embryo: slices, nucleus tracing and run file in; named cells through time out."""
