@@ -21,7 +21,9 @@ class SmallEmbryo:
     half: tuple[float, float, float] = (8.0, 8.0, 12.0)
     margin: float = 3.0
     weak: tuple[int, int] | None = None
-    """Two neighbours, numbered from 0, whose membrane has a quarter of the brightness."""
+    """Two neighbours, numbered from 0, whose membrane is faint."""
+    faint: float = 0.25
+    """Its brightness, relative to others."""
 
     @classmethod
     def of(cls, cells: int, seed: int = 0, **how: object) -> SmallEmbryo:
@@ -81,7 +83,7 @@ class SmallEmbryo:
         )
         bright = np.ones(len(points))
         if self.weak is not None:
-            bright[(np.sort(index, 1) == sorted(self.weak)).all(1)] = 0.25
+            bright[(np.sort(index, 1) == sorted(self.weak)).all(1)] = self.faint
         sheet = np.maximum(
             bright * np.exp(-((between / wide) ** 2) / 2), np.exp(-((depth / wide) ** 2) / 2)
         )
