@@ -66,8 +66,8 @@ def landscape(
     usual = usual_distance(nuclei, far)
     near = far < usual
     image, unit = _relative(image, near)
-    membranes = (image + _relative(ridges, near)[0]) / 2
-    heights = membranes.copy()
+    membranes: Floats = ((image + _relative(ridges, near)[0]) / 2).astype(np.float32)
+    heights: Floats = membranes.copy()
     if len(nuclei) > 1:
         heights += np.minimum(far / usual, 1) * np.float32(PULL / 2)
     return Landscape(membranes, heights, far, even, usual, unit)
