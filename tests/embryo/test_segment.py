@@ -124,3 +124,18 @@ def test_a_frame_that_is_none_is_refused(bad):
 def test_a_cell_without_a_label_is_refused():
     with pytest.raises(InputError, match="P2 have no labels"):
         segment(np.zeros((3, 3, 3)), SPACING, {"P2": (0, 0, 0)}, {})
+
+
+@pytest.mark.parametrize("shape", [(1, 20, 20), (5, 1, 9), (2, 2, 2), (6, 30, 30)])
+@pytest.mark.parametrize("bright", [0.0, 1.0])
+def test_every_nucleus_has_a_cell_or_a_sentence_whatever_the_frame(shape, bright):
+    rng = np.random.default_rng(0)
+    extent = np.array(shape) * SPACING
+    nuclei = {f"N{n}": tuple(rng.uniform(0, 0.9, 3) * extent) for n in range(4)}
+    names = {name: n + 1 for n, name in enumerate(nuclei)}
+    found = segment(bright * rng.random(shape), SPACING, nuclei, names)
+    assert found.labels.shape == shape
+    told = " ".join(found.said)
+    for name, label in names.items():
+        more = " more" in told
+        assert label in found.labels or name in told or more

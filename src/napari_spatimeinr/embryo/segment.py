@@ -106,7 +106,11 @@ def segment(
     _outside(seeds, land)
     coarse = watershed(land.heights, seeds)
     _left_out(coarse, _borders(coarse, land.membranes), names, out.said)
+    seeded = set(np.unique(coarse).tolist())
     out.labels = _refined(coarse, frame.shape)
+    there = set(np.unique(out.labels).tolist())
+    if tiny := [name for name in places if names[name] in seeded - there]:
+        out.said.append(f"No cell is found for {listed(tiny)}: its neighbours leave it no voxel.")
     heights = land.membranes
     if confidence is not None:
         heights = heights - resampled(np.asarray(confidence, np.float32), heights.shape) / land.unit
