@@ -69,7 +69,6 @@ class SmallEmbryo:
         wide: float = 0.16,
     ) -> NDArray[np.float32]:
         """Sheets between cells and around them, blurred, with the noise of so many photons."""
-        fine = (psf[0] / 2, psf[1], psf[2]) if psf[1] < spacing[1] / 2 else spacing
         fine = tuple(
             step / max(1, round(step / want))
             for step, want in zip(spacing, (psf[0], 0.2, 0.2), strict=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -61,15 +62,9 @@ def carried(
         return out
     step, first = np.asarray(spacing), np.asarray(origin)
     places = (carry(np.argwhere(changed) * step + first, corrected, time) - first) / step
-    low = np.clip(np.floor(places.min(0)).astype(int) - MARGIN, 0, None)
-    high = np.minimum(np.ceil(places.max(0)).astype(int) + MARGIN + 1, labels.shape)
-    if (low >= high).any():  # it has left the volume
-        return out
     touched = np.union1d(before[changed], after[changed])
     there = np.append(np.unique(labels), 0)
-    thick = max(1, SLAB // max(1, int(np.prod((high - low)[1:]))))
-    for z in range(low[0], high[0], thick):
-        box = (slice(z, min(z + thick, high[0])), slice(low[1], high[1]), slice(low[2], high[2]))
+    for box in _boxes(places, labels.shape):
         voxels = np.indices([s.stop - s.start for s in box]).reshape(3, -1).T + [
             s.start for s in box
         ]
@@ -81,3 +76,14 @@ def carried(
         at = (old != new) & np.isin(new, there) & ((here == old) | np.isin(here, touched))
         out[box] = np.where(at, new, here).reshape(out[box].shape)
     return out
+
+
+def _boxes(places: NDArray[np.float64], shape: tuple[int, ...]) -> Iterator[tuple[slice, ...]]:
+    """What lies around places, in voxels, in slabs of planes; nothing where they have left."""
+    low = np.clip(np.floor(places.min(0)).astype(int) - MARGIN, 0, None)
+    high = np.minimum(np.ceil(places.max(0)).astype(int) + MARGIN + 1, shape)
+    if (low >= high).any():
+        return
+    thick = max(1, SLAB // int(np.prod((high - low)[1:])))
+    for z in range(low[0], high[0], thick):
+        yield (slice(z, min(z + thick, high[0])), slice(low[1], high[1]), slice(low[2], high[2]))
