@@ -1,4 +1,4 @@
-"""Noise from one frame on: recordings of one, two and three frames against the noise-free truth,
+"""Noise from one frame on: recordings of one and two frames against the noise-free truth,
 noise of other kinds, and single frames of real recordings against the frames beside them.
 """
 
@@ -23,7 +23,6 @@ CASES: dict[str, tuple[int, dict[str, Any]]] = {
     "T = 1, nuclei, 150 photons": (1, {"photons": 150, "kind": "nuclei"}),
     "T = 1, filaments, 150 photons": (1, {"photons": 150, "kind": "filaments"}),
     "T = 2, 150 photons": (2, {"photons": 150}),
-    "T = 3, 150 photons": (3, {"photons": 150}),
 }
 OTHERS = {"Gaussian": 0.0, "correlated, 0.5 voxel": 0.5, "correlated, 1 voxel": 1.0}
 """Widths of the Gaussian that white noise of 0.1 was smoothed with."""

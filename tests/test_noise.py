@@ -131,7 +131,7 @@ def test_an_encoder_that_does_nothing_brings_nothing() -> None:
 
 
 # -- frames denoised alone -----------------------------------------------------------------
-@pytest.fixture(scope="module", params=[1, 2, 3])
+@pytest.fixture(scope="module", params=[1, 2])
 def denoised(request: Any) -> tuple[Field, list[Array]]:
     """A field of so many noisy frames, and the clean ones."""
     shape = (request.param, 12, 40, 40)

@@ -13,8 +13,10 @@ from torch import Tensor
 from ..model.displacements import Displacements
 from ..model.frames import Box, Frames, random_box
 from ..model.interpolation import temporal_weights
-from ..model.network import Network, around
+from ..model.motion import Displaced
+from ..model.network import Network, around, needed_box, sample
 from ..model.sampling import gaussian
+from ..model.source import FrameSource
 from .predicting import predict
 
 MARGIN_DB = 0.02
@@ -222,6 +224,44 @@ def plain_method(errors: Errors, frames: Frames, seed: int) -> str:
 
 def _smooth(block: Tensor) -> Tensor:
     return gaussian(block[None, None], (1.0, 1.0, 1.0))[0, 0]
+
+
+@torch.no_grad()
+def masked_errors(network: Network, frames: Frames, mask: Tensor, seed: int) -> Errors:
+    """Errors of a frame predicted from one neighbour along the motion, raw and denoised, on masked
+    blocks only.
+    """
+    errors = Errors()
+    moves = Displacements(network, frames)
+    sources = {
+        "linear": FrameSource(network.without_latents(), frames),
+        "latents": FrameSource(network, frames),
+    }
+    for k, j in _neighbours(frames.count):
+        for box in blocks(frames.shape, seed + k, most=6):
+            truth = frames.block(k, box)[0, 0]
+            hidden = mask[0, 0][tuple(slice(a, b) for a, b in box)].bool()
+            if not hidden.any():
+                continue
+            displaced = moves(float(k), float(j))
+            for name, source in sources.items():
+                value = _from_one(source, j, displaced, box)
+                errors.add(name, (value.reshape(truth.shape) - truth)[hidden])
+    return errors
+
+
+def _neighbours(count: int) -> list[tuple[int, int]]:
+    """Every frame with the one before and the one after it, by number."""
+    return [(k, j) for k in range(count) for j in (k - 1, k + 1) if 0 <= j < count]
+
+
+def _from_one(source: FrameSource, k: int, displaced: Displaced | None, box: Box) -> Tensor:
+    """The voxels of a box, displaced, as frame ``k`` has them, ``(P,)``."""
+    device = source.frames.device
+    z, y, x = (torch.arange(a, b, device=device, dtype=torch.float32) for a, b in box)
+    moved = source.network.moved((z, y, x), displaced)
+    points, needed = needed_box(moved, source.frames.shape)
+    return sample(source.encoded(k, needed), points, needed)[0]
 
 
 def choose(errors: Errors, names: list[str], plain: str = "linear", best: str | None = None) -> str:

@@ -1,6 +1,6 @@
 """The part that says what things look like: encoder and decoder, trained on frames the prediction
-did not see, and judged on frames kept back; of fewer than four frames the encoder alone, trained
-and judged on thinned copies of each.
+did not see, and judged on frames or, of three, blocks kept back; of one or two the encoder alone,
+trained and judged on thinned copies of each.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ...field import Field
 from ...model.build import LatentsPart
 from ...model.latents import Latents as Module
 from ..compiling import until_compiled
-from ..gate import LEAST_GIVEN
+from ..gate import masked_errors
 from ..job import FitProgress, Job, Steps
 from ..noise import NONE, Noise, estimate
 from ..stage import Cost, Stage, Verdict
@@ -36,10 +36,10 @@ BLENDED = 1.3
 """How much longer one takes along several (measured, balanced)."""
 THINNED_SECONDS = 0.015
 """Of a step on a thinned frame."""
-LEAST_FRAMES = LEAST_GIVEN + 1
-"""Fewer leave no hold-out: frames are denoised one by one."""
+LEAST_FRAMES = 3
+"""Of fewer none lies between others: frames are denoised one by one."""
 ALONE_MARGIN_DB = 0.1
-"""What denoising of single frames must bring."""
+"""What denoising must bring where no frame can be held out."""
 BLUR_SHARE = 0.9
 """Share of what the best blur brings, in dB, that it must bring as well: instead of it there is no
 blur, but the frame with all of its noise."""
@@ -72,17 +72,27 @@ class Latents(LatentsPart, Stage):
             verdict: Verdict = yield from self._thinned(job)
             return verdict
         if job.network.latents is not None:
-            steps = max(1, round((1 - HOLD_OUT_SHARE) * steps))
-        else:
-            new_latents(job)
-        yield from self._trained(job, steps)
-        return Verdict(kept=True)
+            yield from self._trained(job, max(1, round((1 - HOLD_OUT_SHARE) * steps)))
+            return Verdict(kept=True)
+        new_latents(job)
+        if not job.config.gate:
+            yield from self._trained(job, steps)
+            return Verdict(kept=True)
+        mask = 1 - block_mask(job.frames.shape, job.seed + 1).to(job.device)
+        yield from self._trained(job, steps, mask)
+        gain = masked_errors(job.network, job.frames, 1 - mask, job.seed).gain("latents")
+        job.provenance.latents_gate = LatentsGate(
+            gain_db=round(gain, 3), on="masked blocks, one neighbour at the native gap"
+        )
+        if gain >= ALONE_MARGIN_DB:
+            return Verdict(kept=True)
+        return _refused(job, "they did not beat the frames themselves on blocks they had not seen")
 
-    def _trained(self, job: Job, steps: int) -> Steps:
-        """Steps of training on all frames."""
+    def _trained(self, job: Job, steps: int, mask: Tensor | None = None) -> Steps:
+        """Steps of training on all frames, without the voxels where ``mask`` is 0."""
         yield from until_compiled(job, "sampling", self.name, "latents")
         given = list(range(job.volume.shape[0]))
-        training = train(job.network, job.frames, given, job.config, steps, job.seed + 1)
+        training = train(job.network, job.frames, given, job.config, steps, job.seed + 1, mask)
         yield from job.drive("latents", "latents", training)
 
     def _thinned(self, job: Job) -> Generator[FitProgress, None, Verdict]:
@@ -109,9 +119,9 @@ class Latents(LatentsPart, Stage):
         )
         if judged.latents >= max(ALONE_MARGIN_DB, BLUR_SHARE * judged.blur):
             return Verdict(kept=True)
-        job.network = job.network.without_latents()
-        why = "they brought less than a blur, or nothing, on blocks they had not seen"
-        return Verdict(kept=False, reason=why)
+        return _refused(
+            job, "they brought less than a blur, or nothing, on blocks they had not seen"
+        )
 
     def _on_thinned(self, job: Job, noise: Noise, mask: Tensor | None = None) -> Steps:
         steps, seed = job.config.latents.steps, job.seed + 1
@@ -151,6 +161,11 @@ def new_latents(job: Job) -> None:
         torch.manual_seed(job.seed)
         latents = Module.of(job.config.latents)
     job.network.latents = latents.to(job.device)
+
+
+def _refused(job: Job, why: str) -> Verdict:
+    job.network = job.network.without_latents()
+    return Verdict(kept=False, reason=why)
 
 
 def _nothing_to_remove(noise: Noise | None) -> str | None:
