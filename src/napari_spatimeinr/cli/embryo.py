@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..embryo.journey import Outcome, Progress
 
 commands = typer.Typer()
+MODEL = "the model"
 
 
 @commands.command()
@@ -108,7 +109,7 @@ def embryo(
 
 def _followed(steps: Generator[Progress, None, Outcome], folder: Path, output: Output) -> Outcome:
     """Go the whole way, or as far as Ctrl-C lets it."""
-    done = "the fit had not come to its end, and begins anew"
+    done = "no time point is done"
     try:
         # A generator that is closed by Ctrl-C lets go of what it was writing.
         with (
@@ -125,14 +126,17 @@ def _followed(steps: Generator[Progress, None, Outcome], folder: Path, output: O
                 for sentence in state.said:
                     output.note(sentence)
                 if state.fit is not None:
+                    done = "the fit had not come to its end, and begins anew"
                     progress.fit(state.fit)
                 elif state.point is not None:
                     done = f"{state.done} of {state.of} time points are done"
                     took = state.seconds
                     remark = "done before" if took is None else f"{took:.1f} s per time point"
                     progress.show(state.stage, state.done, state.of, remark)
+                elif state.stage == MODEL:
+                    done = "the model is there, and no time point is done"
     except KeyboardInterrupt:
-        output.note(f"Interrupted: {done}; the same command goes on in {folder}.")
+        output.note(f"Interrupted: {done}. The same command goes on in {folder}.")
         raise typer.Exit(130) from None
 
 

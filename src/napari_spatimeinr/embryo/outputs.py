@@ -155,7 +155,7 @@ def settings_of(
     ----------
     fit : what tells a fit from another.
     """
-    clock = [round(float(t), 6) for t in embryo.record.grid.clock]
+    clock = [round(float(t), 6) for t in embryo.record.grid.coordinates(0)]
     rows = [
         [name, life.frames.tolist(), life.positions.round(6).tolist()]
         for name, life in embryo.lineage.lives.items()
