@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..embryo.journey import Outcome, Progress
 
 commands = typer.Typer()
-MODEL = "the model"
+NONE = "no time point is done"
 
 
 @commands.command()
@@ -109,7 +109,7 @@ def embryo(
 
 def _followed(steps: Generator[Progress, None, Outcome], folder: Path, output: Output) -> Outcome:
     """Go the whole way, or as far as Ctrl-C lets it."""
-    done = "no time point is done"
+    done = NONE
     try:
         # A generator that is closed by Ctrl-C lets go of what it was writing.
         with (
@@ -133,8 +133,8 @@ def _followed(steps: Generator[Progress, None, Outcome], folder: Path, output: O
                     took = state.seconds
                     remark = "done before" if took is None else f"{took:.1f} s per time point"
                     progress.show(state.stage, state.done, state.of, remark)
-                elif state.stage == MODEL:
-                    done = "the model is there, and no time point is done"
+                else:
+                    done = NONE
     except KeyboardInterrupt:
         output.note(f"Interrupted: {done}. The same command goes on in {folder}.")
         raise typer.Exit(130) from None
