@@ -100,8 +100,7 @@ def embryo(
     for sentence in (*opened.calibration.sentences, *opened.warnings):
         output.note(sentence)
     plan = Plan(
-        *(folder, volumes, time_scale),
-        *(config.preset, config, device, seed, time_budget, model),
+        folder, volumes, time_scale, config.preset, config, device, seed, time_budget, model
     )
     outcome = _followed(journey(opened, plan), folder, output)
     _tell(output, outcome, folder, volumes)

@@ -188,7 +188,7 @@ class _Maker:
 
     def _show(self, gui: GuiWriter, point: TimePoint) -> None:
         """Give a time point to the folder of the GUI, where an earlier try has not."""
-        if gui.following is None or gui.following > point.number:
+        if gui.following > point.number:
             return
         files = self._places.labels(point), self._places.volume(point)
         labels, membranes = (read_volume(file).data for file in files)

@@ -52,10 +52,9 @@ class GuiWriter:
             self.measured[number] = measure(labels, spacing, origin)
 
     @property
-    def following(self) -> int | None:
-        """The number of the time point to put next: those before are there; None after the last."""
-        done = self._build.done
-        return self._numbers[done] if done < len(self._numbers) else None
+    def following(self) -> int:
+        """The number of the time point to put next: those before are there."""
+        return (*self._numbers, self._numbers[-1] + 1)[self._build.done]
 
     def put(
         self,
@@ -87,7 +86,7 @@ class GuiWriter:
         """
         number = self.following
         labels, membranes = np.asarray(labels), np.asarray(membranes)
-        if number is None:
+        if number > self._numbers[-1]:
             raise InputError(f"All {len(self._numbers)} time points have been written already.")
         if labels.shape != membranes.shape:
             raise InputError(
@@ -124,7 +123,7 @@ class GuiWriter:
 
     def _finish(self) -> None:
         """Write the tables."""
-        if self.following is not None:
+        if self.following <= self._numbers[-1]:
             raise InputError(
                 f"Time points {self.following} to {self._numbers[-1]} have not been written; a"
                 " folder with gaps cannot be shown."
