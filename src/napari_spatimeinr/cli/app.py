@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from .._version import __version__
-from . import demo, evaluate, files, fit, phantom, presets, published, render
+from . import demo, embryo, evaluate, files, fit, phantom, presets, published, render
 from .output import speak_plainly
 
 app = typer.Typer(
@@ -20,7 +20,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for group in (demo, phantom, fit, render, evaluate, presets, files, published):
+for group in (demo, phantom, fit, render, embryo, evaluate, presets, files, published):
     app.add_typer(group.commands)
 
 

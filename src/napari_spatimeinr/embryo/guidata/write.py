@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,8 @@ class GuiWriter:
     Parameters
     ----------
     build : where, and how much of it an earlier try has left.
-    embryo, last : see :func:`writing`.
+    embryo : its name.
+    numbers : of the time points, increasing.
     names : name -> label.
     spacing, origin : of all volumes, (z, y, x), um.
     """
@@ -35,25 +36,26 @@ class GuiWriter:
         self,
         build: Building,
         embryo: str,
-        last: int,
+        numbers: Sequence[int],
         names: Mapping[str, int],
         spacing: Triple,
         origin: Triple,
     ) -> None:
-        self._build, self._last = build, last
-        self._layout = Layout(build.folder, embryo, last)
+        self._build, self._numbers = build, tuple(numbers)
+        self._layout = Layout(build.folder, embryo, max(numbers))
         self._names, self._spacing, self._origin = dict(names), spacing, origin
         self.measured: dict[int, Measures] = {}
         for kind in FOLDERS:
             (build.folder / kind).mkdir(exist_ok=True)
-        for number in range(1, build.done + 1):
+        for number in self._numbers[: build.done]:
             labels = read_volume(self._layout.at(SEG, number)).data
             self.measured[number] = measure(labels, spacing, origin)
 
     @property
-    def following(self) -> int:
-        """The number of the time point to put next: those before are there."""
-        return self._build.done + 1
+    def following(self) -> int | None:
+        """The number of the time point to put next: those before are there; None after the last."""
+        done = self._build.done
+        return self._numbers[done] if done < len(self._numbers) else None
 
     def put(
         self,
@@ -85,8 +87,8 @@ class GuiWriter:
         """
         number = self.following
         labels, membranes = np.asarray(labels), np.asarray(membranes)
-        if number > self._last:
-            raise InputError(f"All {self._last} time points have been written already.")
+        if number is None:
+            raise InputError(f"All {len(self._numbers)} time points have been written already.")
         if labels.shape != membranes.shape:
             raise InputError(
                 f"Labels have shape {labels.shape} and membranes {membranes.shape} (z, y, x); both"
@@ -109,7 +111,7 @@ class GuiWriter:
         write_volume(at(RAW, number), membranes, self._spacing, self._origin)
         write_volume(at(SEG, number), labels.astype(np.uint16), self._spacing, self._origin)
         self.measured[number] = measures
-        self._build.frame_done(lambda k: self._layout.all_of(k + 1))
+        self._build.frame_done(lambda k: self._layout.all_of(self._numbers[k]))
         return measures
 
     def _labels(self, names: Iterable[str]) -> set[int]:
@@ -122,10 +124,10 @@ class GuiWriter:
 
     def _finish(self) -> None:
         """Write the tables."""
-        if self.following <= self._last:
+        if self.following is not None:
             raise InputError(
-                f"Time points {self.following} to {self._last} have not been written; a folder"
-                " with gaps cannot be shown."
+                f"Time points {self.following} to {self._numbers[-1]} have not been written; a"
+                " folder with gaps cannot be shown."
             )
         names, table = by_label(self._names), self._layout.table
         tables.put_lines(table(LIFE), tables.lives(self.measured))
@@ -143,6 +145,7 @@ def writing(
     spacing: Triple,
     origin: Triple = (0.0, 0.0, 0.0),
     identity: dict[str, Any] | None = None,
+    numbers: Sequence[int] | None = None,
 ) -> Iterator[GuiWriter]:
     """Write ``folder/embryo``, which takes its place when all time points and tables are there.
 
@@ -152,11 +155,12 @@ def writing(
     ----------
     folder : that of all embryos, with the name dictionary (:func:`..dictionary.extend`); it exists.
     embryo : name of the embryo.
-    last : how many time points there will be, numbered from 1.
+    last : how many time points there will be.
     names : name -> label.
     spacing, origin : of all volumes, (z, y, x), um.
     identity : JSON values that are the same for the same export: what a killed one left is then
         gone on with, from :attr:`GuiWriter.following` on. None to start anew.
+    numbers : of the time points, increasing; from 1 on if None.
 
     Raises
     ------
@@ -166,6 +170,6 @@ def writing(
         If something else is in the way, another process writes it, or it cannot be written.
     """
     with building(folder / checked_name(embryo), identity, is_embryo) as build:
-        writer = GuiWriter(build, embryo, last, names, spacing, origin)
+        writer = GuiWriter(build, embryo, numbers or range(1, last + 1), names, spacing, origin)
         yield writer
         writer._finish()

@@ -1,0 +1,136 @@
+"""The model that an embryo's membranes are rendered with: fitted, given, or there already."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..config.options import Config, make_config
+from ..errors import InputError
+from ..field import Field
+from ..fitting import fit_run, load
+from ..training.job import FitProgress
+from ..training.normalisation import fingerprint
+from ..volume import Volume
+from .carried import along
+from .lineage import Carry
+from .outputs import Places, State
+from .recording import Embryo
+from .times import TimePoint
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What to make of an embryo, and where.
+
+    Parameters
+    ----------
+    folder : of the results; made where it is not there.
+    volumes : folder of the super-resolved membranes; made where it is not there.
+    time_scale : frames per acquired one, numbered anew from 1; None for the acquired ones alone,
+        which keep their numbers.
+    preset, config, device, seed, time_budget : of the fit, see :func:`napari_spatimeinr.fit`.
+    model : a Field or model file of the recording to take instead of a fit.
+    """
+
+    folder: Path
+    volumes: Path
+    time_scale: float | None = None
+    preset: str = "balanced"
+    config: Config | dict[str, Any] | None = None
+    device: str = "auto"
+    seed: int = 0
+    time_budget: float | None = None
+    model: Field | str | Path | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Progress:
+    """Where a journey stands.
+
+    Parameters
+    ----------
+    stage : what is being done, in words.
+    done, of : steps of this stage.
+    fit : state of the fit, while it is fitted.
+    point : the time point that was finished just now.
+    seconds : it took; None where it had been done before.
+    said : sentences on what was found or could not be.
+    """
+
+    stage: str
+    done: int
+    of: int
+    fit: FitProgress | None = None
+    point: TimePoint | None = None
+    seconds: float | None = None
+    said: tuple[str, ...] = ()
+
+
+def given_model(embryo: Embryo, plan: Plan) -> tuple[Field | None, dict[str, Any]]:
+    """The model to take, and what tells the fit from another."""
+    config = make_config(plan.preset, plan.config)
+    if plan.model is None:
+        how = {"config": config.model_dump(mode="json"), "seed": plan.seed}
+        return None, {**how, "time_budget": plan.time_budget}
+    model = plan.model
+    field = load(model, plan.device) if isinstance(model, (str, Path)) else model
+    _check_model(embryo, field, "The model" if isinstance(model, Field) else f"The model {model}")
+    return field, {"model": field.state()}
+
+
+def _check_model(embryo: Embryo, field: Field, who: str) -> None:
+    grid, own = field.grid, embryo.record.grid
+    same = (
+        grid.shape == own.shape
+        and np.allclose(grid.spacing[1:], own.spacing[1:], rtol=1e-6)
+        and np.allclose(grid.clock, own.clock, atol=1e-3)
+        and field.provenance.input.sha256 == fingerprint(embryo.record.data)
+    )
+    if not same:
+        raise InputError(
+            f"{who} was fitted to another recording, or to this one with another calibration; leave"
+            " it out, so that this one is fitted."
+        )
+
+
+def fitted_model(
+    embryo: Embryo, plan: Plan, given: Field | None, places: Places, state: State
+) -> Generator[Progress, None, Field]:
+    """The model of an earlier try, the one that was given, or a fit."""
+    if places.model.is_file():
+        field = load(places.model, plan.device)
+        _check_model(embryo, field, f"The model {places.model}")
+        return field
+    if given is None:
+        run = fit_run(
+            Volume.of(embryo.record),
+            plan.preset,
+            plan.config,
+            plan.device,
+            plan.seed,
+            plan.time_budget,
+        )
+        with contextlib.closing(run):
+            for fit in run:
+                yield Progress(f"fitting: {fit.stage}", fit.step, fit.of, fit=fit)
+        given = run.result()
+        state.fit_seconds = float(given.provenance.seconds or 0.0)
+        state.write()
+    given.save(places.model)
+    return given
+
+
+def carry_of(field: Field, dt: float) -> Carry | None:
+    """What carries nuclei: the motion of a fit; None, so that a spline does, where it has none.
+
+    Parameters
+    ----------
+    dt : s per time point.
+    """
+    return None if field.network.motion is None else along(field, dt)
