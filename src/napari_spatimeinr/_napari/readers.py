@@ -29,6 +29,8 @@ def get_reader(path: str | list[str]) -> Callable[[str | list[str]], list[LayerD
         path = path[0]
     if str(path).lower().endswith(MODEL_ENDING):
         return _model
+    if os.path.isdir(path) and _has_cells(path):
+        return _cells
     return _recording if io.readable(path) else None
 
 
@@ -49,6 +51,21 @@ def _recording(path: str | list[str]) -> list[LayerData]:
         ]
     except SpatimeINRError as error:
         # napari hides a ValueError of a reader behind words of its own.
+        raise FormatError(str(error)) from error
+
+
+def _has_cells(path: str) -> bool:
+    from .layers.cell_folders import has_cells
+
+    return has_cells(Path(path))
+
+
+def _cells(path: str | list[str]) -> list[LayerData]:
+    from .layers.cell_folders import cells_of
+
+    try:
+        return cells_of(Path(path[0] if isinstance(path, list) else path))
+    except SpatimeINRError as error:
         raise FormatError(str(error)) from error
 
 

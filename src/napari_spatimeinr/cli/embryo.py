@@ -98,10 +98,8 @@ def embryo(
     opened = open_embryo(run_file, xy, z, dt, z_flip, z_first)
     for sentence in (*opened.calibration.sentences, *opened.warnings):
         output.note(sentence)
-    plan = Plan(
-        *(folder, volumes, time_scale),
-        *(config.preset, config, device, seed, time_budget, model),
-    )
+    fit = config.preset, config, device, seed, time_budget
+    plan = Plan(folder, volumes, time_scale, *fit, model)
     outcome = _followed(journey(opened, plan), folder, output)
     _tell(output, outcome, folder, volumes)
 

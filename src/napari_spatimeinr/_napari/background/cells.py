@@ -1,9 +1,10 @@
 """What the engine does with an embryo: open it, find and measure its cells, carry corrections,
-write a folder; functions that call ``tick`` and know nothing of windows.
+write all files; functions that call ``tick`` and know nothing of windows.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -14,10 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...data.grid import Grid
-from ...embryo import dictionary, guidata, table
+from ...embryo import dictionary
 from ...embryo.carried import along
 from ...embryo.correct import carried
+from ...embryo.fitted import Corrected, Plan, carry_of
 from ...embryo.flip import FlipView
+from ...embryo.journey import Outcome, journey
 from ...embryo.lineage import Carry
 from ...embryo.measure import Measures, measure
 from ...embryo.placing import lineage_of
@@ -132,35 +135,31 @@ def open_work(path: str, **how: Any) -> Callable[[Tick], Opened]:
 
 def motion_of(opened: Opened, fitted: Field | None) -> Carry | None:
     """What carries nuclei between traced time points; None before there is a fit."""
-    return None if fitted is None else along(fitted, opened.embryo.dt)
+    return None if fitted is None else carry_of(fitted, opened.embryo.dt)
 
 
-def cells_at(
-    opened: Opened, fitted: Field, number: float, names: Mapping[str, int] | None = None
-) -> tuple[Cells, NDArray[np.float32]]:
-    """Segment the membranes at any time; the cells, and the membranes ``(Z, Y, X)``.
+def cells_at(opened: Opened, fitted: Field, number: float) -> Cells:
+    """Segment the membranes at any time.
 
     Parameters
     ----------
     opened : the embryo.
     fitted : to its recording.
     number : of the time point, as the tracing counts; fractional between two.
-    names : labels by name, those of the embryo if None.
     """
     grid = opened.grid_at(number)
     frame = np.asarray(fitted.on_grid(grid)[0])
     places = opened.embryo.lineage.positions_at(number, motion_of(opened, fitted))
     nuclei = {name: (float(z), float(y), float(x)) for name, (z, y, x) in places.items()}
     spacing, origin = grid.spacing[1:], grid.origin[1:]
-    found = segment(frame, spacing, nuclei, opened.labels if names is None else names, origin)
-    return Cells(
-        number, grid, found.labels, measure(found.labels, spacing, origin), found.said
-    ), frame
+    found = segment(frame, spacing, nuclei, opened.labels, origin)
+    measures = measure(found.labels, spacing, origin)
+    return Cells(number, grid, found.labels, measures, found.said)
 
 
 def cells_work(opened: Opened, fitted: Field, number: float) -> Callable[[Tick], Cells]:
     """Find and measure the cells at one time."""
-    return lambda tick: cells_at(opened, fitted, number)[0]
+    return lambda tick: cells_at(opened, fitted, number)
 
 
 def carry_work(
@@ -210,52 +209,31 @@ def folder_work(
     fitted: Field,
     folder: Path,
     time_scale: float,
-    known: Mapping[float, Cells],
-) -> Callable[[Tick], tuple[Path, list[str]]]:
-    """Find the cells at all times and write the folder of ITK-SNAP-CVE, with the table beside it.
+    known: Mapping[float, Labels],
+) -> Callable[[Tick], Outcome]:
+    """Find the cells at all times and write all files, as the command ``embryo`` does; stopped, it
+    goes on from there the next time.
 
     Parameters
     ----------
     opened, fitted : the embryo and its fit.
-    folder : gets ``name_dictionary.csv`` and the embryo's folder; made where it is not there.
+    folder : of all results; made where it is not there.
     time_scale : how many times as many time points.
     known : cells that were found already, and maybe corrected, by number of the time point.
-
-    Returns
-    -------
-    A job that returns the embryo's folder, and a sentence for each thing that was odd.
     """
+    corrected = {number: Corrected(labels, opened.labels) for number, labels in known.items()}
+    volumes = folder / "membranes"
+    plan = Plan(folder, volumes, time_scale, model=fitted, corrected=corrected)
 
-    def work(tick: Tick) -> tuple[Path, list[str]]:
-        embryo = opened.embryo
-        folder.mkdir(parents=True, exist_ok=True)
-        names = dictionary.extend(folder / dictionary.FILE, embryo.lineage.names)
-        times = embryo.record.grid.refine(time_scale).coordinates(0)
-        numbers = [round(float(t) / embryo.dt, 6) for t in times]
-        grid, said = opened.grid_at(numbers[0]), []
-        where = grid.spacing[1:], grid.origin[1:]
-        with guidata.writing(folder, embryo.name, len(numbers), names, *where) as writer:
-            for k, number in enumerate(numbers):
-                tick(Share(k, len(numbers)))
-                there = embryo.lineage.names_at(number)
-                following = embryo.lineage.names_at(numbers[min(k + 1, len(numbers) - 1)])
-                cells, frame = cells_at(opened, fitted, number, names)
-                labels = cells.labels
-                if number in known:
-                    labels = _relabelled(known[number].labels, opened.labels, names)
-                writer.put(labels, frame, there, set(there) - set(following))
-                said += [f"Time point {number:g}: {one}" for one in cells.said]
-            seconds = dict(enumerate(times.tolist(), 1))
-            rows = table.rows(embryo.name, writer.measured, dictionary.by_label(names), seconds)
-        table.write_table(folder / f"{embryo.name}_cells.csv", rows)
-        return folder / embryo.name, said
+    def work(tick: Tick) -> Outcome:
+        steps = journey(opened.embryo, plan)
+        with contextlib.closing(steps):
+            while True:
+                try:
+                    state = next(steps)
+                except StopIteration as end:
+                    outcome: Outcome = end.value
+                    return outcome
+                tick(Share(state.done, state.of))
 
     return work
-
-
-def _relabelled(labels: Labels, own: Mapping[str, int], wanted: Mapping[str, int]) -> Labels:
-    """Labels by another dictionary."""
-    new = np.zeros(max(int(labels.max()), *own.values()) + 1, np.uint16)
-    for name, label in own.items():
-        new[label] = wanted[name]
-    return new[labels]

@@ -84,8 +84,9 @@ class CellsPanel(QWidget):
         words = {
             self.this_time: "Find the cells at the time that is shown, as a Labels layer",
             self.all_times: (
-                "Find the cells at all times and write the folder that ITK-SNAP-CVE shows"
-                " (GUIData), with a table; corrections made here are in it"
+                "Find the cells at all times and write all files: labels, masks, membranes, the"
+                " folder that ITK-SNAP-CVE shows (GUIData), tables; corrections made here are in"
+                " them"
             ),
             self.carry: (
                 "Paint a correction into a layer of cells, select it, then carry it to the"
@@ -129,7 +130,7 @@ class CellsPanel(QWidget):
 
     def ask_folder(self) -> Path | None:
         """The folder a user chooses for all files, None if none."""
-        name = QFileDialog.getExistingDirectory(self, "Folder for the cells of all times (GUIData)")
+        name = QFileDialog.getExistingDirectory(self, "Folder for the files of all times")
         return Path(name) if name else None
 
     def ask_table(self, name: str) -> Path | None:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from ...embryo import dictionary, table
+from ...embryo.journey import Outcome
 from ...field import Field
 from ..background.cells import Cells, Opened, carry_work, cells_work, folder_work
 from ..background.results import Results
 from ..layers.embryo import add_cells
 from .cells_panel import CellsPanel
 from .embryo_layers import EmbryoLayers
+from .words import in_the_dock
 
+MOST = 5
+"""Sentences that are said of all times."""
 BUSY = "Something is being computed or saved; wait for it or press Stop."
 
 
@@ -108,13 +110,10 @@ class FoundCells(QObject):
         folder = self._panel.ask_folder()
         if folder is None:
             return
-        known = {
-            number: replace(cells, labels=np.array(layer.data[0]))
-            for number, (cells, layer) in self._there().items()
-        }
+        known = {number: np.array(layer.data[0]) for number, (_, layer) in self._there().items()}
         scale = float(self._panel.time_scale.value())
         work = folder_work(self._shown.opened, fitted, folder, scale, known)
-        self._run(work, "Segmenting all times", _folder_words)
+        self._run(work, "Segmenting all times", _all_words)
 
     def save_table(self) -> None:
         """Ask for a file and write the numbers of all cells that were found, as they are now."""
@@ -215,6 +214,8 @@ def _next(there: dict[float, Any], number: float, way: int) -> float | None:
     return min(beyond, key=lambda n: abs(n - number), default=None)
 
 
-def _folder_words(done: tuple[Path, list[str]]) -> str:
-    folder, said = done
-    return " ".join([f"Wrote {folder}.", *said[:5], *(["..."] if len(said) > 5 else [])])
+def _all_words(outcome: Outcome) -> str:
+    said = [in_the_dock(one) for one in outcome.said]
+    more = [f"{len(said) - MOST} more."] if len(said) > MOST else []
+    wrote = f"Wrote {len(outcome.points)} time points to {outcome.places.folder}."
+    return " ".join([wrote, *said[:MOST], *more])

@@ -48,8 +48,8 @@ def add_nuclei(viewer: Any, source: Source, name: str) -> Any:
         size=NUCLEUS,
         features={"name": np.array([], np.str_)},
         text={"string": "{name}", "size": 8, "color": "white", "anchor": "upper_left"},
-        face_color="orange",
-        border_width=0,
+        face_color="#ffa50060",
+        border_color="orange",
         projection_mode="rescale_spherical",
         metadata=_ours("nuclei"),
         **_in_time(source),
@@ -61,7 +61,6 @@ def show_nuclei(layer: Any, frame: float, places: Mapping[str, NDArray[np.float6
     data = np.array([[frame, *place] for place in places.values()]).reshape(-1, 4)
     layer.data = data
     layer.features = {"name": list(places)}
-    layer.face_color = "orange"
     layer.selected_data = set()
 
 
