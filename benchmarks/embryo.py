@@ -1,15 +1,19 @@
-"""Cells of embryos at rest: how well they are found and measured at acquired times.
+"""Cells of embryos: how well they are found and measured at acquired times, and in between.
 
 ``python benchmarks/embryo.py [--seeds 3]`` prints Dice, errors of volume and surface, and the F1 of
 the contact graph (contacts above 1 um2) for synthetic embryos of 8 to 24 cells, recorded at 0.9 x
 0.3 x 0.3 um under an anisotropic PSF, segmented on those voxels after interpolation along z, and
 for the phantom of membranes (voxels of 0.5 x 0.25 x 0.25 um).
+
+``--between`` fits phantom embryos that move slowly and fast, and prints the Dice halfway between acquired
+time points: of what the program does, the same on linear interpolations, and acquired cells carried along the motion.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,9 +22,12 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from napari_spatimeinr import phantom
+from napari_spatimeinr import Field, Volume, fit, phantom
+from napari_spatimeinr.analysis.votes import Voter, voted
+from napari_spatimeinr.embryo.carried import along
 from napari_spatimeinr.embryo.measure import Measures, measure
-from napari_spatimeinr.embryo.phantom import made_embryo
+from napari_spatimeinr.embryo.phantom import embryo_phantom, made_embryo
+from napari_spatimeinr.embryo.recording import Embryo, open_embryo
 from napari_spatimeinr.embryo.segment import segment
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "helpers"))
@@ -28,6 +35,9 @@ from small_embryo import SmallEmbryo
 
 RECORDED, EVEN = (0.9, 0.3, 0.3), (0.3, 0.3, 0.3)
 PSF = (0.7, 0.25, 0.25)
+PACES = {"slow": 2.0, "fast": 5.0}
+"""95th percentile of the displacement of cells, pixels per frame."""
+WAYS = ("segmented", "on linear interpolations", "carried", "where both carried agree")
 OFF = 0.3
 """Standard deviation of the tracing's errors, um."""
 World = tuple[Any, Any, dict[str, Any], dict[str, int], tuple[float, float, float]]
@@ -111,11 +121,97 @@ def _error(got: Measures, wanted: Measures, what: str) -> float:
     return 100 * float(np.median(np.abs(np.subtract(ratios, 1))))
 
 
+def straight(embryo: Embryo, when: float) -> dict[str, Any]:
+    """Nuclei on straight lines between traced places."""
+    return {
+        name: [np.interp(when, life.frames, life.positions[:, axis]) for axis in range(3)]
+        for name in embryo.lineage.names_at(when)
+        for life in [embryo.lineage.lives[name]]
+    }
+
+
+def mean_dice(found: Any, true: Any) -> list[float]:
+    out = []
+    for label in np.unique(true)[1:]:
+        one, other = found == label, true == label
+        out.append(2 * np.count_nonzero(one & other) / (one.sum() + other.sum()))
+    return out
+
+
+def in_between(pace: float, seed: int, preset: str) -> tuple[float, list[float]]:
+    """Mean Dice at acquired times, and halfway between them by each of ``WAYS``.
+
+    Sisters whose division lies in the interval, somewhere, count as one cell.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        made = embryo_phantom(folder, motion=pace, seed=seed)
+        embryo = open_embryo(made.run_file)
+        field: Field = fit(Volume.of(embryo.record), preset)
+        grid, names = embryo.data_grid.refine(time_scale=2), made.truth.numbers
+        spacing, origin = grid.spacing[1:], grid.origin[1:]
+        carry = along(field, embryo.dt)
+        fitted, linear = field.on_grid(grid), field.interpolated("linear").on_grid(grid)
+        whens = [float(t) / embryo.dt for t in grid.coordinates(0)]
+
+        def cells(frame: Any, nuclei: dict[str, Any]) -> Any:
+            at = {name: tuple(place) for name, place in nuclei.items()}
+            return segment(np.asarray(frame), spacing, at, names, origin).labels
+
+        at_acquired, scored = [], {way: [] for way in WAYS}
+        acquired = {}
+        for k in range(0, len(whens), 2):
+            acquired[k] = cells(fitted[k], embryo.lineage.positions_at(whens[k], carry))
+            at_acquired += mean_dice(
+                acquired[k], made.truth.label_frame(grid.coordinates(0)[k], grid)
+            )
+        voxels = np.indices(grid.shape[1:]).reshape(3, -1).T * spacing + origin
+        for k in range(1, len(whens), 2):
+            sisters = np.arange(max(names.values()) + 1)
+            for division in embryo.lineage.dividing_at(whens[k]):
+                sisters[[names[one] for one in division.daughters]] = names[division.mother]
+            true = sisters[made.truth.label_frame(grid.coordinates(0)[k], grid)]
+            voters = []
+            for j in (k - 1, k + 1):
+                ends = (carry(voxels, whens[k], whens[j]) - origin) / spacing
+                voters.append(Voter(sisters[acquired[j]], ends.astype(np.float32), 0.5))
+            one, other = (voted(voter, None).reshape(true.shape) for voter in voters)
+            ours = sisters[cells(fitted[k], embryo.lineage.positions_at(whens[k], carry))]
+            found = (
+                ours,
+                sisters[cells(linear[k], straight(embryo, whens[k]))],
+                voted(*voters).reshape(true.shape),
+                np.where(one == other, one, ours),
+            )
+            for way, labels in zip(WAYS, found, strict=True):
+                scored[way] += mean_dice(labels, true)
+    return float(np.mean(at_acquired)), [float(np.mean(scored[way])) for way in WAYS]
+
+
+def tell_between(seeds: int, preset: str) -> None:
+    print(f"| embryo, {preset} | acquired | {' | '.join(WAYS)} | gain over linear, each seed |")
+    print("| --- " * (len(WAYS) + 3) + "|")
+    for name, pace in PACES.items():
+        rows = [in_between(pace, seed, preset) for seed in range(seeds)]
+        at_acquired = np.mean([row[0] for row in rows])
+        means = np.mean([row[1] for row in rows], 0)
+        gains = ", ".join(f"{row[1][0] - row[1][1]:+.3f}" for row in rows)
+        each = " | ".join(f"{value:.3f}" for value in means)
+        print(
+            f"| {name}, {pace:g} pixels a frame | {at_acquired:.3f} | {each} | {gains} |",
+            flush=True,
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", default="", help="a word of the first column")
+    parser.add_argument("--between", action="store_true", help="halfway between acquired times")
+    parser.add_argument("--preset", default="balanced")
     wanted = parser.parse_args()
+    if wanted.between:
+        tell_between(wanted.seeds, wanted.preset)
+        return
     print("| embryo | Dice | least cell | volume | surface | contacts F1 | each seed's Dice | s |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for name, these in worlds(wanted.seeds):

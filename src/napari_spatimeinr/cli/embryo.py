@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..embryo.journey import Outcome, Progress
 
 commands = typer.Typer()
+NONE = "no time point is done"
 
 
 @commands.command()
@@ -106,7 +107,7 @@ def embryo(
 
 def _followed(steps: Generator[Progress, None, Outcome], folder: Path, output: Output) -> Outcome:
     """Go the whole way, or as far as Ctrl-C lets it."""
-    done = "the fit had not come to its end, and begins anew"
+    done = NONE
     try:
         # A generator that is closed by Ctrl-C lets go of what it was writing.
         with (
@@ -123,14 +124,17 @@ def _followed(steps: Generator[Progress, None, Outcome], folder: Path, output: O
                 for sentence in state.said:
                     output.note(sentence)
                 if state.fit is not None:
+                    done = "the fit had not come to its end, and begins anew"
                     progress.fit(state.fit)
                 elif state.point is not None:
                     done = f"{state.done} of {state.of} time points are done"
                     took = state.seconds
                     remark = "done before" if took is None else f"{took:.1f} s per time point"
                     progress.show(state.stage, state.done, state.of, remark)
+                else:
+                    done = NONE
     except KeyboardInterrupt:
-        output.note(f"Interrupted: {done}; the same command goes on in {folder}.")
+        output.note(f"Interrupted: {done}. The same command goes on in {folder}.")
         raise typer.Exit(130) from None
 
 

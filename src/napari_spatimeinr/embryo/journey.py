@@ -98,6 +98,7 @@ def journey(embryo: Embryo, plan: Plan) -> Generator[Progress, None, Outcome]:
         yield Progress("nuclei and membranes", 1, 1, said=tuple(said))
         if not (places.complete and all(map(state.is_done, points))):
             field = yield from fitted_model(embryo, plan, given, places, state)
+            yield Progress("the model", 1, 1)
             maker = _Maker(embryo, grid, field, places, names, state, plan.corrected)
             yield from maker.all_of(points)
             said, made = said + maker.said, maker.made

@@ -53,7 +53,7 @@ class Places:
         self.divisions = folder / f"{embryo}_divisions.csv"
         self.picture = folder / f"{embryo}_volumes.png"
         self.flip = folder / f"{embryo}_flip.png"
-        self._width = width(points)
+        self._points, self._width = points, width(points)
 
     def stem(self, point: TimePoint) -> str:
         """How the names of a time point's files begin."""
@@ -85,9 +85,10 @@ class Places:
         InputError
             If a file that would be written is there, or labels would go where volumes go.
         """
-        there = [path for path in (self.gui / self.embryo, self.times) if path.exists()]
-        for folder in (self.result, self.volumes):
-            there += sorted(folder.glob(f"{self.embryo}_*"))[:1] if folder.is_dir() else []
+        files = [self.gui / self.embryo, self.times]
+        for point in self._points:
+            files += [self.volume(point), self.labels(point), self.result / self.stem(point)]
+        there = [path for path in files if path.exists()]
         if there:
             raise InputError(
                 f"{there[0]} is there already, and not of a run that could be gone on with; choose"
@@ -155,7 +156,7 @@ def settings_of(
     ----------
     fit : what tells a fit from another.
     """
-    clock = [round(float(t), 6) for t in embryo.record.grid.clock]
+    clock = [round(float(t), 6) for t in embryo.record.grid.coordinates(0)]
     rows = [
         [name, life.frames.tolist(), life.positions.round(6).tolist()]
         for name, life in embryo.lineage.lives.items()
