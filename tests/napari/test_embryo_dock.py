@@ -263,6 +263,8 @@ def test_the_whole_way_in_a_small_window(
 
     # The window needs a moment to lay itself out.
     wait(lambda: not cut(), 5)
+    table = opened.view.cells.table
+    assert table.horizontalHeader().length() <= table.viewport().width()
     window = opened.window()
     assert (window.width(), window.height()) == SCREEN
     out = str(tmp_path / "out")

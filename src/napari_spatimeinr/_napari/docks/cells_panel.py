@@ -64,6 +64,7 @@ class CellsPanel(QWidget):
         self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         self.table.setSelectionBehavior(QTableWidget.SelectionBehavior.SelectRows)
         self.table.setSelectionMode(QTableWidget.SelectionMode.SingleSelection)
+        self.table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.table.setToolTip("The cells of the time that is shown; click one to pick its label")
         self.all_cells = Section("Cells of this time", self.table, tip="Numbers of each cell")
         layout = QVBoxLayout(self)
@@ -145,8 +146,9 @@ class CellsPanel(QWidget):
         assert across is not None
         assert down is not None
         for header in (across, down):
+            header.setMinimumSectionSize(10)
             header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        across.setStretchLastSection(True)
+        across.setStretchLastSection(False)
         row = down.sectionSize(0) if rows else self.fontMetrics().height() + 8
         tall = across.sizeHint().height() + min(rows, ROWS) * row + 4
         self.table.setFixedHeight(tall)
