@@ -314,3 +314,15 @@ def test_a_fit_is_stopped_and_kept(opened: Any, click: Any, wait: Wait) -> None:
     click(opened.stop_button)
     wait(lambda: not opened.fitter.running)
     assert opened.view.cells.this_time.isEnabled()
+
+
+# -- folders -------------------------------------------------------------------------------
+def test_a_folder_of_time_points_is_not_taken_for_masks(tmp_path: Path) -> None:
+    from napari_spatimeinr._napari.layers.cell_folders import has_cells
+
+    for folder, name in (("movie_001", "movie_001_t000"), ("Emb1_001", "Emb1_001_ABal")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / f"{name}.nii.gz").touch()
+    assert not has_cells(tmp_path / "movie_001")
+    assert has_cells(tmp_path / "Emb1_001")
+    assert not has_cells(tmp_path / "nothing")
