@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ from pyvirtualdisplay import Display
 from qtpy.QtWidgets import QApplication
 
 import napari
+from napari_spatimeinr.embryo.phantom import embryo_phantom
 
 
 def spin(seconds: float, until: Callable[[], bool] | None = None) -> None:
@@ -87,6 +89,37 @@ def main(folder: Path) -> None:
     quality.planner.button.click()
     spin(900, lambda: not quality.results.running)
     shot("plan")
+    viewer.close()
+    spin(1)
+    with tempfile.TemporaryDirectory() as place:
+        embryo(folder, Path(place))
+
+
+def embryo(folder: Path, place: Path) -> None:
+    """The dock for embryos, with the cells of two acquired time points and of one in between."""
+    how = {"shape": (4, 14, 56, 80), "cells": (8, 12)}
+    made = embryo_phantom(place, **how)
+    viewer = napari.Viewer(show=True)
+    viewer.window.resize(1400, 900)
+    _, dock = viewer.window.add_plugin_dock_widget("napari-spatimeinr", "SpatimeINR Embryo")
+    dock.view.run.path.setText(str(made.run_file))
+    dock.view.run.open.click()
+    spin(60, lambda: dock.opened is not None)
+    dock.view.method.presets.button(0).click()
+    dock.fit_button.click()
+    spin(900, lambda: not dock.fitter.running)
+    for frame in (1.0, 2.0, 1.5):
+        dock.view.time.scrubber.setValue(round(16 * frame))
+        dock.view.cells.this_time.click()
+        spin(300, lambda: not dock.results.running)
+    dock.view.quality.set_open(False)
+    viewer.dims.set_point(1, 6.0)
+    viewer.reset_view()
+    spin(1.5)
+    dock.view.verticalScrollBar().setValue(10_000)
+    spin(0.5)
+    viewer.screenshot(folder / "tour-embryo.png", canvas_only=False, flash=False)
+    print(folder / "tour-embryo.png")
     viewer.close()
     spin(1)
 

@@ -9,8 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from .. import io
 from ..errors import FormatError, SpatimeINRError
 from ..volume import Volume
@@ -31,6 +29,8 @@ def get_reader(path: str | list[str]) -> Callable[[str | list[str]], list[LayerD
         path = path[0]
     if str(path).lower().endswith(MODEL_ENDING):
         return _model
+    if os.path.isdir(path) and _has_cells(path):
+        return _cells
     return _recording if io.readable(path) else None
 
 
@@ -51,6 +51,21 @@ def _recording(path: str | list[str]) -> list[LayerData]:
         ]
     except SpatimeINRError as error:
         # napari hides a ValueError of a reader behind words of its own.
+        raise FormatError(str(error)) from error
+
+
+def _has_cells(path: str) -> bool:
+    from .layers.cell_folders import has_cells
+
+    return has_cells(Path(path))
+
+
+def _cells(path: str | list[str]) -> list[LayerData]:
+    from .layers.cell_folders import cells_of
+
+    try:
+        return cells_of(Path(path[0] if isinstance(path, list) else path))
+    except SpatimeINRError as error:
         raise FormatError(str(error)) from error
 
 
@@ -82,29 +97,19 @@ def _layer(
     options: dict[str, Any] | None = None,
     metadata: dict[str, Any] | None = None,
 ) -> LayerData:
+    from .layers.contrast import limits
     from .layers.placement import from_volume
 
     keywords = from_volume(volume)
     keywords["metadata"] |= metadata or {}
     keywords |= {
         "name": name,
-        "contrast_limits": _limits(volume),
+        "contrast_limits": limits(volume),
         "multiscale": False,
         "rgb": False,
         **(options or {}),
     }
     return volume.data, keywords, "image"
-
-
-def _limits(volume: Volume) -> tuple[float, float]:
-    """From planes in the middle: nothing else is read."""
-    t, z, _, _ = volume.shape
-    planes = [np.asarray(volume.data[k, z // 2], np.float32) for k in sorted({0, t // 2, t - 1})]
-    values = np.concatenate([p[np.isfinite(p)].ravel() for p in planes])
-    if values.size == 0:
-        return 0.0, 1.0
-    low, high = float(values.min()), float(np.percentile(values, 99.95))
-    return (low, high) if high > low else (low, low + 1.0)
 
 
 def _open_dock() -> None:

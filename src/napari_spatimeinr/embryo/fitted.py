@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..config.options import Config, make_config
 from ..errors import InputError
@@ -25,6 +27,28 @@ from .times import TimePoint
 
 
 @dataclass(frozen=True, eq=False)
+class Corrected:
+    """Cells of a time that somebody looked at.
+
+    Parameters
+    ----------
+    labels : ``(Z, Y, X)`` on ``embryo.data_grid``.
+    names : name -> label.
+    """
+
+    labels: NDArray[Any]
+    names: Mapping[str, int]
+
+    def named(self, wanted: Mapping[str, int]) -> NDArray[np.uint16]:
+        """The same by another dictionary, which has all of their names."""
+        most = max(int(self.labels.max()), *self.names.values(), 0)
+        new = np.zeros(most + 1, np.uint16)
+        for name, label in self.names.items():
+            new[label] = wanted[name]
+        return new[self.labels]
+
+
+@dataclass(frozen=True, eq=False)
 class Plan:
     """What to make of an embryo, and where.
 
@@ -36,6 +60,7 @@ class Plan:
         which keep their numbers.
     preset, config, device, seed, time_budget : of the fit, see :func:`napari_spatimeinr.fit`.
     model : a Field or model file of the recording to take instead of a fit.
+    corrected : cells to take instead of segmenting, by time in acquired time points.
     """
 
     folder: Path
@@ -47,6 +72,15 @@ class Plan:
     seed: int = 0
     time_budget: float | None = None
     model: Field | str | Path | None = None
+    corrected: Mapping[float, Corrected] = field(default_factory=dict)
+
+    def identity(self) -> dict[str, Any]:
+        """What tells corrected cells from others; nothing where there are none."""
+        sums = {
+            f"{when:.6g}": hashlib.sha256(np.ascontiguousarray(one.labels).tobytes()).hexdigest()
+            for when, one in sorted(self.corrected.items())
+        }
+        return {"corrected": sums} if sums else {}
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,11 +111,11 @@ def given_model(embryo: Embryo, plan: Plan) -> tuple[Field | None, dict[str, Any
     config = make_config(plan.preset, plan.config)
     if plan.model is None:
         how = {"config": config.model_dump(mode="json"), "seed": plan.seed}
-        return None, {**how, "time_budget": plan.time_budget}
+        return None, {**how, "time_budget": plan.time_budget, **plan.identity()}
     model = plan.model
     field = load(model, plan.device) if isinstance(model, (str, Path)) else model
     _check_model(embryo, field, "The model" if isinstance(model, Field) else f"The model {model}")
-    return field, {"model": field.state()}
+    return field, {"model": field.state(), **plan.identity()}
 
 
 def _check_model(embryo: Embryo, field: Field, who: str) -> None:

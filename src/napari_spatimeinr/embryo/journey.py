@@ -19,8 +19,9 @@ from ..io import replacing
 from ..io.atomic import in_a_sentence
 from ..io.locks import alone
 from . import dictionary, flip, guidata
-from .fitted import Plan, Progress, carry_of, fitted_model, given_model
+from .fitted import Corrected, Plan, Progress, carry_of, fitted_model, given_model
 from .guidata import GuiWriter
+from .lineage import DIGITS
 from .masks import write_masks
 from .outputs import Places, State, settings_of
 from .recording import Embryo
@@ -98,7 +99,7 @@ def journey(embryo: Embryo, plan: Plan) -> Generator[Progress, None, Outcome]:
         if not (places.complete and all(map(state.is_done, points))):
             field = yield from fitted_model(embryo, plan, given, places, state)
             yield Progress("the model", 1, 1)
-            maker = _Maker(embryo, grid, field, places, names, state)
+            maker = _Maker(embryo, grid, field, places, names, state, plan.corrected)
             yield from maker.all_of(points)
             said, made = said + maker.said, maker.made
     if not can_draw():
@@ -135,7 +136,9 @@ class _Maker:
         places: Places,
         names: Mapping[str, int],
         state: State,
+        corrected: Mapping[float, Corrected],
     ) -> None:
+        self._corrected = {round(when, DIGITS): one for when, one in corrected.items()}
         self._embryo, self._places, self._names, self._state = embryo, places, names, state
         self._rendered = field.on_grid(grid, "source")
         self._spacing: Triple = grid.spacing[1:]
@@ -178,11 +181,15 @@ class _Maker:
         """Write the volume, masks and labels of a time point; what could not be found is said."""
         membranes = np.asarray(self._rendered[k])
         places, spacing, origin = self._places, self._spacing, self._origin
+        write_volume(places.volume(point), membranes, spacing, origin)
+        stem, corrected = places.stem(point), self._corrected.get(round(point.when, DIGITS))
+        if corrected is not None:
+            labels = corrected.named(self._names)
+            write_masks(places.result, stem, labels, self._names, spacing, origin)
+            return []
         nuclei = self._embryo.lineage.positions_at(point.when, self._carry)
         at = {name: (float(z), float(y), float(x)) for name, (z, y, x) in nuclei.items()}
         found = segment(membranes, spacing, at, self._names, origin)
-        write_volume(places.volume(point), membranes, spacing, origin)
-        stem = places.stem(point)
         write_masks(places.result, stem, found.labels, self._names, spacing, origin)
         return [f"{stem}: {sentence}" for sentence in found.said]
 

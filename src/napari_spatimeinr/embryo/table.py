@@ -82,13 +82,13 @@ def draw_volumes(
     lives: dict[str, list[dict[str, Any]]] = {}
     for row in table:
         lives.setdefault(row["cell"], []).append(row)
-    kinds = sorted({_founder(name) for name in lives}, key=_place)
+    kinds = sorted({founder(name) for name in lives}, key=_place)
     colours = {kind: colormaps["tab10"](n % 10) for n, kind in enumerate(kinds)}
     figure = Figure(figsize=(9, 5), layout="constrained")
     axes = figure.subplots()
     named = set()
     for name in in_order(lives):
-        life, kind = lives[name], _founder(name)
+        life, kind = lives[name], founder(name)
         t = [row["time_s"] / 60 for row in life]
         v = [row["volume_um3"] for row in life]
         label = kind if kind not in named else None
@@ -112,7 +112,7 @@ def draw_volumes(
         figure.savefig(temporary, dpi=150)
 
 
-def _founder(name: str) -> str:
+def founder(name: str) -> str:
     """The lineage a cell is drawn with: its founder's, or itself if it is before all founders."""
     if name in IRREGULAR or not is_lineage(name):
         return name if name in IRREGULAR else "others"
