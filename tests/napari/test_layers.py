@@ -139,6 +139,7 @@ def test_the_manifest_is_valid_and_everything_in_it_exists() -> None:
     assert {w.display_name for w in contributions.widgets or []} == {
         "SpatimeINR",
         "SpatimeINR Quality",
+        "SpatimeINR Embryo",
     }
     assert {c.command for c in contributions.readers or []} == {"napari-spatimeinr.read"}
     assert contributions.menus
