@@ -58,40 +58,47 @@ class OutputPanel(QWidget):
         self.preview.setToolTip(
             "Show what was fitted as a layer beside the recording, computed while it is looked at"
         )
-        self.to_layer = QPushButton("Render to layer")
-        self.to_layer.setToolTip("Compute the recording at the chosen scales into a new layer")
-        self.save_as = QPushButton("Save as...")
-        self.save_as.setToolTip(
-            "Compute the recording at the chosen scales into a file: NIfTI, TIFF or OME-Zarr"
+        self.to_layer = _button(
+            "Render to layer", "Compute the recording at the chosen scales into a new layer"
+        )
+        self.save_as = _button(
+            "Save as...",
+            "Compute the recording at the chosen scales into a file: NIfTI, TIFF or OME-Zarr",
         )
         menu = QMenu(self.save_as)
         for kind in KINDS:
             menu.addAction(kind.name, lambda kind=kind: self._ask(kind))
         self.save_as.setMenu(menu)
-        self.save_model, self.load_model = QPushButton("Save model"), QPushButton("Load model")
-        self.save_model.setToolTip("Write all that was fitted, frames included, to one file")
-        self.load_model.setToolTip("Open such a file: the recording and its preview")
-        self.confidence = QPushButton("Confidence layer")
-        self.confidence.setToolTip(
+        self.save_model = _button(
+            "Save model", "Write all that was fitted, frames included, to one file"
+        )
+        self.load_model = _button("Load model", "Open such a file: the recording and its preview")
+        self.confidence = _button(
+            "Confidence layer",
             "Half the width of the interval that holds 90 % of what would have been recorded, by"
             " errors on held-out frames; with fewer than three frames: how far the two frames"
-            " around a time differ after their motion is undone"
+            " around a time differ after their motion is undone",
         )
-        self.trust = QPushButton("Trust layer")
-        self.trust.setToolTip(
+        self.trust = _button(
+            "Trust layer",
             "1 where values are to be trusted: where the error to be expected, noise apart, is at"
-            f" most {100 * TRUSTED:g} % of the recording's range, by errors on held-out frames"
+            f" most {100 * TRUSTED:g} % of the recording's range, by errors on held-out frames",
         )
-        self.labels = QPushButton("Which motion")
-        self.labels.setToolTip(
+        self.labels = _button(
+            "Which motion",
             "A Labels layer: which of the motions that are blended counts most at each voxel. Where"
-            " there is no label it is no motion, or a frame as it was acquired"
+            " there is no label it is no motion, or a frame as it was acquired",
         )
-        self.carry = QPushButton("Carry annotations")
-        self.carry.setToolTip(
+        self.carry = _button(
+            "Carry annotations",
             "Select a Labels, Points or Tracks layer drawn on acquired frames: it is carried along"
-            " the motion to the rendered times"
+            " the motion to the rendered times",
         )
+        self._arrange()
+        self._folder = str(Path.home())
+
+    def _arrange(self) -> None:
+        """Connect the buttons, and put all in two columns."""
         for what, button in (
             ("intensity", self.to_layer),
             ("confidence", self.confidence),
@@ -99,24 +106,19 @@ class OutputPanel(QWidget):
             ("hypothesis", self.labels),
         ):
             button.clicked.connect(lambda _, what=what: self.asked.emit(what))
+        shown = (
+            (self.to_layer, self.save_as),
+            (self.save_model, self.load_model),
+            (self.confidence, self.trust),
+            (self.carry, self.labels),
+            (self.preview,),
+        )
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(4)
-        for number, widget in enumerate(
-            (
-                self.to_layer,
-                self.save_as,
-                self.save_model,
-                self.load_model,
-                self.confidence,
-                self.trust,
-                self.carry,
-                self.labels,
-                self.preview,
-            )
-        ):
-            grid.addWidget(widget, number // 2, number % 2)
-        self._folder = str(Path.home())
+        for row, widgets in enumerate(shown):
+            for column, widget in enumerate(widgets):
+                grid.addWidget(widget, row, column)
 
     def set_ready(self, fitted: bool, rendering: bool, shown: bool) -> None:
         """Enable what applies."""
@@ -202,3 +204,10 @@ def _replaced(path: Path) -> str:
     if is_template(path):
         return f"{len(present(path))} files named like {path} are there already. Replace them?"
     return f"{path} is there already. Replace it?"
+
+
+def _button(text: str, tip: str) -> QPushButton:
+    """A button that says what it does when pointed at."""
+    button = QPushButton(text)
+    button.setToolTip(tip)
+    return button
