@@ -22,54 +22,63 @@ commands = typer.Typer()
 NONE = "no time point is done"
 
 
+RunFile = Annotated[
+    Path,
+    typer.Option(
+        *("--config_file", "--config-file"),
+        metavar="running_Emb1.txt",
+        help="The run file: key=value lines that name slices, tracing and sizes.",
+    ),
+]
+Volumes = Annotated[
+    Path,
+    typer.Option(
+        *("--nii_path", "--nii-path"),
+        metavar="NII",
+        help="Folder of the super-resolved membranes, a NIfTI a time point.",
+    ),
+]
+Folder = Annotated[Path, typer.Option("--opdir", metavar="OUT", help="Folder of the results.")]
+TimeScale = Annotated[
+    float | None,
+    typer.Option(
+        "--time-scale", metavar="F", help="Time points per acquired one, numbered anew from 1."
+    ),
+]
+Pixel = Annotated[
+    float | None, typer.Option("--xy", metavar="UM", help="Pixel of the raw slices, um.")
+]
+Distance = Annotated[
+    float | None, typer.Option("--z", metavar="UM", help="Distance of the raw slices, um.")
+]
+Interval = Annotated[
+    float | None, typer.Option("--dt", metavar="S", help="Interval of acquired time points, s.")
+]
+Flip = Annotated[
+    bool, typer.Option("--z-flip", help="The tracing counts slices from the other end.")
+]
+First = Annotated[
+    int, typer.Option("--z-first", metavar="0|1", help="What it calls the first slice.")
+]
+Model = Annotated[
+    Path | None,
+    typer.Option("--model", metavar="MODEL", help="A model of the recording, not to fit one."),
+]
+
+
 @commands.command()
 @guarded
 def embryo(
-    run_file: Annotated[
-        Path,
-        typer.Option(
-            *("--config_file", "--config-file"),
-            metavar="running_Emb1.txt",
-            help="The run file: key=value lines that name slices, tracing and sizes.",
-        ),
-    ],
-    volumes: Annotated[
-        Path,
-        typer.Option(
-            *("--nii_path", "--nii-path"),
-            metavar="NII",
-            help="Folder of the super-resolved membranes, a NIfTI a time point.",
-        ),
-    ],
-    folder: Annotated[
-        Path,
-        typer.Option("--opdir", metavar="OUT", help="Folder of the results."),
-    ],
-    time_scale: Annotated[
-        float | None,
-        typer.Option(
-            "--time-scale", metavar="F", help="Time points per acquired one, numbered anew from 1."
-        ),
-    ] = None,
-    xy: Annotated[
-        float | None, typer.Option("--xy", metavar="UM", help="Pixel of the raw slices, um.")
-    ] = None,
-    z: Annotated[
-        float | None, typer.Option("--z", metavar="UM", help="Distance of the raw slices, um.")
-    ] = None,
-    dt: Annotated[
-        float | None, typer.Option("--dt", metavar="S", help="Interval of acquired time points, s.")
-    ] = None,
-    z_flip: Annotated[
-        bool, typer.Option("--z-flip", help="The tracing counts slices from the other end.")
-    ] = False,
-    z_first: Annotated[
-        int, typer.Option("--z-first", metavar="0|1", help="What it calls the first slice.")
-    ] = 1,
-    model: Annotated[
-        Path | None,
-        typer.Option("--model", metavar="MODEL", help="A model of the recording, not to fit one."),
-    ] = None,
+    run_file: RunFile,
+    volumes: Volumes,
+    folder: Folder,
+    time_scale: TimeScale = None,
+    xy: Pixel = None,
+    z: Distance = None,
+    dt: Interval = None,
+    z_flip: Flip = False,
+    z_first: First = 1,
+    model: Model = None,
     preset: options.Preset = "balanced",
     settings: options.Settings = None,
     device: options.Device = "auto",

@@ -137,7 +137,6 @@ def render(
     _check_beside(beside, target, model)
     if gap_where_untrusted and quantity != "intensity":
         raise InputError("--gap-where-untrusted is for intensities; leave out --quantity.")
-    from ..analysis.sentences import labels_sentence, motion_names
     from ..fitting import load
 
     field = load(model, device=device)
@@ -156,21 +155,20 @@ def render(
     for path, array, words in others:
         _write(output, field, array, path, words.format(100 * level))
     output.say(f"{target}: {size(volume)} in {seconds:.1f} s")
-    said: dict[str, Any] = {"quantity": quantity}
-    if quantity == "hypothesis":
-        said["labels"] = motion_names(field.provenance)
-        output.say(f"Labels: {labels_sentence(field.provenance)}")
+    said = _told(output, field, quantity)
     speed = volume.grid.voxels / max(seconds, 1e-9)
-    output.result(
-        {
-            "output": str(target),
-            **said,
-            "shape": volume.shape,
-            "spacing": volume.spacing,
-            "seconds": seconds,
-            "voxels_per_second": speed,
-        }
-    )
+    said |= {"output": str(target), "shape": volume.shape, "spacing": volume.spacing}
+    output.result(said | {"seconds": seconds, "voxels_per_second": speed})
+
+
+def _told(output: Output, field: Field, quantity: str) -> dict[str, Any]:
+    """What was rendered, and what its labels mean."""
+    if quantity != "hypothesis":
+        return {"quantity": quantity}
+    from ..analysis.sentences import labels_sentence, motion_names
+
+    output.say(f"Labels: {labels_sentence(field.provenance)}")
+    return {"quantity": quantity, "labels": motion_names(field.provenance)}
 
 
 def _check_beside(beside: dict[str, Path | None], target: Path, model: Path) -> None:

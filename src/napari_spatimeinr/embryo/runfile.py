@@ -12,6 +12,7 @@ from typing import Any
 
 from ..errors import FormatError, InputError
 from ..io.atomic import replacing
+from .sentences import text_of
 
 MOST = 1_000_000
 """More time points than this are a slip of the pen."""
@@ -191,14 +192,7 @@ def found(text: str, runfile: Path | None, key: str) -> Path:
 
 
 def _values(path: Path) -> dict[str, str]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise FormatError(f"{path} does not exist; check the name and the folder.") from error
-    except UnicodeDecodeError as error:
-        raise FormatError(f"{path} is no text; give a run file.") from error
-    except OSError as error:
-        raise FormatError(f"{path} cannot be read ({error.strerror or error}).") from error
+    text = text_of(path, "a run file")
     values: dict[str, str] = {}
     for n, line in enumerate(text.splitlines(), 1):
         plain = re.sub(r"(^|\s)#.*", "", line).strip()

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ..errors import FormatError, InputError
 from ..io.atomic import replacing
 from . import names as _names
-from .sentences import listed
+from .sentences import listed, text_of
 
 Array = NDArray[np.float64]
 
@@ -161,14 +161,7 @@ def _none(n: int) -> Sequence[str]:
 
 def _table(path: Path) -> tuple[list[tuple[int, list[str]]], list[str]]:
     """The rows of a csv with the numbers of their lines, and its header."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise FormatError(f"{path} does not exist; check the name and the folder.") from error
-    except UnicodeDecodeError as error:
-        raise FormatError(f"{path} is no text; give the csv of a cell tracing.") from error
-    except OSError as error:
-        raise FormatError(f"{path} cannot be read ({error.strerror or error}).") from error
+    text = text_of(path, "the csv of a cell tracing")
     if not text.strip():
         raise FormatError(f"{path} is empty; export the tracing again.")
     first = text.lstrip().splitlines()[0]

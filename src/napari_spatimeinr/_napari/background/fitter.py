@@ -9,10 +9,12 @@ from typing import Any
 from qtpy.QtCore import QObject, Signal
 
 from ...analysis.sentences import result_sentence
+from ...compute.device import resolve_device
 from ...data.grid import ROI
 from ...errors import SpatimeINRError
 from ...field import Field
 from ...fitting import FitRun, load
+from ..layers.scales import Scales
 from ..layers.source import Source, understand
 from .engine import Engine, Job, connect_queued
 from .jobs import FitState, fit_work
@@ -92,15 +94,25 @@ class Fitter(QObject):
             and session.source.is_same_data(order.source)
         )
 
-    def start(self, order: Order) -> Session:
-        """Fit, or go on with a fit; shows the preview at once."""
+    def start(self, order: Order, scales: Scales | None = None) -> Session:
+        """Fit, or go on with a fit; shows the preview at once, one that is new at ``scales``.
+
+        Raises
+        ------
+        DeviceError
+            If there is no such device.
+        """
+        resolve_device(order.device)
         session = self.session_of(order.source.layer)
+        new = session is None
         resume = self.can_resume(order)
         if session is None:
             session = self._new(order.source, order.roi)
         elif session.field is None:
             session.begin(order.source, order.roi)
         self._fit(session, order, resume, None)
+        if new and scales is not None:
+            session.rescale(scales)
         return session
 
     def follow(self, source: Source) -> None:

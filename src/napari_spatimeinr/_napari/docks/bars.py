@@ -46,7 +46,11 @@ class ErrorBars(Painted):
             (len(self.rows) + 1) * self._line(),
         )
 
-    def paint(self, painter: QPainter, width: float) -> None:
+    def paintEvent(self, event: object) -> None:
+        with self._painting() as (painter, width):
+            self._paint(painter, width)
+
+    def _paint(self, painter: QPainter, width: float) -> None:
         """A line for each method."""
         name, number = self._columns()
         line = self._line()

@@ -8,7 +8,6 @@ from typing import Any
 from qtpy.QtWidgets import QVBoxLayout
 
 from ...analysis.sentences import gain_of
-from ...compute.device import resolve_device
 from ...errors import SpatimeINRError
 from ..background.asked import Asked
 from ..background.cells import Opened, open_work
@@ -201,14 +200,10 @@ class EmbryoWidget(Dock):
         try:
             order = self.order()
             assert order is not None
-            resolve_device(order.device)
-            new = self.session() is None
-            session = self.fitter.start(order)
+            session = self.fitter.start(order, Scales(isotropic=True))
         except SpatimeINRError as error:
             self.message(str(error))
             return
-        if new:
-            session.rescale(Scales(isotropic=True))
         self.shown.put_below(session.layer)
         # What was looked at makes room for what comes next.
         self.view.flip_section.set_open(False)
@@ -216,10 +211,7 @@ class EmbryoWidget(Dock):
 
     def stop(self) -> None:
         """End what is running; what waits behind it goes on."""
-        if self.results.running and (self.engine.runs(self.results.job) or not self.fitter.running):
-            self.results.stop()
-        else:
-            self.fitter.stop()
+        self.end(self.results)
         self._refresh()
 
     def _on_began(self, words: str) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 from qtpy.QtWidgets import QVBoxLayout
 
 from ...analysis.sentences import gain_of
-from ...compute.device import resolve_device
 from ...errors import SpatimeINRError
 from ..background.engine import connect_queued
 from ..background.estimates import Estimator
@@ -164,22 +163,15 @@ class FitWidget(Dock):
         try:
             order = self.order()
             assert order is not None
-            resolve_device(order.device)
-            new = self.session() is None
-            session = self.fitter.start(order)
+            self.fitter.start(order, self.scales_panel.scales())
         except SpatimeINRError as error:
             self.message(str(error))
             return
-        if new:
-            session.rescale(self.scales_panel.scales())
         self._on_source()
 
     def stop(self) -> None:
         """End what is running; what waits behind it goes on."""
-        if self.results.running and (self.engine.runs(self.results.job) or not self.fitter.running):
-            self.results.stop()
-        else:
-            self.fitter.stop()
+        self.end(self.results)
         self._refresh()
 
     def _on_began(self, words: str) -> None:

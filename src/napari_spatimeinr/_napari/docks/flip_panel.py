@@ -60,7 +60,11 @@ class FlipPicture(Painted):
         """Be as tall as the sections are at this width."""
         self.setFixedHeight(self._tall(self.width() - 2 * EDGE))
 
-    def paint(self, painter: QPainter, width: float) -> None:
+    def paintEvent(self, event: object) -> None:
+        with self._painting() as (painter, width):
+            self._paint(painter, width)
+
+    def _paint(self, painter: QPainter, width: float) -> None:
         """The sections, and a frame around the chosen ones."""
         if self.view is None:
             return

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from qtpy.QtCore import QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QPainter
 from qtpy.QtWidgets import QSizePolicy, QWidget
@@ -29,10 +32,6 @@ class Painted(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.setVisible(False)
 
-    def paint(self, painter: QPainter, width: float) -> None:
-        """Paint what is below the title, from the second line on, on so many pixels."""
-        raise NotImplementedError
-
     def set_colours(self, colours: Colours) -> None:
         """Paint with these from now on."""
         self._colours = colours
@@ -41,15 +40,19 @@ class Painted(QWidget):
     def sizeHint(self) -> QSize:
         return self.minimumSizeHint()
 
-    def paintEvent(self, event: object) -> None:
+    @contextmanager
+    def _painting(self) -> Iterator[tuple[QPainter, float]]:
+        """What to paint with below the title, from the second line on, and how many pixels wide."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.translate(EDGE, 0)
         painter.setPen(self._colours.text)
         width = self.width() - 2 * EDGE
         painter.drawText(QRectF(0, 0, width, self._line()), LEFT, self._title)
-        self.paint(painter, width)
-        painter.end()
+        try:
+            yield painter, width
+        finally:
+            painter.end()
 
     def _shows(self, something: bool) -> None:
         """There is something else to show, or nothing."""

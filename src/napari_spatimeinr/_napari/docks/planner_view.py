@@ -64,7 +64,11 @@ class Curves(Painted):
             (LINES + 4) * self._line(),
         )
 
-    def paint(self, painter: QPainter, width: float) -> None:
+    def paintEvent(self, event: object) -> None:
+        with self._painting() as (painter, width):
+            self._paint(painter, width)
+
+    def _paint(self, painter: QPainter, width: float) -> None:
         """The legend, the curves, and the intervals below."""
         line = self._line()
         self._paint_legend(painter, line)

@@ -48,7 +48,11 @@ class VolumeCurves(Painted):
         wide = max(self._advance(self._title), 240)
         return QSize(wide + 2 * EDGE, (LINES + 4) * self._line())
 
-    def paint(self, painter: QPainter, width: float) -> None:
+    def paintEvent(self, event: object) -> None:
+        with self._painting() as (painter, width):
+            self._paint(painter, width)
+
+    def _paint(self, painter: QPainter, width: float) -> None:
         """The legend, the curves, and both axes' ends."""
         line = self._line()
         left = self._advance(plain(self._most())) + EDGE

@@ -117,6 +117,13 @@ class Dock(QWidget):
             emitter.connect(callback)
         self.destroyed.connect(partial(_disconnect, pairs))
 
+    def end(self, results: Results) -> None:
+        """End what is computed now, a result or the fit; what waits behind it goes on."""
+        if results.running and (self.engine.runs(results.job) or not self.fitter.running):
+            results.stop()
+        else:
+            self.fitter.stop()
+
     def set_colours(self, colours: Colours) -> None:
         """Paint with these from now on: napari's theme has changed."""
 
