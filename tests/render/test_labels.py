@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,7 +12,9 @@ from hypothesis import strategies as st
 from fits import KEPT, MOTION, OFF
 from napari_spatimeinr import Field, Volume, fit, load, phantom
 from napari_spatimeinr.analysis.sentences import labels_sentence, motion_names
+from napari_spatimeinr.config.facts import ConfidenceTable
 from napari_spatimeinr.errors import GridError
+from napari_spatimeinr.model.confidence import LEVELS
 from napari_spatimeinr.model.network import Network
 
 
@@ -58,9 +62,23 @@ def test_labels_are_the_same_whatever_they_are_indexed_with(blended, z, depth, y
     np.testing.assert_array_equal(part, whole[box])
 
 
-def test_labels_of_coarse_voxels_are_those_at_their_centres_not_means(blended):
-    fine = np.asarray(blended.lazy(time_scale=2, what="hypothesis")[1])
-    coarse = np.asarray(blended.lazy(time_scale=2, scale_yx=1 / 3, what="hypothesis")[1])
+def trusting(field: Field) -> Field:
+    """A Field that says to trust what is spread by less than a hundredth of the range."""
+    found = of(field)
+    found.provenance = copy.deepcopy(found.provenance)
+    widths = [[[0.0, 0.0], [1.0, 1.0]]] * len(LEVELS)
+    found.provenance.confidence = ConfidenceTable(
+        levels=list(LEVELS), edges=[[0.01], [0.5]], widths=widths, frames=[1]
+    )
+    return found
+
+
+@pytest.mark.parametrize("what", ["hypothesis", "trust"])
+def test_labels_of_coarse_voxels_are_those_at_their_centres_not_means(blended, what):
+    field = trusting(blended)
+    fine = np.asarray(field.lazy(time_scale=2, what=what)[1])
+    coarse = np.asarray(field.lazy(time_scale=2, scale_yx=1 / 3, what=what)[1])
+    assert len(np.unique(fine)) > 1
     np.testing.assert_array_equal(coarse, fine[:, 1::3, 1::3])
 
 

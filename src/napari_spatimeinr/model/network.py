@@ -199,18 +199,16 @@ class Network:
         return self.hypotheses.blended(before, after)
 
     @torch.no_grad()
-    def spread(self, places: Around, context: Callable[[int, int], Tensor]) -> Tensor:
-        """How far what the inner frames say is spread, ``(P,)``: see :func:`.spread_of`.
+    def spread(self, share: float, before: Tensor, after: Tensor) -> Tensor:
+        """How far what the inner frames say at a share of the interval is spread, ``(P,)``: see
+        :func:`.spread_of`.
 
-        ``context(k, i)`` gives frame k smoothed, ``(S, P)``, along :attr:`fields` number i.
+        ``before`` and ``after`` are the frames smoothed, along each of :attr:`fields`, ``(K, S,
+        P)``.
         """
-        number = range(len(self.fields))
-        before, after = (
-            torch.stack([context(k, i) for i in number]) for k in (places.before, places.after)
-        )
         if self.hypotheses is None:
-            return spread_of(torch.ones_like(before[:, 0]), before, after, places.share)
-        return spread_of(self.hypotheses.weights(before, after), before, after, places.share)
+            return spread_of(torch.ones_like(before[:, 0]), before, after, share)
+        return spread_of(self.hypotheses.weights(before, after), before, after, share)
 
     def moved(
         self,

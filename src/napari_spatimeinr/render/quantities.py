@@ -138,6 +138,8 @@ class ExpectedError(Calibrated):
 class Trust(ExpectedError):
     """1 where the error to be expected is small against the range of the recording, else 0."""
 
+    averaged = False
+
     def value(self, sampler: Sampler, t: float, positions: Positions, finer: Chain) -> Tensor:
         """1 or 0, ``(P,)``."""
         return (super().value(sampler, t, positions, finer) <= TRUSTED).float()

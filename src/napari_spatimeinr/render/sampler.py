@@ -89,13 +89,8 @@ class Sampler:
         t = min(max(t, 0.0), count - 1.0)
         if abs(t - round(t)) < SAME:
             return torch.zeros(math.prod(len(p) for p in positions), device=self.frames.device)
-
-        def context(k: int, i: int) -> Tensor:
-            places = self.followed(t, k, positions, i)
-            read = functools.partial(self.source.context, k)
-            return linear_at(places, self.frames.shape, (1, 1, 1), read)
-
-        return self.network.spread(around(t, segment(t, count, self.linear), 0), context)
+        near = around(t, segment(t, count, self.linear), 0)
+        return self.network.spread(near.share, *self._contexts(t, near, positions))
 
     def weights(self, t: float, positions: Positions) -> Tensor | None:
         """How much each of the network's fields counts at a time, ``(K, P)``; None at acquired
@@ -104,17 +99,22 @@ class Sampler:
         t = min(max(t, 0.0), self.frames.count - 1.0)
         if abs(t - round(t)) < SAME or int(t) in self.linear:
             return None
-        hypotheses, source = self.network.hypotheses, self.source
-        if hypotheses is None:
+        if self.network.hypotheses is None:
             return torch.ones(1, math.prod(len(p) for p in positions), device=self.frames.device)
         near = around(t, segment(t, self.frames.count, self.linear), 0)
-        sides = []
-        for k in (near.before, near.after):
-            context = functools.partial(source.context, k)
+        return self.network.hypotheses.weights(*self._contexts(t, near, positions))
+
+    def _contexts(self, t: float, near: Around, positions: Positions) -> tuple[Tensor, Tensor]:
+        """The frames before and after, smoothed, along each of the network's fields, ``(K, S,
+        P)``.
+        """
+
+        def along(k: int) -> Tensor:
+            read, shape = functools.partial(self.source.context, k), self.frames.shape
             paths = self._paths(t, k, positions)
-            seen = [linear_at(places, self.frames.shape, (1, 1, 1), context) for places in paths]
-            sides.append(torch.stack(seen))
-        return hypotheses.weights(*sides)
+            return torch.stack([linear_at(places, shape, (1, 1, 1), read) for places in paths])
+
+        return along(near.before), along(near.after)
 
     # -- one frame -----------------------------------------------------------------------
 

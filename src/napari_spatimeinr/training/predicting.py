@@ -35,19 +35,16 @@ def spread(
     box: Box,
 ) -> Tensor:
     """How far what the frames around a time say on the voxels of a box is spread, ``(P,)``."""
-    source = FrameSource(network, frames)
-    z, y, x = (torch.arange(a, b, device=frames.device, dtype=torch.float32) for a, b in box)
-    numbers = range(len(network.fields))
+    source, numbers = FrameSource(network, frames), range(len(network.fields))
+    moved_to = _ways(network, frames, displacements, t, box)
 
-    @functools.cache
-    def contexts(k: int) -> Sequence[Tensor]:
-        """Along all fields at once: what they see is smoothed once."""
-        moved = [network.moved((z, y, x), displacements(float(t), float(k), i), i) for i in numbers]
-        points, needed = needed_box(torch.cat(moved, 1), frames.shape)
-        local = points - points.new_tensor([a for a, _ in needed])
-        return linear(source.context(k, needed), local)[0].chunk(len(numbers), 1)
+    def along(k: int) -> Tensor:
+        """All fields at once: what they see is smoothed once."""
+        points, needed = moved_to(k, numbers)
+        contexts = linear(source.context(k, needed), _within(points, needed))[0]
+        return torch.stack(contexts.chunk(len(numbers), 1))
 
-    return network.spread(places, lambda k, i: contexts(k)[i])
+    return network.spread(places.share, along(places.before), along(places.after))
 
 
 @torch.no_grad()
@@ -71,29 +68,43 @@ def _looks(
     network: Network, frames: Frames, displacements: Displacements, t: float, box: Box
 ) -> tuple[Callable[[int, int], Seen], Callable[[int], Tensor]]:
     """What :meth:`.Network.between` asks of frames, on the voxels of a box."""
-    source = FrameSource(network, frames)
-    z, y, x = (torch.arange(a, b, device=frames.device, dtype=torch.float32) for a, b in box)
-
-    numbers = range(len(network.fields))
-
-    def places(k: int, some: Sequence[int]) -> tuple[Tensor, Box]:
-        moved = [network.moved((z, y, x), displacements(float(t), float(k), i), i) for i in some]
-        return needed_box(torch.cat(moved, 1), frames.shape)
+    source, numbers = FrameSource(network, frames), range(len(network.fields))
+    moved_to = _ways(network, frames, displacements, t, box)
 
     @functools.cache
     def looks(k: int) -> list[Seen]:
         """Along all fields at once: what they see is encoded once."""
-        points, needed = places(k, numbers)
+        points, needed = moved_to(k, numbers)
         values, latents = sample(source.encoded(k, needed), points, needed)
         parts: list[Sequence[Tensor | None]] = [values.chunk(len(numbers))]
         parts.append([None] * len(numbers) if latents is None else latents.chunk(len(numbers), 1))
         if network.hypotheses is not None:
-            local = points - points.new_tensor([a for a, _ in needed])
-            parts.append(linear(source.context(k, needed), local)[0].chunk(len(numbers), 1))
+            context = linear(source.context(k, needed), _within(points, needed))[0]
+            parts.append(context.chunk(len(numbers), 1))
         return [Seen(*some) for some in zip(*parts, strict=True)]
 
     def outer(k: int) -> Tensor:
-        points, needed = places(k, (0,))
+        points, needed = moved_to(k, (0,))
         return sample_denoised(source.denoised(k, needed), points, needed)
 
     return lambda k, i: looks(k)[i], outer
+
+
+def _ways(
+    network: Network, frames: Frames, displacements: Displacements, t: float, box: Box
+) -> Callable[[int, Sequence[int]], tuple[Tensor, Box]]:
+    """Tells where the voxels of a box at a time are in frame ``k`` along some fields, one after the
+    other, ``(1, P, 3)``, and the box of voxels that sampling them touches.
+    """
+    z, y, x = (torch.arange(a, b, device=frames.device, dtype=torch.float32) for a, b in box)
+
+    def moved_to(k: int, some: Sequence[int]) -> tuple[Tensor, Box]:
+        moved = [network.moved((z, y, x), displacements(float(t), float(k), i), i) for i in some]
+        return needed_box(torch.cat(moved, 1), frames.shape)
+
+    return moved_to
+
+
+def _within(points: Tensor, box: Box) -> Tensor:
+    """Points by the voxels of a box."""
+    return points - points.new_tensor([a for a, _ in box])
