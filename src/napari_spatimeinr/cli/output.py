@@ -150,7 +150,7 @@ def speak_plainly() -> None:
 def explain(error: BaseException) -> tuple[int, str]:
     """The exit code of an error, and the one line that says what is wrong and what to do."""
     if isinstance(error, KeyboardInterrupt):
-        return 130, "Interrupted; nothing was written."
+        return 130, str(error) or "Interrupted; nothing was written."
     return 2 if isinstance(error, (ConfigError, GridError)) else 1, sentence(
         error, "run again with --debug to see where"
     )

@@ -11,7 +11,7 @@ import typer
 
 from ..data.arrays import watched
 from ..errors import InputError
-from . import options
+from . import options, parts
 from .files import size
 from .output import Output, guarded
 
@@ -100,6 +100,7 @@ Quantity = Annotated[
 @commands.command()
 @guarded
 def render(
+    context: typer.Context,
     model: Model,
     target: Target,
     time_scale: TimeScale = None,
@@ -119,6 +120,10 @@ def render(
     gap_where_untrusted: Gap = False,
     dtype: options.Dtype = "float32",
     zarr_version: options.ZarrVersion = "0.4",
+    part: parts.Part = None,
+    plan: parts.Plan = False,
+    chunk: parts.Chunk = None,
+    shard: parts.Shard = None,
     device: options.Device = "auto",
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -132,8 +137,12 @@ def render(
     options.dtype(dtype)
     options.quantity(quantity)
     options.device(device)
-    options.writable(target, model)
     beside = {"--confidence": confidence, "--trust": trust}
+    in_parts = parts.asked(part, plan, chunk, shard, target, beside)
+    if in_parts:
+        parts.writable(target)
+    else:
+        options.writable(target, model)
     _check_beside(beside, target, model)
     if gap_where_untrusted and quantity != "intensity":
         raise InputError("--gap-where-untrusted is for intensities; leave out --quantity.")
@@ -143,6 +152,9 @@ def render(
     begun = time.monotonic()
     what = "trusted" if gap_where_untrusted else quantity
     lazy = field.lazy(**grid, keep_acquired=keep_acquired, dtype=dtype, what=what, level=level)
+    if in_parts:
+        parts.run(output, context, in_parts, field, lazy, target, zarr_version)
+        return
     others = [
         (path, field.lazy(**grid, what=option[2:], level=level), WRITTEN[option])
         for option, path in beside.items()

@@ -18,7 +18,16 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import SaveError, SpatimeINRError
-from .atomic import HeldError, followed, in_a_sentence, remove_stale, replaced, swapping, synced
+from .atomic import (
+    WAIT,
+    HeldError,
+    followed,
+    in_a_sentence,
+    remove_stale,
+    replaced,
+    swapping,
+    synced,
+)
 from .locks import alone
 from .names import check
 
@@ -143,21 +152,7 @@ def building(
     with in_a_sentence(path):
         target, partial, old = places(check(followed(path)))
         with alone(target, named=path):
-            for place in (target, partial, old):
-                # A process killed early leaves an unfinished marker, and nothing else.
-                ours = place.is_dir() and (
-                    is_kind(place)
-                    or (place / MARKER).is_file()
-                    or _is_empty(place, place == partial)
-                )
-                if os.path.lexists(place) and not ours:
-                    raise SaveError(
-                        f"{place} is in the way and of another kind; move it away, or choose"
-                        " another name."
-                    )
-            _recover(target, partial, old)
-            if old.exists():
-                remove(old)
+            _made_room(target, partial, old, is_kind)
             done = _done(partial, identity)
             if partial.exists() and done == 0:
                 remove(partial)
@@ -175,6 +170,59 @@ def building(
                 (target / MARKER).unlink()
             with contextlib.suppress(OSError):
                 remove(old)
+
+
+def swap_in(path: Path, made: Path, is_kind: Callable[[Path], bool], wait: float = WAIT) -> None:
+    """Put a folder that is whole in the place of a name; what was there goes.
+
+    Parameters
+    ----------
+    path : the name; a link is followed.
+    made : the folder, on the same file system.
+    is_kind : whether an existing folder is of the kind that may be replaced.
+    wait : seconds to wait for another writer of the name.
+
+    Raises
+    ------
+    SaveError
+        If another process writes it, something else is in the way, or it cannot be replaced; the
+        folder that was made then stays where it is.
+    """
+    with in_a_sentence(path):
+        target, partial, old = places(check(followed(path)))
+        with alone(target, wait, path):
+            _made_room(target, partial, old, is_kind)
+            _swap(target, made, old)
+            with contextlib.suppress(OSError):
+                remove(old)
+
+
+def check_kind(path: Path, is_kind: Callable[[Path], bool]) -> None:
+    """Refuse a name where something else is in the way.
+
+    Raises
+    ------
+    SaveError
+        If what is there, or beside it under a name that writing takes, is of another kind.
+    """
+    target, partial, old = places(check(followed(path)))
+    for place in (target, partial, old):
+        # A process killed early leaves an unfinished marker, and nothing else.
+        ours = place.is_dir() and (
+            is_kind(place) or (place / MARKER).is_file() or _is_empty(place, place == partial)
+        )
+        if os.path.lexists(place) and not ours:
+            raise SaveError(
+                f"{place} is in the way and of another kind; move it away, or choose another name."
+            )
+
+
+def _made_room(target: Path, partial: Path, old: Path, is_kind: Callable[[Path], bool]) -> None:
+    """Put right what a killed process left, once only such as may be replaced is there."""
+    check_kind(target, is_kind)
+    _recover(target, partial, old)
+    if old.exists():
+        remove(old)
 
 
 def _done(partial: Path, identity: dict[str, Any] | None) -> int:

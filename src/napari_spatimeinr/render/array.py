@@ -100,6 +100,11 @@ class RenderedArray(IndexedArray):
                 " scale, or save it to a file directly."
             ) from error
 
+    @property
+    def room(self) -> int:
+        """Bytes that what is kept between two indexings may still take."""
+        return self._renderer.room + MOST_CACHED - self._pieces.bytes
+
     def check_memory(self) -> None:
         """Refuse to be computed as a whole where that does not fit.
 

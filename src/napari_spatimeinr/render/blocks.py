@@ -48,6 +48,11 @@ class Blocks(ABC):
         """Points computed at once."""
         return POINTS
 
+    @property
+    def room(self) -> int:
+        """Bytes that what is kept to be faster the next time may still take."""
+        return 0
+
     @abstractmethod
     def block(self, t: float, positions: Sequence[Floats], cell: Cell) -> NDArray[np.float32]:
         """Raw values at time ``t`` (frames) on the regular grid of voxel ``positions``, ``(z, y,

@@ -73,6 +73,12 @@ class Renderer(Blocks):
         """Points computed at once."""
         return MUCH if takes_much(self.frames.device) else blocks.POINTS
 
+    @property
+    def room(self) -> int:
+        """What encoded tiles may still take."""
+        tiles = self.sampler.source.tiles
+        return tiles.most - tiles.bytes
+
     def showing(self, quantity: Quantity) -> Renderer:
         """A view of another quantity, of the same source: nothing is encoded twice for it."""
         other = copy.copy(self)

@@ -31,10 +31,13 @@ class OmeZarr(Format):
         return self.claims(path) or is_zarr(path)
 
     def recovered(self, path: Path) -> Path:
-        """See :func:`.staging.recover`."""
+        """See :func:`.staging.recover`; what is rendered in parts is refused until it is whole."""
         from ..staging import recover
+        from .unfinished import refuse_unfinished
 
-        return recover(path) if self.claims(path) else path
+        found = recover(path) if self.claims(path) else path
+        refuse_unfinished(found)
+        return found
 
     def read(self, path: Path, how: ReadOptions) -> Record:
         """See :func:`.zarr.read.read`."""

@@ -11,22 +11,14 @@ from typing import Any
 import numpy as np
 
 from ...data.record import Record
-from ...data.units import SPACE, TIME, parse_unit
 from ...errors import SaveError, SpatimeINRError
 from ..frames import frame_of, stored_dtype
-from ..provenance import KEY, lasting
-from ..pyramid import coarser, factors
+from ..provenance import lasting
+from ..pyramid import coarser
 from ..staging import Building, building
 from . import is_zarr
+from .image import EVERY_CHUNK, VERSIONS, Image, attributes
 from .read import missing
-
-VERSIONS = {"0.4": 2, "0.5": 3}
-"""Versions of OME-Zarr that can be written, with the Zarr format of each."""
-CHUNK = (1, 32, 256, 256)
-EVERY_CHUNK = {"write_empty_chunks": True}
-"""So that a chunk that is not there is one that was lost."""
-TIME_NAMES = {"s": "second", "ms": "millisecond", "us": "microsecond", "min": "minute", "h": "hour"}
-SPACE_NAMES = {"um": "micrometer", "nm": "nanometer", "mm": "millimeter", "m": "meter"}
 
 
 def write(record: Record, path: Path, dtype: Any = None, version: str = "0.4") -> Path:
@@ -50,26 +42,21 @@ def write(record: Record, path: Path, dtype: Any = None, version: str = "0.4") -
     SaveError
         If it cannot be written; an earlier image stays as it was.
     """
-    if version not in VERSIONS:
-        raise SaveError(
-            f"OME-Zarr is written as version {' or '.join(VERSIONS)}, got {version!r}; choose one"
-            " of these."
-        )
     stored = stored_dtype(record, dtype)
+    how = Image.of(record, stored, version)
     import zarr
 
-    levels = factors(record.shape, record.spacing)
     with building(path, _identity(record, stored, version), is_zarr) as build:
         if build.done and not _same(zarr, build, record, stored):
             raise SaveError(
                 f"{build.folder} holds other values than are written now; move it away, or choose"
                 " another name."
             )
-        arrays = _create(zarr, build, record, stored, version, levels)
+        arrays = _arrays(zarr, build, how, record)
         for k in range(build.done, record.shape[0]):
             frame = frame_of(record, k, stored)
             try:
-                _put(arrays, k, frame, levels)
+                _put(arrays, k, frame, how.levels)
             except (OSError, MemoryError, SpatimeINRError):
                 raise
             except Exception as error:
@@ -78,7 +65,7 @@ def write(record: Record, path: Path, dtype: Any = None, version: str = "0.4") -
                     " type."
                 ) from error
             build.frame_done(lambda t: _files(build.folder, len(arrays), t, version))
-        if not _is_whole(zarr, build.folder, arrays, _attributes(record, version, levels)):
+        if not _is_whole(zarr, build.folder, arrays, attributes(record, version, how.levels)):
             build.discard()
             raise SaveError(
                 f"{path} could not be written because something removed or changed files in"
@@ -96,11 +83,11 @@ def _put(arrays: Sequence[Any], k: int, frame: Any, levels: Sequence[tuple[int, 
         array[k] = frame
 
 
-def _is_whole(zarr: Any, folder: Path, arrays: list[Any], attributes: dict[str, Any]) -> bool:
+def _is_whole(zarr: Any, folder: Path, arrays: list[Any], expected: dict[str, Any]) -> bool:
     """Whether a folder, opened anew, has the metadata and every chunk of what was written."""
     try:
         group = zarr.open_group(store=str(folder), mode="r", use_consolidated=False)
-        whole = group.attrs.asdict() == json.loads(json.dumps(attributes))
+        whole = group.attrs.asdict() == json.loads(json.dumps(expected))
         for i, array in enumerate(arrays):
             there = group[str(i)]
             whole &= there.shape == array.shape and there.dtype == array.dtype
@@ -160,107 +147,14 @@ def _files(folder: Path, levels: int, k: int, version: str) -> list[Path]:
     ]
 
 
-def _create(
-    zarr: Any,
-    build: Building,
-    record: Record,
-    dtype: Any,
-    version: str,
-    levels: Sequence[tuple[int, int, int]],
-) -> list[Any]:
-    """The metadata of the image, and the arrays to fill; those that are there where writing goes
-    on.
-    """
-    number = VERSIONS[version]
+def _arrays(zarr: Any, build: Building, how: Image, record: Record) -> list[Any]:
+    """The arrays to fill; those that are there where writing goes on."""
     with python_warnings.catch_warnings():
         python_warnings.simplefilter("ignore")
-        if build.done:
-            group = zarr.open_group(store=str(build.folder), mode="r+")
-            return [
-                zarr.open_array(store=str(build.folder / str(i)), mode="r+", config=EVERY_CHUNK)
-                for i in range(len(levels))
-            ]
-        group = zarr.open_group(
-            store=str(build.folder),
-            mode="a",
-            zarr_format=number,
-            attributes=_attributes(record, version, levels),
-        )
-        arrays = []
-        for i, factor in enumerate(levels):
-            shape = (
-                record.shape[0],
-                *(n // f for n, f in zip(record.shape[1:], factor, strict=True)),
-            )
-            arrays.append(
-                group.create_array(
-                    str(i),
-                    shape=shape,
-                    dtype=dtype,
-                    chunks=tuple(min(n, most) for n, most in zip(shape, CHUNK, strict=True)),
-                    compressors=_compressor(number),
-                    chunk_key_encoding={
-                        "name": "v2" if number == 2 else "default",
-                        "separator": "/",
-                    },
-                    dimension_names=None if number == 2 else list("tzyx"),
-                    fill_value=0,
-                    config=EVERY_CHUNK,
-                )
-            )
-        return arrays
-
-
-def _compressor(number: int) -> Any:
-    if number == 2:
-        from numcodecs import Blosc
-
-        return Blosc(cname="zstd", clevel=5, shuffle=Blosc.SHUFFLE)
-    from zarr.codecs import BloscCodec
-
-    return BloscCodec(cname="zstd", clevel=5, shuffle="shuffle")
-
-
-def _attributes(
-    record: Record, version: str, levels: Sequence[tuple[int, int, int]]
-) -> dict[str, Any]:
-    time, space = parse_unit(record.units[0], TIME), parse_unit(record.units[1], SPACE)
-    axes = []
-    unit_factors = []
-    for letter, kind, unit in zip(
-        "tzyx", ("time", *["space"] * 3), (time, *[space] * 3), strict=True
-    ):
-        axes.append(
-            {"name": letter, "type": kind}
-            | ({"unit": (TIME_NAMES | SPACE_NAMES)[unit[0]]} if unit else {})
-        )
-        unit_factors.append(unit[1] if unit else 1.0)
-    datasets = []
-    for i, factor in enumerate(levels):
-        voxel = (1, *factor)
-        scale = [s * f * v for s, f, v in zip(record.spacing, unit_factors, voxel, strict=True)]
-        # A block's mean lies at its centre.
-        place = [
-            (o + s * (v - 1) / 2) * f
-            for o, s, f, v in zip(record.origin, record.spacing, unit_factors, voxel, strict=True)
+        if not build.done:
+            return how.create(build.folder, record)
+        zarr.open_group(store=str(build.folder), mode="r+")
+        return [
+            zarr.open_array(store=str(build.folder / str(i)), mode="r+", config=EVERY_CHUNK)
+            for i in range(len(how.levels))
         ]
-        steps: list[dict[str, Any]] = [{"type": "scale", "scale": scale}]
-        if any(place):
-            steps.append({"type": "translation", "translation": place})
-        datasets.append({"path": str(i), "coordinateTransformations": steps})
-    multiscale = {"axes": axes, "datasets": datasets}
-    attributes: dict[str, Any] = (
-        {"multiscales": [{"version": version, **multiscale}]}
-        if version == "0.4"
-        else {"ome": {"version": version, "multiscales": [multiscale]}}
-    )
-    own: dict[str, Any] = lasting(record) or {}
-    if record.grid.times is not None:
-        own["times"] = (record.grid.coordinates(0) * unit_factors[0]).tolist()
-    if record.orientation is not None:
-        own["orientation"] = record.orientation.tolist()
-    if record.metadata.get("channel"):
-        own["channel"] = str(record.metadata["channel"])
-    if own:
-        attributes[KEY] = own
-    return attributes

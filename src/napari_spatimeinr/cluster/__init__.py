@@ -1,0 +1,1 @@
+"""One rendering by many processes, on one machine or many."""
