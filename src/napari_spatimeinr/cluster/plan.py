@@ -120,10 +120,13 @@ def ordered(pieces: Pieces, times: NDArray[np.float64]) -> list[Sizes]:
     times : of the rendering's frames, in frames of the recording.
     """
     _, deep, down, across = pieces.counts
+    starts = np.floor(times[:: pieces.unit[0]] + SAME)
+    # Numbered one by one, whichever intervals there are.
+    intervals = np.unique(starts, return_inverse=True)[1].tolist()
 
     def key(place: Sizes) -> tuple[int, ...]:
         t, z, y, x = place
-        interval = int(np.floor(times[t * pieces.unit[0]] + SAME))
+        interval = intervals[t]
         z = _turned(z, deep, interval)
         y = _turned(y, down, interval * deep + z)
         x = _turned(x, across, (interval * deep + z) * down + y)

@@ -16,8 +16,9 @@ from ..atomic import followed
 
 ENDING = ".parts"
 PLAN, IMAGE, DONE = "plan.json", "image", "done"
-RENDERED = ".spatimeinr-rendered.json"
-"""In a finished image: what it is a rendering of."""
+RENDERED = Path("0", ".spatimeinr-rendered.json")
+"""In a finished image: what it is a rendering of. The library warns of what it does not know in a
+group, and looks for chunks alone in an array."""
 
 
 def folder_of(path: Path) -> Path:
