@@ -1,4 +1,4 @@
-"""Four parts of a rendering at once, killed at random and called again: is anything lost?
+"""Four parts of a rendering at once, killed at random and called again.
 
 ``python benchmarks/parts.py [--rounds 20] [--parts 4] [--kills 6] [--seed 0]``. In each round all parts
 are started, and called again until each has ended by itself; meanwhile so many of them are killed

@@ -127,7 +127,7 @@ def test_the_script_of_a_plan_renders_all(
     (tmp_path / "job.sh").write_text(text)
     path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
     for k in range(1, facts["parts"] + 1):
-        how = environment(PATH=path, SLURM_ARRAY_TASK_ID=str(k))
+        how = environment(PATH=path, SLURM_ARRAY_TASK_ID=str(k), SLURM_CPUS_PER_TASK="1")
         subprocess.run(["bash", tmp_path / "job.sh"], check=True, env=how, timeout=200)
     same_as(whole, target)
 

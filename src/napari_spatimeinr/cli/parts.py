@@ -171,6 +171,7 @@ def _tell_plan(output: Output, context: typer.Context, rendering: Rendering) -> 
     found = estimate(rendering)
     tiling = rendering.image.tiling.of(rendering.image.shape)
     kind = "shards" if tiling.shard else "chunks"
+    kind = kind if found.chunks > 1 else kind[:-1]
     pieces = f"{kind} of {' x '.join(map(str, tiling.unit))} (t, z, y, x)"
     text = script(_command(context), rendering.target.name, found, pieces)
     output.say(text)

@@ -38,6 +38,7 @@ def script(command: Sequence[str], name: str, estimate: Estimate, pieces: str) -
         *(f"# {line}" for line in words(estimate, pieces)),
         "# Submit it with sbatch, again if a task was lost: what is there is not done again.",
         "# Another number of parts is changed in both places.",
+        "export OMP_NUM_THREADS=$SLURM_CPUS_PER_TASK",
         f'{call} "$SLURM_ARRAY_TASK_ID/{parts}"',
     ]
     return "\n".join(lines)
@@ -47,13 +48,14 @@ def words(estimate: Estimate, pieces: str) -> list[str]:
     """What a rendering takes, in words."""
     done = f", {estimate.done} of them there already" if estimate.done else ""
     one = estimate.left / estimate.parts
+    threads = "one thread" if estimate.threads == 1 else f"{estimate.threads} threads"
+    each = f", or {estimate.parts} parts of {duration(one)} each" if estimate.parts > 1 else ""
     return [
         f"{estimate.chunks} {pieces}{done}",
-        f"{duration(estimate.seconds)} each on {estimate.threads} threads of the machine that was"
-        f" asked, at most {size(estimate.memory)} of memory",
+        f"{duration(estimate.seconds)} each on {threads} of the machine that was asked, at most"
+        f" {size(estimate.memory)} of memory",
         f"{size(estimate.bytes)} in all, about {size(estimate.stored)} on the disk",
-        f"{duration(estimate.left)} for one process; {estimate.parts} parts of"
-        f" {duration(one)} each",
+        f"{duration(estimate.left)} for one process{each}",
     ]
 
 
