@@ -119,6 +119,7 @@ def render(
     gap_where_untrusted: Gap = False,
     dtype: options.Dtype = "float32",
     zarr_version: options.ZarrVersion = "0.4",
+    source: options.Source = None,
     device: options.Device = "auto",
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -139,7 +140,10 @@ def render(
         raise InputError("--gap-where-untrusted is for intensities; leave out --quantity.")
     from ..fitting import load
 
-    field = load(model, device=device)
+    field = load(model, device, source)
+    if field.recording is not None:  # what is written may not replace what is read
+        for path in (target, *filter(None, beside.values())):
+            options.writable(path, field.recording)
     begun = time.monotonic()
     what = "trusted" if gap_where_untrusted else quantity
     lazy = field.lazy(**grid, keep_acquired=keep_acquired, dtype=dtype, what=what, level=level)

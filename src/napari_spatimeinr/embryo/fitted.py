@@ -113,7 +113,10 @@ def given_model(embryo: Embryo, plan: Plan) -> tuple[Field | None, dict[str, Any
         how = {"config": config.model_dump(mode="json"), "seed": plan.seed}
         return None, {**how, "time_budget": plan.time_budget, **plan.identity()}
     model = plan.model
-    field = load(model, plan.device) if isinstance(model, (str, Path)) else model
+    if isinstance(model, (str, Path)):
+        field = load(model, plan.device, Volume.of(embryo.record))
+    else:
+        field = model
     _check_model(embryo, field, "The model" if isinstance(model, Field) else f"The model {model}")
     return field, {"model": field.state(), **plan.identity()}
 
@@ -138,7 +141,7 @@ def fitted_model(
 ) -> Generator[Progress, None, Field]:
     """The model of an earlier try, the one that was given, or a fit."""
     if places.model.is_file():
-        field = load(places.model, plan.device)
+        field = load(places.model, plan.device, Volume.of(embryo.record))
         _check_model(embryo, field, f"The model {places.model}")
         return field
     if given is None:
