@@ -96,13 +96,19 @@ def frames_of(said: dict[str, Any], model: Path, source: Any = None) -> Frames:
     FormatError
         If it is not there, or another: the sentence says in what.
     """
-    link = Link.parsed(said)
+    try:
+        link, places = Link.parsed(said), list(_places(said, model))
+    except (LookupError, ValueError, TypeError, AttributeError) as error:
+        raise FormatError(
+            f"The model {model} is damaged in what it says of its recording; fit it again."
+        ) from error
     if isinstance(source, Record):
         shape = link.shape if link.part is None else tuple(b - a for a, b in link.part)
         if tuple(source.shape) != shape or tuple(sums_of(source.data)) != link.sums:
             raise FormatError(_changed("This recording", model, ["its voxels are others"]))
         return Frames(source.data, link)
-    places = list(_places(said, model)) if source is None else [Path(source).absolute()]
+    if source is not None:
+        places = [Path(source).absolute()]
     errors = []
     for place in filter(Path.exists, places):
         try:

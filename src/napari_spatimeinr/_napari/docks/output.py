@@ -107,7 +107,7 @@ class Output(QObject):
             self._run(
                 lambda tick: field.save(path, A_MOMENT),
                 f"Saving {path.name}",
-                lambda written: f"Saved {written}.",
+                lambda written: f"Saved {written}. {field.frames_said}".rstrip(),
             )
 
     def open_model(self) -> None:

@@ -70,7 +70,9 @@ class OutputPanel(QWidget):
             menu.addAction(kind.name, lambda kind=kind: self._ask(kind))
         self.save_as.setMenu(menu)
         self.save_model = _button(
-            "Save model", "Write all that was fitted, frames included, to one file"
+            "Save model",
+            "Write all that was fitted to one file, frames included; above 2 GB it refers to the"
+            " file of the layer instead, if there is one",
         )
         self.load_model = _button("Load model", "Open such a file: the recording and its preview")
         self.confidence = _button(
