@@ -81,6 +81,10 @@ def test_a_coarser_level_of_an_ome_zarr(tmp_path: Path) -> None:
         (lambda path: _changed(Volume.open(path)), "does not hold these voxels"),
         (lambda path: Volume(voxels(), metadata={"source": "/gone/a.nii"}), "no file .*/gone"),
         (lambda path: Volume(voxels(), metadata={"source": str(path.parent)}), "cannot|kind|hold"),
+        (lambda path: _said(path, read_as="TZYX"), "do not say how"),
+        (lambda path: _said(path, source_part=3), "do not say how"),
+        (lambda path: _said(path, source_part=[[0, 9]] * 4), "smaller than the part"),
+        (lambda path: _said(path, read_as={"channel": 3}), "channel"),
     ],
 )
 def test_what_is_in_no_file_cannot_be_referred_to(volume, why: str, tmp_path: Path) -> None:
@@ -93,6 +97,11 @@ def test_what_is_in_no_file_cannot_be_referred_to(volume, why: str, tmp_path: Pa
     assert field.recording is None
     assert field.frames_said == ""
     assert np.array_equal(frames(tmp_path / "m.spatimeinr"), field.volume.data)
+
+
+def _said(path: Path, **more: object) -> Volume:
+    """A recording in memory with odd metadata."""
+    return Volume(voxels(), metadata={"source": str(path), **more})
 
 
 def _changed(volume: Volume) -> Volume:

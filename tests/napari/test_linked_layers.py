@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from linked_models import fitted as model_of
 from linked_models import recording, voxels
@@ -90,3 +91,30 @@ def test_the_dock_says_where_the_frames_are(
     viewer.layers.clear()
     viewer.open(str(tmp_path / "linked.spatimeinr"), plugin="napari-spatimeinr")
     wait(lambda: len(viewer.layers) == 2 and not dock.results.running)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["a.nii", "a.ome.zarr"])
+def test_the_dock_asks_where_a_recording_is_that_has_moved(
+    viewer: Any, dock: Any, click: Any, wait: Wait, tmp_path: Path, monkeypatch: Any, kind: str
+) -> None:
+    path = recording(tmp_path / "data", kind)
+    other = recording(tmp_path / "other", kind, voxels(1))
+    model = model_of(path).save(tmp_path / "m.spatimeinr", link=True)
+    moved = path.rename(tmp_path / f"b{kind[1:]}")
+
+    def load_model(yes: bool, chosen: Path) -> str:
+        button = QMessageBox.StandardButton
+        monkeypatch.setattr(QMessageBox, "question", lambda *_: button.Yes if yes else button.No)
+        files = iter([str(model), str(chosen)])
+        monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (next(files), ""))
+        monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(chosen))
+        click(dock.output_panel.load_model)
+        return str(dock.progress_panel.message.text())
+
+    assert "moved, renamed or deleted" in load_model(False, moved)
+    assert "its voxels are others" in load_model(True, other)
+    assert len(viewer.layers) == 0
+    load_model(True, moved)
+    wait(lambda: len(viewer.layers) == 2 and not dock.results.running)
+    assert load(model, "cpu").recording == moved

@@ -40,7 +40,7 @@ def link_of(record: Record) -> Link:
     """
     try:
         return _link_of(record)
-    except SpatimeINRError as error:
+    except (SpatimeINRError, OSError) as error:
         raise InputError(
             "A model holds the frames of this recording and cannot refer to it, because"
             f" {str(error).rstrip('.')}."
@@ -74,8 +74,11 @@ def _said(record: Record) -> tuple[Path, ReadOptions, Ranges | None]:
     if not path.exists():
         raise InputError(f"it is in memory, and there is no file {path}")
     part = said.get("source_part")
-    how = ReadOptions.of(said.get("read_as") or {})
-    return path, how, None if part is None else tuple((int(a), int(b)) for a, b in part)
+    try:
+        how = ReadOptions.of(said.get("read_as") or {})
+        return path, how, None if part is None else tuple((int(a), int(b)) for a, b in part)
+    except (TypeError, ValueError, AttributeError) as error:
+        raise InputError("its metadata do not say how its file is read") from error
 
 
 # -- back -------------------------------------------------------------------------------------
@@ -151,7 +154,7 @@ def _opened(link: Link, place: Path, model: Path) -> Any:
         if not differences and not unchanged:
             same = tuple(sums_of(part_of(data, link.part))) == link.sums
             differences = [] if same else ["its voxels are others"]
-    except SpatimeINRError as error:
+    except (SpatimeINRError, OSError) as error:
         raise FormatError(f"The recording of the model {model} cannot be read: {error}") from error
     if differences:
         raise FormatError(_changed(place, model, differences))

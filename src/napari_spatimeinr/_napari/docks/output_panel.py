@@ -140,6 +140,19 @@ class OutputPanel(QWidget):
         text, _ = QFileDialog.getOpenFileName(self, "Load model", self._folder, _filter(MODEL))
         return Path(text) if text else None
 
+    def recording_path(self, why: str, before: Path) -> Path | None:
+        """Ask where the recording is that lay at ``before``, a file or a folder; None if the user
+        does not know.
+        """
+        if not self._agreed("Load model", f"{why}\n\nChoose where the recording is now?"):
+            return None
+        is_folder = ending(before) in ("", ".zarr", ".ome.zarr")
+        if is_folder:
+            text = QFileDialog.getExistingDirectory(self, f"Where is {before.name}?", self._folder)
+        else:
+            text, _ = QFileDialog.getOpenFileName(self, f"Where is {before.name}?", self._folder)
+        return Path(text) if text else None
+
     def where_to(self, nbytes: int, name: str) -> Path | str | None:
         """Where a rendering goes: None for memory, a path to an OME-Zarr for a large one, "" for
         nowhere.
