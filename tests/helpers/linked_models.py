@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fits import INTERPOLATION
+from fits import PLAIN
 from napari_spatimeinr import Field, Volume, fit, load
 from napari_spatimeinr.errors import FormatError
 
@@ -46,7 +46,7 @@ def recording(folder: Path, kind: str, data: np.ndarray | None = None, dz: float
 def fitted(path: Path | Volume, roi: Any = None, **how: Any) -> Field:
     """A model that interpolates: what it renders is its recording."""
     volume = path if isinstance(path, Volume) else Volume.open(path, **how)
-    return fit(volume, config=INTERPOLATION, device="cpu", roi=roi)
+    return fit(volume, config=PLAIN, device="cpu", roi=roi)
 
 
 def frames(model: Path, source: Any = None) -> np.ndarray:

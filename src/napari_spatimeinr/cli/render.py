@@ -141,9 +141,7 @@ def render(
     from ..fitting import load
 
     field = load(model, device, source)
-    if field.recording is not None:  # what is written may not replace what is read
-        for path in (target, *filter(None, beside.values())):
-            options.writable(path, field.recording)
+    _check_kept(field, target, *beside.values())
     begun = time.monotonic()
     what = "trusted" if gap_where_untrusted else quantity
     lazy = field.lazy(**grid, keep_acquired=keep_acquired, dtype=dtype, what=what, level=level)
@@ -173,6 +171,13 @@ def _told(output: Output, field: Field, quantity: str) -> dict[str, Any]:
 
     output.say(f"Labels: {labels_sentence(field.provenance)}")
     return {"quantity": quantity, "labels": motion_names(field.provenance)}
+
+
+def _check_kept(field: Field, *targets: Path | None) -> None:
+    """Refuse to write to the recording that the model refers to."""
+    for path in targets:
+        if path is not None and field.recording is not None:
+            options.writable(path, field.recording)
 
 
 def _check_beside(beside: dict[str, Path | None], target: Path, model: Path) -> None:
