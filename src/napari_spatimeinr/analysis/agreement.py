@@ -11,6 +11,9 @@ from scipy import ndimage as ndi
 
 WINDOW = 2.0
 """Standard deviation of the Gaussian window, lateral voxels; as wide along z, in units."""
+REACH = 2.0
+"""Of the window, standard deviations: where there is no noise at all, structure would be felt from
+far away."""
 
 
 def agreement(
@@ -36,7 +39,7 @@ def agreement(
     a, b = (np.asarray(f, np.float64) - m for f, m in zip((first, second), middle, strict=True))
 
     def mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        out: NDArray[np.float64] = ndi.gaussian_filter(values, sigma)
+        out: NDArray[np.float64] = ndi.gaussian_filter(values, sigma, truncate=REACH)
         return out
 
     mean_a, mean_b = mean(a), mean(b)
