@@ -75,7 +75,7 @@ def resolved(
     Returns
     -------
     The period at which the correlation falls below ``THRESHOLD``, not below two voxels; infinite
-    where it is below for all, NaN along axes that are too short.
+    where that is more than half of the image, NaN along axes that are too short.
     """
     long = [(axis, s) for axis, s in zip(axes, spacing, strict=True) if first.shape[axis] > 1]
     if max((first.shape[axis] for axis, _ in long), default=0) < LEAST_SAMPLES:
@@ -118,7 +118,7 @@ def _crossing(correlation: NDArray[np.float64], width: float) -> float:
     if not below.size:
         return 1 / (width * len(correlation))
     at = int(below[0])
-    if at == 0:
+    if at <= 1:  # So few waves of noise may be alike.
         return math.inf
     high, low = correlation[at - 1], correlation[at]
     return float(1 / (width * (at + (high - THRESHOLD) / (high - low))))
