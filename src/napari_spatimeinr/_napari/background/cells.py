@@ -149,8 +149,7 @@ def cells_at(opened: Opened, fitted: Field, number: float) -> Cells:
     """
     grid = opened.grid_at(number)
     frame = np.asarray(fitted.on_grid(grid)[0])
-    places = opened.embryo.lineage.positions_at(number, motion_of(opened, fitted))
-    nuclei = {name: (float(z), float(y), float(x)) for name, (z, y, x) in places.items()}
+    nuclei = opened.embryo.lineage.positions_at(number, motion_of(opened, fitted))
     spacing, origin = grid.spacing[1:], grid.origin[1:]
     found = segment(frame, spacing, nuclei, opened.labels, origin)
     measures = measure(found.labels, spacing, origin)
