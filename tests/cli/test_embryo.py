@@ -192,6 +192,25 @@ def _no_lineage(raw: Path) -> None:
     (raw / CSV).write_text("\n".join([head, *(",".join(row) for row in rows)]))
 
 
+def _names_alike(raw: Path) -> None:
+    text = (raw / CSV).read_text()
+    (raw / CSV).write_text(text.replace("ABar", "abal"))
+
+
+def _name_with_slash(raw: Path) -> None:
+    text = (raw / CSV).read_text()
+    (raw / CSV).write_text(text.replace("ABar", "../../x"))
+
+
+def _two_embryos(raw: Path) -> None:
+    embryo_phantom(raw, "Emb2", shape=(1, 6, 24, 32), spacing=(90, 1.5, 0.5, 0.5), cells=(4, 4))
+    text = (raw / RUN).read_text()
+    text = text.replace("raw_path=Emb1_Raw", f"raw_path={raw}").replace(
+        "rootname=Emb1_", "rootname=E"
+    )
+    (raw / RUN).write_text(text)
+
+
 def _a_file_in_the_way(raw: Path) -> None:
     (out_of(raw)).write_text("mine")
 
@@ -205,6 +224,9 @@ def _a_file_in_the_way(raw: Path) -> None:
         (_other_embryo, ("lie outside", "tracing of this embryo")),
         (_beyond, ("4",)),
         (_no_lineage, ("no cell of the lineage",)),
+        (_names_alike, ("ABal and abal", "capital letters")),
+        (_name_with_slash, ("../../x", "rename it")),
+        (_two_embryos, ("those of Emb1_ and Emb2_", "check rootname")),
         (_a_file_in_the_way, ("out",)),
     ],
 )

@@ -16,7 +16,7 @@ import numpy as np
 from ..analysis.demo import can_draw
 from ..data.grid import Grid
 from ..data.record import Record
-from ..errors import GridError
+from ..errors import GridError, InputError
 from ..field import Field
 from ..io import replacing
 from ..io.atomic import check_free, in_a_sentence
@@ -101,12 +101,7 @@ def journey(embryo: Embryo, plan: Plan) -> Generator[Progress, None, Outcome]:
     finer = None if plan.slices is None else Finer(plan.slices, places.embryo)
     if finer is not None:
         state.check_slices(finer, embryo.run.slices())
-    for folder in (plan.folder, plan.volumes, places.result, places.gui, plan.slices):
-        if folder is not None:
-            with in_a_sentence(folder):
-                folder.mkdir(parents=True, exist_ok=True)
-    if finer is not None:
-        check_free(finer.run_file)
+    _make_folders(places, finer)
     with in_a_sentence(plan.folder), alone(plan.folder / embryo.name, named=plan.folder):
         state.write()
         said, made = list(_flip(embryo, places)), 0
@@ -133,6 +128,16 @@ def journey(embryo: Embryo, plan: Plan) -> Generator[Progress, None, Outcome]:
     return Outcome(places, points, state.fit_seconds, seconds, made, tuple(said), run_file)
 
 
+def _make_folders(places: Places, finer: Finer | None) -> None:
+    """Make what files go into, so that what cannot be written to is found before the fit."""
+    more = [] if finer is None else [finer.folder]
+    for folder in (places.folder, places.volumes, places.result, places.gui, *more):
+        with in_a_sentence(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+    if finer is not None:
+        check_free(finer.run_file)
+
+
 def _uneven(finer: Finer, grid: Grid) -> list[str]:
     """What a run file cannot tell."""
     if grid.times is None:
@@ -144,7 +149,20 @@ def _uneven(finer: Finer, grid: Grid) -> list[str]:
 
 
 def _names(embryo: Embryo, places: Places) -> dict[str, int]:
-    """Labels of all cells, those of an earlier dictionary as they are."""
+    """Labels of all cells, those of an earlier dictionary as they are.
+
+    Raises
+    ------
+    InputError
+        If the files of two cells would be one where case does not count.
+    """
+    alike: dict[str, str] = {}
+    for name in embryo.lineage.names:
+        if (other := alike.setdefault(name.casefold(), name)) != name:
+            raise InputError(
+                f"The cells {other} and {name} differ only in small and capital letters, and their"
+                " files would be one on some systems; rename one in the tracing."
+            )
     path = places.gui / dictionary.FILE
     return dictionary.extended(dictionary.read(path) if path.exists() else {}, embryo.lineage.names)
 
