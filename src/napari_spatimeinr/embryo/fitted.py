@@ -176,20 +176,22 @@ def _fitted(
     """A fit, or the rest of one; its seconds are added to those of earlier tries."""
     before, begun = state.fit_seconds or 0.0, time.monotonic()
     budget = plan.time_budget
+    if budget is not None and kept is not None:
+        budget = max(budget - before, LEAST_BUDGET)
     run = fit_run(
         Volume.of(embryo.record),
         plan.preset,
         plan.config,
         plan.device,
         plan.seed,
-        None if budget is None else max(budget - before, LEAST_BUDGET),
+        budget,
         kept,
     )
     with contextlib.closing(run):
         try:
             for fit in run:
                 stage = f"fitting: {fit.stage}"
-                on = _goes_on(run.field or kept)
+                on = kept is not None or _goes_on(run.field)
                 yield Progress(stage, fit.step, fit.of, fit=fit, goes_on=on)
         except (KeyboardInterrupt, GeneratorExit):
             # What an earlier try left to go on from is not replaced by less.
