@@ -7,19 +7,26 @@ for the phantom of membranes (voxels of 0.5 x 0.25 x 0.25 um).
 
 ``--between`` fits phantom embryos that move slowly and fast, and prints the Dice halfway between acquired
 time points: of what the program does, the same on linear interpolations, and acquired cells carried along the motion.
+
+``--size 256x356x160 [--frames 3] [--time-scale 2]`` runs the command ``spatimeinr embryo`` on one phantom whose
+results are of that many voxels (y, x, z; as published), and prints seconds and memory.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 from scipy import ndimage
 
 from napari_spatimeinr import Field, Volume, fit, phantom
@@ -28,6 +35,7 @@ from napari_spatimeinr.embryo.carried import along
 from napari_spatimeinr.embryo.measure import Measures, measure
 from napari_spatimeinr.embryo.phantom import embryo_phantom, made_embryo
 from napari_spatimeinr.embryo.recording import Embryo, open_embryo
+from napari_spatimeinr.embryo.runfile import read_runfile, write_runfile
 from napari_spatimeinr.embryo.segment import segment
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "helpers"))
@@ -40,6 +48,12 @@ PACES = {"slow": 2.0, "fast": 5.0}
 WAYS = ("segmented", "on linear interpolations", "carried", "where both carried agree")
 OFF = 0.3
 """Standard deviation of the tracing's errors, um."""
+SLICES, PLANES = 68, 160
+"""Of the published recording, and of the published results: that many of one for the other."""
+CELLS = (20, 24)
+"""Of the embryo that is timed, at its first and last time point."""
+PUBLISHED = (90.0, 0.42, 0.09, 0.09)
+"""Frame interval (s) and voxel (um) of that recording; its pixels are half as wide as theirs."""
 World = tuple[Any, Any, dict[str, Any], dict[str, int], tuple[float, float, float]]
 
 
@@ -154,8 +168,7 @@ def in_between(pace: float, seed: int, preset: str) -> tuple[float, list[float]]
         whens = [float(t) / embryo.dt for t in grid.coordinates(0)]
 
         def cells(frame: Any, nuclei: dict[str, Any]) -> Any:
-            at = {name: tuple(place) for name, place in nuclei.items()}
-            return segment(np.asarray(frame), spacing, at, names, origin).labels
+            return segment(np.asarray(frame), spacing, nuclei, names, origin).labels
 
         at_acquired, scored = [], {way: [] for way in WAYS}
         acquired = {}
@@ -202,13 +215,54 @@ def tell_between(seeds: int, preset: str) -> None:
         )
 
 
+def timed(size: str, frames: int, time_scale: float, preset: str) -> None:
+    """Print what the command takes on a phantom whose results have ``size`` voxels (y, x, z)."""
+    y, x, z = (int(n) for n in size.split("x"))
+    with tempfile.TemporaryDirectory() as folder:
+        shape = (frames, round(z * SLICES / PLANES), 2 * y, 2 * x)
+        made = embryo_phantom(Path(folder) / "raw", shape=shape, spacing=PUBLISHED, cells=CELLS)
+        write_runfile(made.run_file, replace(read_runfile(made.run_file), data_shape=(y, x, z)))
+        out = Path(folder) / "out"
+        where = ["--config_file", made.run_file, "--nii_path", out / "NII", "--opdir", out]
+        how = ["--time-scale", time_scale, "--preset", preset, "--json", "--quiet"]
+        command = [sys.executable, "-m", "napari_spatimeinr.cli", "embryo", *where, *how]
+        begun, most = time.perf_counter(), 0
+        with subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE) as process:
+            watched = psutil.Process(process.pid)
+            while process.poll() is None:
+                try:
+                    most = max(most, watched.memory_info().rss)
+                except psutil.Error:
+                    break
+                time.sleep(0.05)
+            assert process.stdout is not None
+            told = json.loads(process.stdout.read())
+        wall = time.perf_counter() - begun
+    print(
+        "| recording (t, z, y, x) | results (y, x, z) | preset | time points | cells | fit |"
+        " a time point | all | memory |"
+    )
+    print("| --- " * 9 + "|")
+    print(
+        f"| {' x '.join(map(str, shape))} | {y} x {x} x {z} | {preset} |"
+        f" {len(told['time_points'])} | {len(told['cells'])} | {told['fit_seconds']:.0f} s |"
+        f" {told['seconds_per_time_point']:.1f} s | {wall:.0f} s | {most / 1e9:.1f} GB |"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", default="", help="a word of the first column")
     parser.add_argument("--between", action="store_true", help="halfway between acquired times")
     parser.add_argument("--preset", default="balanced")
+    parser.add_argument("--size", default="", help="voxels of results to time, 256x356x160")
+    parser.add_argument("--frames", type=int, default=3, help="of the recording that is timed")
+    parser.add_argument("--time-scale", type=float, default=2)
     wanted = parser.parse_args()
+    if wanted.size:
+        timed(wanted.size, wanted.frames, wanted.time_scale, wanted.preset)
+        return
     if wanted.between:
         tell_between(wanted.seeds, wanted.preset)
         return

@@ -1,10 +1,10 @@
 """A model in one file: weights, frames and a JSON header, in the safetensors format.
 
 Nothing is unpickled. The header is readable without torch. Frames are streamed out one by one and
-read where they are needed, so a model of a large recording needs no memory of its size. What is in
-the file is covered by BLAKE2 sums: header and weights are verified when it is opened, frames too
-where they are few bytes, else each when it is first read. Files without sums, which earlier
-versions wrote, are read as they are.
+read where they are needed, so a model of a large recording needs no memory of its size; one that
+refers to its recording (:mod:`.io.linked`) holds none. What is in the file is covered by BLAKE2
+sums: header and weights are verified when it is opened, frames too where they are few bytes, else
+each when it is first read. Files without sums, which earlier versions wrote, are read as they are.
 """
 
 from __future__ import annotations
@@ -20,13 +20,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .config import former
-from .errors import FormatError
+from .errors import FormatError, InputError
 from .io.atomic import WAIT, replacing
+from .io.linked import frames_of
 from .io.stored import StoredFile
 from .io.summed import ModelFrames, digest_of, frame_sum
 
 FORMAT = 2
 """2: parts are called planes and voxels; files of format 1 are read."""
+LINKED = 3
+"""3: that, but the frames are in the recording."""
 KEY = "spatimeinr"
 SUMS = "spatimeinr.blake2b"
 _CODES = {
@@ -60,7 +63,8 @@ def write(
     ----------
     header : JSON-serialisable; ``format`` is added.
     weights : named arrays.
-    frames : ``(T, Z, Y, X)`` array-like, read frame by frame.
+    frames : ``(T, Z, Y, X)`` array-like, read frame by frame; None where the header says of which
+        ``recording`` they are.
     wait : seconds to wait for another writer of the same file.
 
     Raises
@@ -69,11 +73,16 @@ def write(
         If the file cannot be written; an earlier file stays as it was.
     """
     path = Path(path)
-    dtype = np.dtype(frames.dtype).newbyteorder("<")
-    entries: dict[str, Any] = {"__metadata__": {KEY: json.dumps({"format": FORMAT, **header})}}
+    form = LINKED if frames is None else FORMAT
+    entries: dict[str, Any] = {"__metadata__": {KEY: json.dumps({"format": form, **header})}}
     position = 0
-    listed = {name: (np.dtype(a.dtype).newbyteorder("<"), a.shape) for name, a in weights.items()}
-    for name, (kind, shape) in {**listed, "frames": (dtype, tuple(frames.shape))}.items():
+    arrays = dict(weights) if frames is None else {**weights, "frames": frames}
+    listed = {
+        name: (np.dtype(array.dtype).newbyteorder("<"), tuple(array.shape))
+        for name, array in arrays.items()
+    }
+    count = 0 if frames is None else int(frames.shape[0])
+    for name, (kind, shape) in listed.items():
         size = kind.itemsize * int(np.prod(shape, dtype=np.int64))
         entries[name] = {
             "dtype": _NAMES[kind],
@@ -84,7 +93,7 @@ def write(
     sums: dict[str, Any] = {
         "header": _header_sum(entries),
         "weights": "0" * 32,
-        "frames": ["0" * 32] * int(frames.shape[0]),
+        "frames": ["0" * 32] * count,
     }
     with replacing(path, wait=wait) as temporary, open(temporary, "wb") as file:
         file.write(_head(entries, sums))
@@ -94,8 +103,8 @@ def write(
             digest.update(block)
             file.write(block)
         sums["weights"] = digest.hexdigest()
-        for k in range(frames.shape[0]):
-            frame = np.ascontiguousarray(frames[k], dtype=dtype)
+        for k in range(count):
+            frame = np.ascontiguousarray(frames[k], dtype=listed["frames"][0])
             sums["frames"][k] = frame_sum(frame)
             file.write(frame.tobytes())
         file.seek(0)
@@ -129,8 +138,9 @@ def read_header(path: str | Path) -> dict[str, Any]:
     return _open(path)[0]
 
 
-def read(path: str | Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]], ModelFrames]:
-    """Header, weights (copied) and frames (read where they are indexed) of a model file.
+def read(path: str | Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]], ModelFrames | None]:
+    """Header, weights (copied) and frames (read where they are indexed; None where the header says
+    of which ``recording`` they are) of a model file.
 
     Raises
     ------
@@ -140,25 +150,53 @@ def read(path: str | Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]], Mod
     """
     path = Path(path)
     header, entries, start, sums = _open(path)
+    is_linked = "recording" in header
     shape = tuple(entries.get("frames", {}).get("shape", ()))
-    if len(shape) != 4 or 0 in shape:
+    if not is_linked and (len(shape) != 4 or 0 in shape):
         raise FormatError(f"{path} is a model without frames; fit it again.")
-    if sums is not None and len(sums["frames"]) != shape[0]:
+    if sums is not None and len(sums["frames"]) != (0 if is_linked else shape[0]):
         raise FormatError(_damaged(path))
+    frames = None
     try:
         weights, found = _weights(path, entries, start)
-        dtype, place = _CODES[entries["frames"]["dtype"]], entries["frames"]["data_offsets"][0]
-        known = None if sums is None else sums["frames"]
-        frames = ModelFrames(path, dtype, start + place, shape, known)
+        if not is_linked:
+            dtype, place = _CODES[entries["frames"]["dtype"]], entries["frames"]["data_offsets"][0]
+            known = None if sums is None else sums["frames"]
+            frames = ModelFrames(path, dtype, start + place, shape, known)
     except OSError as error:
         if isinstance(error, FormatError):
             raise
         raise FormatError(f"{path} cannot be read: {error.strerror or error}.") from error
     if sums is not None and found != sums["weights"]:
         raise FormatError(_damaged(path))
-    if frames.nbytes <= VERIFIED_AT_ONCE:
+    if frames is not None and frames.nbytes <= VERIFIED_AT_ONCE:
         frames.verify(range(shape[0]))
     return header, former.arrays(weights), frames
+
+
+def mend(path: str | Path, source: str | Path) -> None:
+    """Write into a linked model where its recording is now, once that is the one it refers to.
+
+    Raises
+    ------
+    FormatError
+        If one of them cannot be read, or the recording is another.
+    InputError
+        If the model holds its frames itself.
+    SaveError
+        If the model cannot be written.
+    """
+    path = Path(path)
+    header, weights, frames = read(path)
+    if frames is not None:
+        raise InputError(holds_frames(path))
+    link = frames_of(header["recording"], path, source).link
+    write(path, {**header, "recording": link.beside(path)}, weights, None)
+
+
+def holds_frames(path: str | Path) -> str:
+    """What is said where a recording is given to a model that needs none."""
+    return f"The model {path} holds its frames; leave out the recording's path (--source)."
 
 
 def _weights(
@@ -246,10 +284,10 @@ def _check_format(path: Path, form: Any) -> None:
     """Refuse what is no format, or a newer one."""
     if not isinstance(form, int):
         raise FormatError(_not_a_model(path))
-    if form > FORMAT:
+    if form > LINKED:
         raise FormatError(
             f"The model {path} was made by a newer version (format {form}, this one reads"
-            f" {FORMAT}); update napari-spatimeinr."
+            f" {LINKED}); update napari-spatimeinr."
         )
 
 

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from . import checkpoint
 from .config.facts import Provenance
 from .config.options import Config
 from .data.grid import ROI, Grid, check_roi
 from .errors import GridError
-from .header import header_of, loaded, state_of, token
-from .io.atomic import WAIT
-from .io.lazy import Source
-from .io.summed import frame_sums
 from .model.confidence import LEVEL
 from .model.frames import Frames, Normalisation
 from .model.network import Network
@@ -27,10 +20,11 @@ from .render.array import RenderedArray
 from .render.blocks import Blocks
 from .render.method import Aligned, Method
 from .render.quantities import shown
+from .saved import Saved
 from .volume import Volume
 
 
-class Field:
+class Field(Saved):
     """A continuous function of time and space fitted to one recording.
 
     Parameters
@@ -61,9 +55,6 @@ class Field:
         self.device = device
         self.interpolation = interpolation
         self.provenance = Provenance.of(provenance or {})
-        self._file: Source | None = None
-        self._in_file = ""  # the state that the file holds
-        self._sums: list[str] | None = None
         frames = Frames(volume.data, normalisation, device, volume.grid.clock)
         self._renderer = self.method.renderer(frames, config.render, interpolation, self._linear)
 
@@ -227,74 +218,3 @@ class Field:
         at = self.grid.to_index(np.array([start, end], float), 0).tolist()
         first, last = map(self.frames.time, at)
         return velocity.displaced((points - origin) / spacing, first, last) * spacing
-
-    # -- files --------------------------------------------------------------------------
-
-    def describe(self) -> dict[str, Any]:
-        """Plain values that say what this model is."""
-        fitted = self.method, self.normalisation, self.config, self.interpolation
-        return header_of(self.volume, *fitted, self.provenance)
-
-    def save(self, path: str | Path, wait: float = WAIT) -> Path:
-        """Write the model (frames included) to one file, completely or not at all.
-
-        Parameters
-        ----------
-        path : the file.
-        wait : seconds to wait for another writer of the same file.
-
-        Raises
-        ------
-        SaveError
-            If the file cannot be written or another process writes it; an earlier file stays as it
-            was.
-        """
-        state = self.state()
-        weights = self.method.weights()
-        saved = checkpoint.write(path, self.describe(), weights, self.volume.data, wait)
-        self.refer_to(Source.of(saved, None), state)
-        return saved
-
-    def state(self) -> str:
-        """Equal as long as nothing of the model changes."""
-        return state_of(self.describe(), self.method.weights())
-
-    def refer_to(self, file: Source | None, state: str) -> None:
-        """As long as the model is in that state, it is what the file holds."""
-        self._file, self._in_file = file, state
-
-    # -- other processes -----------------------------------------------------------------
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """A reference to the file it was loaded from or saved to, as long as both are unchanged;
-        else all of it.
-        """
-        if self._file is not None and self._file.is_unchanged() and self.state() == self._in_file:
-            how = str(self.device), self.method.precision, type(self.method)
-            return loaded, (type(self), self._file, *how)
-        return Field, self._parts()
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Field:
-        other = Field(*copy.deepcopy(self._parts(), memo))
-        other._file, other._in_file = self._file, self._in_file
-        return other
-
-    def _parts(self) -> tuple[Any, ...]:
-        return (
-            self.volume,
-            self.method,
-            self.normalisation,
-            self.config,
-            self.device,
-            self.interpolation,
-            self.provenance,
-        )
-
-    def __dask_tokenize__(self) -> Any:
-        """What dask tells Fields apart by: equal for equal weights, frames and options, saved or
-        not, in any process.
-        """
-        if self._sums is None:
-            self._sums = frame_sums(self.volume.data)
-        same = token(self.describe(), self.method.weights(), self._sums)
-        return "Field", same, self.device.type, str(self.method.precision)

@@ -133,7 +133,7 @@ def fit_steps(
             f"The time budget must be a positive number of seconds, got {time_budget!r}."
         )
     if isinstance(resume, (str, Path)):
-        resume = load(resume, device)
+        resume = load(resume, device, volume)
     _check_others(volume, resume, motion)
     _check_memory(volume)
     job = _job(volume, options, where, seed, Schedule(began, time_budget), resume, motion)
@@ -200,13 +200,25 @@ def _job(
     )
 
 
-def load(path: str | Path, device: str = "auto") -> Field:
+def load(
+    path: str | Path, device: str = "auto", source: str | Path | Volume | None = None
+) -> Field:
     """Read a model written by :meth:`.Field.save`; frames stay on disk until they are needed.
+
+    Parameters
+    ----------
+    path : the model file.
+    device : "auto", "cpu", "cuda", "cuda:N" or "mps".
+    source : where the recording is now that the model refers to, if that has moved; or what was
+        fitted of it, as a Volume, of which a model that holds its frames has no need.
 
     Raises
     ------
     FormatError
-        If the file is missing, damaged, not a model, of a newer format, or of an unknown method.
+        If the file is missing, damaged, not a model, of a newer format, or of an unknown method; or
+        the recording it refers to is missing or another.
+    InputError
+        If a path is given as ``source``, and the model refers to no recording.
     DeviceError
         If the device is not there.
     """
@@ -222,7 +234,7 @@ def load(path: str | Path, device: str = "auto") -> Field:
             )
         return METHODS[name].method
 
-    return opened(Field, path, method_of, warned_device(device), None)
+    return opened(Field, path, method_of, warned_device(device), None, source)
 
 
 def _check_others(volume: Volume, resume: Field | None, motion: Field | None) -> None:

@@ -23,8 +23,10 @@ from .compute.device import resolve_precision
 from .config.facts import Provenance
 from .config.options import Config, make_config
 from .data.plain import plain
-from .errors import FormatError
+from .data.record import Record
+from .errors import FormatError, InputError
 from .io.lazy import Source
+from .io.linked import frames_of
 from .io.provenance import without_varying
 from .model.build import unknown_parts
 from .model.frames import Normalisation
@@ -154,6 +156,7 @@ def opened(
     method_of: MethodOf,
     device: torch.device,
     precision: torch.dtype | None,
+    recording: str | Path | Record | None = None,
 ) -> Field:
     """The Field of a model file; frames stay on disk until they are needed.
 
@@ -164,13 +167,20 @@ def opened(
     method_of : tells the method from header and arrays.
     device : where it computes.
     precision : arithmetic of the networks; None for what the model's configuration says.
+    recording : where the recording is that it refers to, or that itself; None looks where the model
+        says.
 
     Raises
     ------
     FormatError
-        If the file is missing, damaged, not a model, or of a newer format.
+        If the file is missing, damaged, not a model, or of a newer format, or the recording is
+        missing or another.
+    InputError
+        If a path is given, and the model refers to no recording.
     """
-    header, weights, frames = checkpoint.read(path)
+    header, weights, held = checkpoint.read(path)
+    if held is not None and isinstance(recording, (str, Path)):
+        raise InputError(checkpoint.holds_frames(path))
     method = method_of(header, weights)
     if unknown := unknown_parts(header["parts"]):
         raise FormatError(
@@ -178,23 +188,37 @@ def opened(
             " that registers it, or fit it again."
         )
     with damage_in_a_sentence(path):
+        found = None if held is not None else frames_of(header["recording"], Path(path), recording)
+        frames = held if found is None else found.data
         config, volume = config_of(header), volume_of(header, frames)
+        if found is not None:
+            volume.metadata["source"] = str(found.link.path)
         precision = precision or resolve_precision(config.precision, device, method.convolved)
         field = cls(
             volume,
             method.build(header, weights, volume.grid.shape[1:], config, device, precision),
-            normalisation_of(header, len(frames)),
+            normalisation_of(header, volume.shape[0]),
             config,
             device,
             interpolation_of(header),
             header["provenance"],
         )
-        field.refer_to(frames.source, field.state())
+        if held is not None:
+            field.refer_to(held.source, field.state())
+        elif found is not None and not isinstance(recording, Record):
+            link = found.link
+            where = Source.of(Path(path), None), field.state(), Source.of(link.path, link.how)
+            field.refer_to(*where, list(link.sums))
     return field
 
 
 def loaded(
-    cls: type[Field], source: Source, device: str, precision: torch.dtype, method: type[Method]
+    cls: type[Field],
+    source: Source,
+    recording: Source | None,
+    device: str,
+    precision: torch.dtype,
+    method: type[Method],
 ) -> Field:
     """The model of a file that another process referred to, each time a Field of its own.
 
@@ -202,8 +226,10 @@ def loaded(
     and shared.
     """
     source.checked()
+    if recording is not None:
+        recording.checked()
     # mypy takes the __hash__ of Fields for that of their class.
-    kept = _kept(cls, source, device, precision, method)  # type: ignore[arg-type]
+    kept = _kept(cls, source, recording, device, precision, method)  # type: ignore[arg-type]
     field = object.__new__(cls)
     field.__dict__.update(kept.__dict__)
     field.volume = kept.volume.like(kept.volume.data, kept.grid)
@@ -215,9 +241,11 @@ def loaded(
 def _kept(
     cls: Callable[..., Field],
     source: Source,
+    recording: Source | None,
     device: str,
     precision: torch.dtype,
     method: type[Method],
 ) -> Field:
     where = trusted_device(device).device
-    return opened(cls, source.path, lambda header, weights: method, where, precision)
+    place = None if recording is None else recording.path
+    return opened(cls, source.path, lambda header, weights: method, where, precision, place)

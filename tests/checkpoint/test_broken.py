@@ -85,7 +85,7 @@ def test_other_safetensors_are_no_models(tmp_path):
 def test_a_newer_format_says_so(saved, tmp_path):
     path = tmp_path / "new.spatimeinr"
     path.write_bytes(
-        rewritten(saved, lambda header, _: header.update(format=checkpoint.FORMAT + 1))
+        rewritten(saved, lambda header, _: header.update(format=checkpoint.LINKED + 1))
     )
     refused(path, "newer version")
 

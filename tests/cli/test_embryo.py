@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from commands import Done, command, environment, here, refused, run
+from napari_spatimeinr import load
 from napari_spatimeinr.embryo.phantom import embryo_phantom
 
 RUN, CSV = "running_Emb1.txt", "Emb1_CellTracing.csv"
@@ -93,6 +95,49 @@ def test_a_command_that_was_killed_goes_on(raw: Path) -> None:
     assert left == []
 
 
+@pytest.mark.slow
+def test_ctrl_c_during_the_fit_keeps_it_and_the_same_command_goes_on(raw: Path) -> None:
+    long = (
+        *("--set", "latents.enabled=true", "--set", "latents.steps=1000000"),
+        *("--set", "gate=false", "--time-budget", 20),
+    )
+    arguments = asked(raw, *long, "--json")
+    process = subprocess.Popen(
+        command(*arguments),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(),
+    )
+    assert process.stderr is not None
+    said = ""
+    try:
+        while "latents:" not in said:
+            line = process.stderr.readline()
+            assert line, f"ended before it could be interrupted: {said}"
+            said += line
+        time.sleep(1.5)  # for a snapshot, which is taken every half second
+        process.send_signal(signal.SIGINT)
+        _, rest = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait(20)
+    assert process.returncode == 130, said + rest
+    assert "Traceback" not in rest
+    last = rest.splitlines()[-1]
+    assert "what the fit has learned is kept, and it goes on from there" in last
+    kept = load(out_of(raw) / "Emb1.spatimeinr")
+    assert not kept.provenance.complete
+
+    done = run(*arguments)
+    assert done.code == 0, done.err
+    assert any("was stopped before its end; it goes on" in line for line in done.lines)
+    field = load(out_of(raw) / "Emb1.spatimeinr")
+    assert field.provenance.complete
+    assert field.provenance.resumed_from_steps == kept.provenance.steps
+    assert done.json["made"] == 3
+
+
 @pytest.mark.parametrize(
     ("more", "code", "words"),
     [
@@ -147,6 +192,25 @@ def _no_lineage(raw: Path) -> None:
     (raw / CSV).write_text("\n".join([head, *(",".join(row) for row in rows)]))
 
 
+def _names_alike(raw: Path) -> None:
+    text = (raw / CSV).read_text()
+    (raw / CSV).write_text(text.replace("ABar", "abal"))
+
+
+def _name_with_slash(raw: Path) -> None:
+    text = (raw / CSV).read_text()
+    (raw / CSV).write_text(text.replace("ABar", "../../x"))
+
+
+def _two_embryos(raw: Path) -> None:
+    embryo_phantom(raw, "Emb2", shape=(1, 6, 24, 32), spacing=(90, 1.5, 0.5, 0.5), cells=(4, 4))
+    text = (raw / RUN).read_text()
+    text = text.replace("raw_path=Emb1_Raw", f"raw_path={raw}").replace(
+        "rootname=Emb1_", "rootname=E"
+    )
+    (raw / RUN).write_text(text)
+
+
 def _a_file_in_the_way(raw: Path) -> None:
     (out_of(raw)).write_text("mine")
 
@@ -160,6 +224,9 @@ def _a_file_in_the_way(raw: Path) -> None:
         (_other_embryo, ("lie outside", "tracing of this embryo")),
         (_beyond, ("4",)),
         (_no_lineage, ("no cell of the lineage",)),
+        (_names_alike, ("ABal and abal", "capital letters")),
+        (_name_with_slash, ("../../x", "rename it")),
+        (_two_embryos, ("those of Emb1_ and Emb2_", "check rootname")),
         (_a_file_in_the_way, ("out",)),
     ],
 )

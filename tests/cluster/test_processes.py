@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from commands import Done, command, environment, here, refused
-from napari_spatimeinr import Field, Volume
+from fits import LEAST
+from napari_spatimeinr import Field, Volume, fit
 from part_renders import (
     CHUNK,
     CHUNKS,
@@ -220,3 +221,21 @@ def test_a_disk_that_was_full_loses_nothing(model: Path, whole: Path, tmp_path: 
     assert done.returncode == 0, done.stderr
     assert 0 < json.loads(done.stdout)["rendered"] < CHUNKS
     same_as(whole, rest / "a.ome.zarr")
+
+
+def test_a_linked_model_renders_in_parts_and_not_over_its_recording(
+    recording: Volume, tmp_path: Path
+) -> None:
+    source = recording.save(tmp_path / "recording.ome.zarr")
+    model = fit(Volume.open(source), config=LEAST, device="cpu").save(
+        tmp_path / "m.spatimeinr", link=True
+    )
+    before = files(source)
+    refused(here(*options(model, source, "1/1"), "--quiet"), 2, "is read from")
+    assert files(source) == before
+    assert here(*options(model, tmp_path / "a.ome.zarr", "1/99")).code == 0
+    moved = source.rename(tmp_path / "moved.ome.zarr")
+    rest = options(model, tmp_path / "a.ome.zarr", "1/1")
+    done = here(*rest, "--source", moved)
+    assert done.code == 0, done.err
+    assert done.json["complete"]

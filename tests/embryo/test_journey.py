@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel
 import numpy as np
 import pytest
 
-from fits import MOTION
-from napari_spatimeinr import Field, Volume, fit
+from fits import GATED, MOTION
+from napari_spatimeinr import Field, Volume, fit, load
 from napari_spatimeinr.embryo.journey import Outcome, Plan, Progress, journey
 from napari_spatimeinr.embryo.phantom import EmbryoPhantom, embryo_phantom
 from napari_spatimeinr.embryo.recording import Embryo, open_embryo
-from napari_spatimeinr.errors import InputError
+from napari_spatimeinr.errors import InputError, SaveError
 
 pytestmark = pytest.mark.slow
 SMALL = {"shape": (3, 8, 30, 44), "spacing": (90, 1.5, 0.5, 0.5), "cells": (8, 12), "first": 9}
@@ -261,3 +262,154 @@ def test_a_single_time_point_is_a_journey_too(tmp_path: Path) -> None:
     state = json.loads((tmp_path / "out/run.json").read_text(encoding="utf-8"))
     assert state["embryo"] == "Emb1"
     assert set(state["seconds"]) == {"9"}
+
+
+# -- a fit that was stopped ----------------------------------------------------------------
+LONG = {**MOTION, "latents": {**GATED["latents"], "steps": 100_000}, "gate": False}
+
+
+def test_a_fit_that_was_stopped_is_kept_and_gone_on_with(embryo: Embryo, tmp_path: Path) -> None:
+    how = replace(plan(tmp_path, None), config=LONG, time_budget=6.0)
+    steps = journey(embryo, how)
+    while not next(steps).goes_on:
+        pass
+    # A snapshot is taken every half second.
+    while (state := next(steps)).fit is None or state.fit.field is None:
+        pass
+    steps.close()
+    kept = load(tmp_path / f"{embryo.name}.spatimeinr")
+    assert not kept.provenance.complete
+    first = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))["fit_seconds"]
+    assert first > 0
+    seen, outcome = go(embryo, how)
+    assert any("was stopped before its end; it goes on" in said for s in seen for said in s.said)
+    field = load(outcome.places.model)
+    assert field.provenance.complete
+    assert field.provenance.resumed_from_steps == kept.provenance.steps
+    assert field.provenance.steps > kept.provenance.steps
+    assert outcome.fit_seconds > first
+    assert outcome.made == 5
+    again, _ = go(embryo, how)
+    assert all(step.fit is None for step in again)
+
+
+def test_a_fit_that_was_stopped_too_early_begins_anew(
+    embryo: Embryo, field: Field, tmp_path: Path
+) -> None:
+    model = field.save(tmp_path / f"{embryo.name}.spatimeinr")
+    early = load(model)
+    early.provenance.complete = early.provenance.decided = False
+    early.save(model)
+    seen, outcome = go(embryo, plan(tmp_path, None, None))
+    assert any("too early to go on from; it begins anew" in one for s in seen for one in s.said)
+    field = load(outcome.places.model)
+    assert field.provenance.complete
+    assert field.provenance.resumed_from_steps is None
+
+
+def test_a_given_model_counts_as_it_is(embryo: Embryo, field: Field, tmp_path: Path) -> None:
+    given = load(field.save(tmp_path / "given.spatimeinr"))
+    given.provenance.complete = False
+    seen, outcome = go(embryo, plan(tmp_path / "out", given, None))
+    assert all(step.fit is None for step in seen)
+    assert outcome.fit_seconds is None
+    (tmp_path / "out" / "times.csv").unlink()
+    seen, _ = go(embryo, plan(tmp_path / "out", given, None))
+    assert all(step.fit is None for step in seen)
+
+
+# -- slices --------------------------------------------------------------------------------
+def sliced(folder: Path, field: Field, slices: Path) -> Plan:
+    return replace(plan(folder, field), slices=slices)
+
+
+def test_slices_are_written_too_also_when_all_else_is_done(
+    embryo: Embryo, field: Field, gone: Path, tmp_path: Path
+) -> None:
+    seen, outcome = go(embryo, sliced(gone, field, tmp_path))
+    assert outcome.made == 0
+    assert outcome.slices == tmp_path / "running_190311plc1mp1.txt"
+    assert [(s.done, s.of) for s in seen if s.stage == "slices"] == [(k, 5) for k in range(1, 6)]
+    finer = open_embryo(outcome.slices)
+    assert finer.record.shape == (5, 24, 30, 44)
+    assert finer.record.spacing == pytest.approx((45, 0.5, 0.5, 0.5))
+    assert finer.lineage.names == embryo.lineage.names
+    stored = image(gone / "NII" / "190311plc1mp1_003.nii.gz")[0].transpose(2, 0, 1)
+    shown = finer.record.frame(2) * (embryo.run.scale / 255)
+    assert np.abs(shown - np.minimum(stored, embryo.run.scale)).max() <= embryo.run.scale / 255
+    before = files(tmp_path)
+    # What a killed one left is completed; what is there stays.
+    outcome.slices.unlink()
+    _, outcome = go(embryo, sliced(gone, field, tmp_path))
+    after = files(tmp_path)
+    assert {path: what for path, (_, what) in after.items()} == {
+        path: what for path, (_, what) in before.items()
+    }
+    assert len([path for path in before if after[path] == before[path]]) == len(before) - 1
+
+
+def test_slices_that_were_stopped_leave_nothing_half_written(
+    embryo: Embryo, field: Field, gone: Path, tmp_path: Path
+) -> None:
+    steps = journey(embryo, sliced(gone, field, tmp_path))
+    while next(steps).stage != "slices":
+        pass
+    steps.close()
+    assert files(tmp_path) == {}
+    assert [path.name for path in tmp_path.iterdir()] == []
+    _, outcome = go(embryo, sliced(gone, field, tmp_path))
+    assert open_embryo(outcome.slices).record.shape[0] == 5
+
+
+def test_slices_that_would_meet_others_are_refused_before_anything_is_done(
+    embryo: Embryo, made: EmbryoPhantom, tmp_path: Path
+) -> None:
+    before = files(made.folder)
+    out = tmp_path / "out"
+    for folder, error, words in (
+        (made.folder, SaveError, "is there already"),
+        (made.slices, InputError, "where the raw slices are"),
+        (made.slices / "finer", InputError, "where the raw slices are"),
+    ):
+        with pytest.raises(error, match=words):
+            next(journey(embryo, replace(plan(out, None), slices=folder)))
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "190311plc1mp1_CellTracing.csv").write_bytes(b"mine")
+    with pytest.raises(SaveError, match="is there already"):
+        next(journey(embryo, replace(plan(out, None), slices=mine)))
+    assert not out.exists()
+    assert files(made.folder) == before
+    assert [*files(mine)] == [Path("190311plc1mp1_CellTracing.csv")]
+
+
+# -- what nobody saw -----------------------------------------------------------------------
+def test_the_table_says_how_much_of_a_border_nobody_saw(
+    embryo: Embryo, field: Field, gone: Path, tmp_path: Path
+) -> None:
+    wanted = replace(plan(tmp_path, field), unseen=True)
+    _, outcome = go(embryo, wanted, until=2)
+    _, outcome = go(embryo, wanted)
+    assert outcome.made == 3
+    head, *rows = table(tmp_path / "190311plc1mp1_cells.csv")
+    assert head[-1] == "unseen"
+    shares = {(int(row[1]), row[3]): float(row[-1]) for row in rows}
+    assert len(shares) == len(rows)
+    assert all(0 <= share <= 1 for share in shares.values())
+    between = [share for (number, _), share in shares.items() if number in (2, 4)]
+    acquired = [share for (number, _), share in shares.items() if number in (1, 3, 5)]
+    assert np.mean(between) > np.mean(acquired)
+    # The cells are those that are found without it.
+    plain = table(gone / "190311plc1mp1_cells.csv")
+    assert [row[:-1] for row in (head, *rows)] == plain
+
+
+def test_what_nobody_saw_is_found_out_later_too(
+    embryo: Embryo, field: Field, tmp_path: Path
+) -> None:
+    _, first = go(embryo, plan(tmp_path, field, None))
+    _, second = go(embryo, replace(plan(tmp_path, field, None), unseen=True))
+    assert (first.made, second.made) == (3, 3)
+    assert table(tmp_path / "190311plc1mp1_cells.csv")[0][-1] == "unseen"
+    _, third = go(embryo, replace(plan(tmp_path, field, None), unseen=True))
+    assert third.made == 0

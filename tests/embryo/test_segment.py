@@ -61,6 +61,9 @@ def test_a_membrane_that_nobody_saw_is_marked_and_lies_between_both_nuclei():
     embryo, frame, true, pair = world(faint=0.0)
     found = segment(frame, SPACING, embryo.nuclei, embryo.numbers)
     assert found.unseen == [pair]
+    assert 0 < found.unseen_share(pair[0]) < 0.5
+    apart = set(embryo.numbers.values()) - set(pair)
+    assert {found.unseen_share(label) for label in apart} == {0}
     assert min(dice(found.labels, true)[label] for label in pair) > 0.85
 
 

@@ -37,6 +37,15 @@ def test_there_is_a_row_for_each_cell_and_time(tmp_path):
     assert (last["neighbours"], last["contact_um2"]) == ("1", "12.25")
 
 
+def test_what_nobody_saw_has_a_column_where_it_is_known(tmp_path):
+    path, times = tmp_path / "Emb1_cells.csv", {1: 0.0, 2: 45.0}
+    table.write_table(path, table.rows("Emb1", MEASURED, NAMES, times, {2: {"ABar": 0.25}}))
+    with open(path, newline="") as file:
+        assert [row["unseen"] for row in csv.DictReader(file)] == ["", "", "0.25"]
+    table.write_table(path, table.rows("Emb1", MEASURED, NAMES, times))
+    assert "unseen" not in path.read_text()
+
+
 @pytest.mark.beside
 def test_volumes_are_drawn_over_time_where_matplotlib_is(tmp_path):
     path = tmp_path / "volumes.png"

@@ -7,7 +7,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from .expected import largest_error
 from .frame_plan import LOSS_DB, Plan, Tried
 from .report import Report
 from .sentences import ordinal
+from .telling import tell, telling
 
 GAPS = (2, 3, 4, 6)
 
@@ -61,14 +61,14 @@ def plan(
     options = make_config(preset, config)
     tried, warnings = [], []
     for gap in possible:
-        telling = _telling(progress, f"every {ordinal(gap)} frame")
-        row, said = _try(volume, gap, telling, options, device, seed)
+        shown = telling(progress, f"every {ordinal(gap)} frame")
+        row, said = _try(volume, gap, shown, options, device, seed)
         tried.append(row)
         warnings += said
-    telling = _telling(progress, "all frames")
-    whole = fit(volume, config=options, device=device, seed=seed, progress=telling)
+    shown = telling(progress, "all frames")
+    whole = fit(volume, config=options, device=device, seed=seed, progress=shown)
     warnings += [f"With all frames: {words}" for words in whole.provenance.warnings]
-    spot = largest_error(whole, lambda done, of: _tell(telling, "expected errors", done, of))
+    spot = largest_error(whole, lambda done, of: tell(shown, "expected errors", done, of))
     wanted = tried[0].psnr - LOSS_DB if quality is None else float(quality)
     name = volume.metadata.get("name") or Path(str(volume.metadata.get("source", "recording"))).name
     return Plan(
@@ -136,19 +136,3 @@ def _tried(report: Report, volume: Volume, gap: int) -> Tried:
     coverage = next((one.whole for one in report.coverage if one.level == LEVEL), math.nan)
     how = given, scored, ours["psnr"], ours["psnr_smoothed"], linear["psnr"], coverage
     return Tried(gap, gap * volume.spacing[0], *how)
-
-
-def _telling(
-    progress: Callable[[FitProgress], None] | None, about: str
-) -> Callable[[FitProgress], None]:
-    """Say what is measured before the stage."""
-
-    def tell(state: FitProgress) -> None:
-        if progress is not None:
-            progress(replace(state, stage=f"{about}, {state.stage}"))
-
-    return tell
-
-
-def _tell(progress: Callable[[FitProgress], None], stage: str, done: int, of: int) -> None:
-    progress(FitProgress(stage, done, of, math.nan, None, None, None))

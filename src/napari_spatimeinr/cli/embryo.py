@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 commands = typer.Typer()
 NONE = "no time point is done"
+KEPT = "what the fit has learned is kept, and it goes on from there"
+EARLY = "the fit had not come far enough to go on from, and begins anew"
 
 
 RunFile = Annotated[
@@ -60,6 +62,18 @@ Flip = Annotated[
 First = Annotated[
     int, typer.Option("--z-first", metavar="0|1", help="What it calls the first slice.")
 ]
+Slices = Annotated[
+    Path | None,
+    typer.Option(
+        "--slices",
+        metavar="FOLDER",
+        help="Write the membranes as slices too, with a tracing and a run file of their own.",
+    ),
+]
+Unseen = Annotated[
+    bool,
+    typer.Option("--unseen", help="Measure how much of each cell's border nobody saw."),
+]
 Model = Annotated[
     Path | None,
     typer.Option("--model", metavar="MODEL", help="A model of the recording, not to fit one."),
@@ -79,6 +93,8 @@ def embryo(
     z_flip: Flip = False,
     z_first: First = 1,
     model: Model = None,
+    slices: Slices = None,
+    unseen: Unseen = False,
     preset: options.Preset = "balanced",
     settings: options.Settings = None,
     device: options.Device = "auto",
@@ -108,15 +124,16 @@ def embryo(
     opened = open_embryo(run_file, xy, z, dt, z_flip, z_first)
     for sentence in (*opened.calibration.sentences, *opened.warnings):
         output.note(sentence)
-    plan = Plan(
-        folder, volumes, time_scale, config.preset, config, device, seed, time_budget, model
-    )
+    fit = config.preset, config, device, seed, time_budget
+    plan = Plan(folder, volumes, time_scale, *fit, model, slices=slices, unseen=unseen)
     outcome = _followed(journey(opened, plan), folder, output)
     _tell(output, outcome, folder, volumes)
 
 
 def _followed(steps: Generator[Progress, None, Outcome], folder: Path, output: Output) -> Outcome:
     """Go the whole way, or as far as Ctrl-C lets it."""
+    from ..embryo.journey import SLICES
+
     done = NONE
     try:
         # A generator that is closed by Ctrl-C lets go of what it was writing.
@@ -134,13 +151,16 @@ def _followed(steps: Generator[Progress, None, Outcome], folder: Path, output: O
                 for sentence in state.said:
                     output.note(sentence)
                 if state.fit is not None:
-                    done = "the fit had not come to its end, and begins anew"
+                    done = KEPT if state.goes_on else EARLY
                     progress.fit(state.fit)
                 elif state.point is not None:
                     done = f"{state.done} of {state.of} time points are done"
                     took = state.seconds
                     remark = "done before" if took is None else f"{took:.1f} s per time point"
                     progress.show(state.stage, state.done, state.of, remark)
+                elif state.stage == SLICES:
+                    done = "all time points are done, the slices begin anew"
+                    progress.show(state.stage, state.done, state.of, "")
                 else:
                     done = NONE
     except KeyboardInterrupt:
@@ -162,6 +182,7 @@ def _tell(output: Output, outcome: Outcome, folder: Path, volumes: Path) -> None
             "model": str(outcome.places.model),
             "time_points": [point.number for point in points],
             "made": outcome.made,
+            "slices": None if outcome.slices is None else str(outcome.slices),
             "seconds_per_time_point": seconds,
             "fit_seconds": outcome.fit_seconds,
             "cells": sorted({name for point in points for name in point.cells}),

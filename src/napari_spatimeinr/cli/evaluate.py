@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from ..errors import ConfigError
-from . import options, planned
+from . import halved, options, planned
 from .annotated import Annotations
 from .jobs import Interrupt, read
 from .output import Output, guarded
@@ -53,6 +53,23 @@ Quality = Annotated[
 Picture = Annotated[
     Path | None,
     typer.Option("--picture", metavar="PNG", help="With --gaps: draw that (matplotlib)."),
+]
+TwoFits = Annotated[
+    Path | None,
+    typer.Option(
+        "--two-fits",
+        metavar="OUTPUT",
+        help="Instead: fit two halves of what the recording knows, and write where both show the"
+        " same (1) and where not (0).",
+    ),
+]
+HalvesOf = Annotated[
+    Literal["noise", "frames"] | None,
+    typer.Option(
+        "--halves",
+        help="With --two-fits: two copies of every frame of independent noise, or even and odd"
+        " frames; noise where it can be estimated, if not given.",
+    ),
 ]
 Downstream = Annotated[
     bool,
@@ -99,6 +116,8 @@ def evaluate(
     gaps: Gaps = None,
     quality: Quality = None,
     picture: Picture = None,
+    two_fits: TwoFits = None,
+    halves: HalvesOf = None,
     downstream: Downstream = False,
     labels: Labels = None,
     points: Points = None,
@@ -124,20 +143,31 @@ def evaluate(
         options.one_of(name, BASELINES, "--baselines")
     options.device(device)
     tried = planned.wanted(gaps, quality, picture)
+    halved.check(two_fits, halves, recording)
     notes = Annotations(downstream, labels, points, points_in, hold_out)
-    if tried and (hold_out == "z" or notes.wanted):
-        raise ConfigError(
-            "--gaps tries frame intervals alone; leave out --hold-out z, --downstream, --labels and"
-            " --points."
-        )
+    _check_alone(bool(tried), two_fits is not None, hold_out == "z" or notes.wanted)
     volume = read(recording, how, output)
+    rest = config, device, seed, output
     if tried:
-        rest = config, device, seed, output
         planned.planned(volume, recording, tried, quality, picture, *rest)
+        return
+    if two_fits is not None:
+        halved.halved(volume, recording, two_fits, halves, *rest)
         return
     asked = {"hold_out": hold_out, "gap": gap, "baselines": chosen, "ablate": ablate}
     fits = {"preset": config.preset, "config": config, "device": device, "seed": seed}
     _score(volume, recording, {**asked, **fits}, notes, axes, output)
+
+
+def _check_alone(gaps: bool, two_fits: bool, others: bool) -> None:
+    """Refuse what is measured instead of a hold-out together with what belongs to one."""
+    apart = "leave out --hold-out z, --downstream, --labels and --points."
+    if gaps and two_fits:
+        raise ConfigError("--gaps and --two-fits are measured one at a time; leave out one.")
+    if gaps and others:
+        raise ConfigError(f"--gaps tries frame intervals alone; {apart}")
+    if two_fits and others:
+        raise ConfigError(f"--two-fits compares two fits alone; {apart}")
 
 
 def _score(

@@ -10,6 +10,7 @@ import typer
 
 from ..data.arrays import watched
 from ..data.grid import parse_roi
+from ..errors import ConfigError
 from . import info as cli_info
 from . import options
 from .jobs import read
@@ -30,13 +31,24 @@ def info(
     spacing: options.Spacing = None,
     units: options.Units = None,
     level: options.Level = 0,
+    source: options.Source = None,
+    mend: Annotated[
+        bool, typer.Option("--mend", help="Write into the model that its recording is at --source.")
+    ] = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
     """Tell what a recording or a model is, and where its calibration comes from."""
     output = Output(as_json, quiet)
-    facts = cli_info.describe(file, options.reading(axes, spacing, units, channel, level))
+    if mend and source is None:
+        raise ConfigError("--mend writes where the recording is; say so with --source PATH.")
+    how = options.reading(axes, spacing, units, channel, level)
+    facts = cli_info.describe(file, how, source)
+    if mend and source is not None:
+        from ..checkpoint import mend as mended
+
+        mended(file, source)
     if not as_json:
         output.say(cli_info.text(facts))
     output.result(facts)

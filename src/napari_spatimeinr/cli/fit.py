@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..data.grid import parse_roi
-from ..errors import ConfigError
+from ..errors import ConfigError, InputError
 from . import options
 from .jobs import read, run_fit, timed
 from .output import Output, guarded
@@ -25,6 +25,15 @@ Model = Annotated[
 ]
 Resume = Annotated[
     Path | None, typer.Option("--resume", metavar="MODEL", help="Go on from this model.")
+]
+
+Link = Annotated[
+    bool | None,
+    typer.Option(
+        "--link/--embed",
+        help="Whether the model refers to the recording or holds its frames; it refers to it above"
+        " 2 GB if neither is given.",
+    ),
 ]
 
 
@@ -48,11 +57,13 @@ def fit(
     times: options.Times = None,
     level: options.Level = 0,
     psf: options.Psf = None,
+    link: Link = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
-    """Fit a recording and write a model file, which holds everything that a rendering needs.
+    """Fit a recording and write a model file, which holds everything that a rendering needs, but
+    with --link, and above 2 GB, the frames: it says where they are.
 
     The preset published fits the method as it was published, for comparison. Ctrl-C stops early
     and writes the model as it is then (exit code 130).
@@ -73,15 +84,30 @@ def fit(
     volume = read(recording, how, output)
     if at is not None:
         volume = timed(volume, at)
+    if link:
+        from ..io.linked import link_of
+
+        link_of(volume)  # what cannot be is said before the fit
     from ..fitting import fit_run
 
     run = fit_run(volume, config.preset, config, device, seed, time_budget, resume, roi=part)
     interrupted = run_fit(run, output)
     field = run.result()
-    field.save(model)
+    _save(field, model, link, output)
     _tell(output, model, field, interrupted)
     if interrupted:
         raise typer.Exit(130)
+
+
+def _save(field: Field, model: Path, link: bool | None, output: Output) -> None:
+    """Write the model; a fit is not lost because its recording changed meanwhile."""
+    try:
+        field.save(model, link=link)
+    except InputError as error:
+        output.note(f"warning: {error}")
+        field.save(model, link=False)
+    if field.frames_said:
+        output.note(field.frames_said)
 
 
 def _tell(output: Output, model: Path, field: Field, interrupted: bool) -> None:
@@ -94,7 +120,9 @@ def _tell(output: Output, model: Path, field: Field, interrupted: bool) -> None:
     if said := outcome(facts, interrupted, f"To go on from here: --resume {model}."):
         output.note(said)
     keys = ("seconds", "steps", "device", "seed", "chosen", "hold_out", "peak_memory_bytes")
-    result: dict[str, Any] = {"model": str(model), **{key: facts.get(key) for key in keys}}
+    linked = None if field.recording is None else str(field.recording)
+    result: dict[str, Any] = {"model": str(model), "recording": linked}
+    result |= {key: facts.get(key) for key in keys}
     gain = (result["hold_out"] or {}).get("gain_over_linear_db")
     remark = (
         "" if gain is None else f", {gain:+.2f} dB over linear interpolation on held-out frames"

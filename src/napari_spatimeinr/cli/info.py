@@ -5,28 +5,32 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ..errors import ConfigError
+from ..errors import ConfigError, FormatError
 from .jobs import blaming
 
-RARE = ("times", "template", "levels")
-"""What most recordings have not: uneven times, a template of names, levels of resolution."""
+RARE = ("times", "template", "levels", "recording", "recording_missing")
+"""What most recordings have not: uneven times, a template of names, levels of resolution; and what
+most models have not: a recording they refer to, and why it is not there.
+"""
 APART = {"shape": " x ", "spacing": " x "}
 
 
-def describe(path: Path, how: dict[str, Any]) -> dict[str, Any]:
+def describe(path: Path, how: dict[str, Any], source: Path | None = None) -> dict[str, Any]:
     """Facts of a recording or a model, with the keys of ``spatimeinr info --json``.
 
     Parameters
     ----------
     path : of either.
     how : how a recording is read, as :func:`.io.describe` takes it; a model is what it is.
+    source : where the recording is that a model refers to; None looks where it says.
 
     Raises
     ------
     ConfigError
-        If it is a model, and something is said about how to read it.
+        If it is a model, and something is said about how to read it; or none that refers to a
+        recording, and a source is given.
     FormatError
-        If the file is missing, damaged, or neither.
+        If the file is missing, damaged, or neither; or the source is another recording.
     """
     if is_model(path):
         from ..checkpoint import read_header
@@ -37,7 +41,10 @@ def describe(path: Path, how: dict[str, Any]) -> dict[str, Any]:
                 f"{path} is a model, which states all of that itself; leave out"
                 f" {' and '.join(said)}."
             )
-        return _model(path, read_header(path))
+        header = read_header(path)
+        return {**_model(path, header), **_recording(path, header, source)}
+    if source is not None:
+        raise ConfigError(f"{path} is no model; leave out --source.")
     from .. import io
 
     with blaming(how):
@@ -99,6 +106,26 @@ def _model(path: Path, header: dict[str, Any]) -> dict[str, Any]:
         "provenance": facts,
         "config": header["config"],
     }
+
+
+def _recording(path: Path, header: dict[str, Any], source: Path | None) -> dict[str, Any]:
+    """Where the recording is that a model refers to, or why it is not there."""
+    if "recording" not in header:
+        if source is not None:
+            from ..checkpoint import holds_frames
+
+            raise ConfigError(holds_frames(path))
+        return {"recording": None, "recording_missing": None}
+    from ..io.linked import frames_of
+
+    said = header["recording"]
+    try:
+        found = frames_of(said, path, source)
+    except FormatError as error:
+        if source is not None:
+            raise
+        return {"recording": said["absolute"], "recording_missing": str(error)}
+    return {"recording": str(found.link.path), "recording_missing": None}
 
 
 def _told(value: Any, apart: str) -> str:

@@ -67,6 +67,12 @@ Psf = Annotated[
         help="Standard deviations of the PSF, spatial units; the blur along z is undone.",
     ),
 ]
+Source = Annotated[
+    Path | None,
+    typer.Option(
+        "--source", metavar="PATH", help="Where the recording is now that the model refers to."
+    ),
+]
 Times = Annotated[
     str | None,
     typer.Option(

@@ -105,10 +105,25 @@ def _sizes(text: str | None, option: str) -> tuple[int, ...] | None:
     return tuple(int(value) for value in values)
 
 
-def writable(target: Path) -> None:
-    """Refuse a place that cannot be written, before anything is loaded; others may be at it."""
+def writable(target: Path, *sources: Path) -> Path:
+    """A path to write to, once it is none of those read from and its folder is there; other
+    processes may be at it.
+
+    Raises
+    ------
+    ConfigError
+        If it is one of the sources.
+    SaveError
+        If its folder is missing.
+    """
+    for source in sources:
+        if target.exists() and source.exists() and target.samefile(source):
+            raise ConfigError(
+                f"{target} is read from and cannot be written to as well; choose another name."
+            )
     if not target.parent.is_dir():
         raise SaveError(f"There is no folder {target.parent}; create it first.")
+    return target
 
 
 def run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -120,6 +121,7 @@ def render(
     gap_where_untrusted: Gap = False,
     dtype: options.Dtype = "float32",
     zarr_version: options.ZarrVersion = "0.4",
+    source: options.Source = None,
     part: parts.Part = None,
     plan: parts.Plan = False,
     chunk: parts.Chunk = None,
@@ -139,38 +141,48 @@ def render(
     options.device(device)
     beside = {"--confidence": confidence, "--trust": trust}
     in_parts = parts.asked(part, plan, chunk, shard, target, beside)
-    if in_parts:
-        parts.writable(target)
-    else:
-        options.writable(target, model)
+    check = parts.writable if in_parts else options.writable
+    check(target, model)
     _check_beside(beside, target, model)
     if gap_where_untrusted and quantity != "intensity":
         raise InputError("--gap-where-untrusted is for intensities; leave out --quantity.")
     from ..fitting import load
 
-    field = load(model, device=device)
+    field = load(model, device, source)
+    _check_kept(field, check, target, *beside.values())
     begun = time.monotonic()
     what = "trusted" if gap_where_untrusted else quantity
     lazy = field.lazy(**grid, keep_acquired=keep_acquired, dtype=dtype, what=what, level=level)
     if in_parts:
         parts.run(output, context, in_parts, field, lazy, target, zarr_version)
         return
-    others = [
-        (path, field.lazy(**grid, what=option[2:], level=level), WRITTEN[option])
-        for option, path in beside.items()
-        if path is not None
-    ]
+    others = _others(field, beside, grid, level)
     with output.progress() as progress:
         volume = field.wrap(watched(lazy, partial(progress.show, "rendering")), lazy)
         io.write(volume, target, zarr_version=zarr_version)
     seconds = time.monotonic() - begun
     for path, array, words in others:
-        _write(output, field, array, path, words.format(100 * level))
+        _write(output, field, array, path, words)
     output.say(f"{target}: {size(volume)} in {seconds:.1f} s")
     said = _told(output, field, quantity)
     speed = volume.grid.voxels / max(seconds, 1e-9)
     said |= {"output": str(target), "shape": volume.shape, "spacing": volume.spacing}
     output.result(said | {"seconds": seconds, "voxels_per_second": speed})
+
+
+def _others(
+    field: Field, beside: dict[str, Path | None], grid: dict[str, Any], level: float
+) -> list[tuple[Path, RenderedArray, str]]:
+    """What is written beside a rendering: where, what, and what it is in words."""
+    return [
+        (
+            path,
+            field.lazy(**grid, what=option[2:], level=level),
+            WRITTEN[option].format(100 * level),
+        )
+        for option, path in beside.items()
+        if path is not None
+    ]
 
 
 def _told(output: Output, field: Field, quantity: str) -> dict[str, Any]:
@@ -181,6 +193,13 @@ def _told(output: Output, field: Field, quantity: str) -> dict[str, Any]:
 
     output.say(f"Labels: {labels_sentence(field.provenance)}")
     return {"quantity": quantity, "labels": motion_names(field.provenance)}
+
+
+def _check_kept(field: Field, check: Callable[..., Any], *targets: Path | None) -> None:
+    """Refuse to write to the recording that the model refers to."""
+    for path in targets:
+        if path is not None and field.recording is not None:
+            check(path, field.recording)
 
 
 def _check_beside(beside: dict[str, Path | None], target: Path, model: Path) -> None:

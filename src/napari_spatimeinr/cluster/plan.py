@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from .._version import __version__
 from ..errors import ConfigError
 from ..field import Field
+from ..header import state_of
 from ..io.cast import convert_dtype
 from ..io.frames import stored_dtype
 from ..io.zarr.image import Image, Sizes, Tiling
@@ -103,9 +103,13 @@ class Rendering:
 
 
 def _fingerprint(field: Field) -> str:
-    """Of a model: weights, header, and the sums of its frames where they are known."""
-    known = [field.state(), getattr(field.volume.data, "sums", None)]
-    return hashlib.sha256(json.dumps(known).encode()).hexdigest()[:32]
+    """Of a model: weights, header, and the sums of the frames it holds. Where its recording lies
+    may differ from machine to machine.
+    """
+    header = field.describe()
+    header["metadata"] = {k: v for k, v in header["metadata"].items() if k != "source"}
+    sums = getattr(field.volume.data, "sums", None) or ()
+    return state_of(header, field.method.weights(), sums)[:32]
 
 
 def ordered(pieces: Pieces, times: NDArray[np.float64]) -> list[Sizes]:

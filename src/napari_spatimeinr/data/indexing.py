@@ -6,6 +6,9 @@ import operator
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+Ranges = tuple[tuple[int, int], ...]
+"""Half-open ranges of indices, one for each axis."""
+
 
 class Asked(NamedTuple):
     """What an index asks for.
@@ -50,6 +53,12 @@ def as_slice(r: range) -> slice:
     """The slice that takes the indices of a range."""
     stop = r.stop if r.stop >= 0 else None
     return slice(r.start, stop, r.step)
+
+
+def within(outer: Any, inner: Ranges) -> Ranges:
+    """The part ``inner`` of a part ``outer`` (None for all) in indices of the whole."""
+    first = [0] * len(inner) if outer is None else [a for a, _ in outer]
+    return tuple((a + f, b + f) for (a, b), f in zip(inner, first, strict=True))
 
 
 def _of_all_axes(keys: list[Any], axes: int) -> list[Any]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import GridError, InputError
 from .grid import ROI, Floats, Grid, check_roi
+from .indexing import within
 
 
 @dataclass(eq=False, repr=False)
@@ -22,7 +23,8 @@ class Record:
     grid : where and when its voxels lie; of the shape of ``data``.
     units : of time and of space, for example ``("s", "um")``; ``("frame", "voxel")`` when unknown.
     orientation : 3 x 3 direction matrix in (x, y, z), identity when None.
-    metadata : what the source said: header, affine, channel name, ``calibrated_by``.
+    metadata : what the source said: header, affine, channel name, ``calibrated_by``;
+        ``source_part``, half-open ranges, where it is a part of that.
 
     Raises
     ------
@@ -90,7 +92,11 @@ class Record:
         # Arrays that are read when they are indexed have parts of which nothing is read yet.
         part = getattr(self.data, "part", None)
         data = self.data[tuple(slice(a, b) for a, b in ranges)] if part is None else part(ranges)
-        return self.like(data, self.grid.crop(ranges))
+        cropped = self.like(data, self.grid.crop(ranges))
+        if "source" in self.metadata:
+            part = within(self.metadata.get("source_part"), ranges)
+            cropped.metadata["source_part"] = [list(r) for r in part]
+        return cropped
 
     def like(self, data: Any, grid: Grid, metadata: dict[str, Any] | None = None) -> Self:
         """Other data on another grid, with the units, orientation and metadata of this

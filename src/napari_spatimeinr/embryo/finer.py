@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +14,83 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data.record import Record
-from ..errors import SaveError
+from ..errors import InputError, SaveError
+from ..io.atomic import in_a_sentence
 from .lineage import Carry
 from .placing import Raw, tracing_of
 from .recording import Embryo
 from .runfile import write_runfile
-from .slices import write_slices
+from .slices import slice_steps
 from .tracing import write_tracing
 
 WHITE = 255.0
 """The largest intensity of the slices, 8 bits each."""
+
+
+@dataclass(frozen=True)
+class Finer:
+    """The files of an embryo written again.
+
+    Parameters
+    ----------
+    folder : of all of them.
+    name : of the embryo.
+    """
+
+    folder: Path
+    name: str
+
+    @property
+    def slices(self) -> Path:
+        """The folder of slices."""
+        return self.folder / f"{self.name}_Raw"
+
+    @property
+    def tracing(self) -> Path:
+        """The csv."""
+        return self.folder / f"{self.name}_CellTracing.csv"
+
+    @property
+    def run_file(self) -> Path:
+        """The run file, which is written last."""
+        return self.folder / f"running_{self.name}.txt"
+
+    @property
+    def complete(self) -> bool:
+        """Whether all of them are there."""
+        return all(file.exists() for file in (self.slices, self.tracing, self.run_file))
+
+    def check_free(self) -> None:
+        """Refuse to replace what is there.
+
+        Raises
+        ------
+        SaveError
+            If one of the files is.
+        """
+        for file in (self.slices, self.tracing, self.run_file):
+            if file.exists():
+                raise SaveError(f"{file} is there already; choose another folder.")
+
+    def check_apart(self, raw: Path) -> None:
+        """Refuse a place among the slices of the raw recording, which is read with all that is
+        below: what is written there would be taken for it.
+
+        Parameters
+        ----------
+        raw : their folder.
+
+        Raises
+        ------
+        InputError
+            If the folder is that one, or in it.
+        """
+        own, raw = self.folder.resolve(), raw.resolve()
+        if raw == own or raw in own.parents:
+            raise InputError(
+                f"{self.folder} is where the raw slices are ({raw}), and what is written there"
+                " would be read as theirs; choose another folder."
+            )
 
 
 def write_finer(
@@ -48,36 +115,52 @@ def write_finer(
 
     Raises
     ------
+    InputError
+        If the folder is among the raw slices.
     SaveError
         If a file is there already, or cannot be written.
     """
-    folder = Path(folder)
-    name = embryo.name
-    slices, csv = folder / f"{name}_Raw", folder / f"{name}_CellTracing.csv"
-    run_file = folder / f"running_{name}.txt"
-    for file in (slices, csv, run_file):
-        if file.exists():
-            raise SaveError(f"{file} is there already; choose another folder.")
+    finer = Finer(Path(folder), embryo.name)
+    finer.check_apart(embryo.run.slices())
+    finer.check_free()
+    for _ in finer_steps(finer, embryo, rendered, carry):
+        pass
+    return finer.run_file
+
+
+def finer_steps(
+    finer: Finer, embryo: Embryo, rendered: Record, carry: Carry | None = None
+) -> Iterator[int]:
+    """The same as :func:`write_finer`, frame by frame: yields how many are written. What is there
+    already, each whole, an earlier try has left, and stays.
+    """
     grid = rendered.grid
     _, z, y, x = grid.shape
     times = {k: float(t) / embryo.dt for k, t in enumerate(grid.coordinates(0), 1)}
-    write_slices(slices, f"{name}_", _whites(rendered, embryo.run.scale))
-    raw = Raw((z, y, x), grid.spacing[1:], tuple(times), origin=grid.origin[1:])
-    write_tracing(csv, tracing_of(embryo.lineage, raw, times, embryo.tracing.columns, carry))
-    run = replace(
-        embryo.run,
-        rootname=f"{name}_",
-        cd_file=csv.name,
-        raw_path=slices.name,
-        time_points=tuple(times),
-        ori_shape=(y, x, z),
-        data_shape=embryo.run.data_shape or (y, x, z),
-        scale=WHITE,
-        xy=grid.spacing[2],
-        z=grid.spacing[1],
-        dt=grid.spacing[0],
-    )
-    return write_runfile(run_file, run)
+    with in_a_sentence(finer.folder):
+        finer.folder.mkdir(parents=True, exist_ok=True)
+    if not finer.slices.exists():
+        whites = _whites(rendered, embryo.run.scale)
+        yield from slice_steps(finer.slices, f"{embryo.name}_", whites)
+    if not finer.tracing.exists():
+        raw = Raw((z, y, x), grid.spacing[1:], tuple(times), origin=grid.origin[1:])
+        traced = tracing_of(embryo.lineage, raw, times, embryo.tracing.columns, carry)
+        write_tracing(finer.tracing, traced)
+    if not finer.run_file.exists():
+        run = replace(
+            embryo.run,
+            rootname=f"{embryo.name}_",
+            cd_file=finer.tracing.name,
+            raw_path=finer.slices.name,
+            time_points=tuple(times),
+            ori_shape=(y, x, z),
+            data_shape=embryo.run.data_shape or (y, x, z),
+            scale=WHITE,
+            xy=grid.spacing[2],
+            z=grid.spacing[1],
+            dt=grid.spacing[0],
+        )
+        write_runfile(finer.run_file, run)
 
 
 def _whites(rendered: Record, scale: float) -> Iterator[NDArray[Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import time
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from ..config.options import Config, make_config
 from ..errors import InputError
 from ..field import Field
 from ..fitting import fit_run, load
+from ..published.method import PublishedMethod
 from ..training.job import FitProgress
 from ..training.normalisation import fingerprint
 from ..volume import Volume
@@ -24,6 +26,9 @@ from .lineage import Carry
 from .outputs import Places, State
 from .recording import Embryo
 from .times import TimePoint
+
+LEAST_BUDGET = 1.0
+"""Seconds that a fit that goes on has at least."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +66,8 @@ class Plan:
     preset, config, device, seed, time_budget : of the fit, see :func:`napari_spatimeinr.fit`.
     model : a Field or model file of the recording to take instead of a fit.
     corrected : cells to take instead of segmenting, by time in acquired time points.
+    slices : folder for the membranes as slices, with tracing and run file; None for none.
+    unseen : whether to find out, by the confidence of the fit too, which borders nobody saw.
     """
 
     folder: Path
@@ -73,6 +80,8 @@ class Plan:
     time_budget: float | None = None
     model: Field | str | Path | None = None
     corrected: Mapping[float, Corrected] = field(default_factory=dict)
+    slices: Path | None = None
+    unseen: bool = False
 
     def identity(self) -> dict[str, Any]:
         """What tells corrected cells from others; nothing where there are none."""
@@ -92,6 +101,7 @@ class Progress:
     stage : what is being done, in words.
     done, of : steps of this stage.
     fit : state of the fit, while it is fitted.
+    goes_on : whether the fit, stopped now, would be gone on with.
     point : the time point that was finished just now.
     seconds : it took; None where it had been done before.
     said : sentences on what was found or could not be.
@@ -104,6 +114,7 @@ class Progress:
     point: TimePoint | None = None
     seconds: float | None = None
     said: tuple[str, ...] = ()
+    goes_on: bool = False
 
 
 def given_model(embryo: Embryo, plan: Plan) -> tuple[Field | None, dict[str, Any]]:
@@ -113,7 +124,10 @@ def given_model(embryo: Embryo, plan: Plan) -> tuple[Field | None, dict[str, Any
         how = {"config": config.model_dump(mode="json"), "seed": plan.seed}
         return None, {**how, "time_budget": plan.time_budget, **plan.identity()}
     model = plan.model
-    field = load(model, plan.device) if isinstance(model, (str, Path)) else model
+    if isinstance(model, (str, Path)):
+        field = load(model, plan.device, Volume.of(embryo.record))
+    else:
+        field = model
     _check_model(embryo, field, "The model" if isinstance(model, Field) else f"The model {model}")
     return field, {"model": field.state(), **plan.identity()}
 
@@ -136,28 +150,68 @@ def _check_model(embryo: Embryo, field: Field, who: str) -> None:
 def fitted_model(
     embryo: Embryo, plan: Plan, given: Field | None, places: Places, state: State
 ) -> Generator[Progress, None, Field]:
-    """The model of an earlier try, the one that was given, or a fit."""
+    """The model of an earlier try, the one that was given, or a fit.
+
+    A fit that is stopped, by Ctrl-C or by closing this, leaves what it has learned as the model;
+    the next try goes on with it.
+    """
+    kept = None
     if places.model.is_file():
-        field = load(places.model, plan.device)
-        _check_model(embryo, field, f"The model {places.model}")
-        return field
+        kept = load(places.model, plan.device, Volume.of(embryo.record))
+        _check_model(embryo, kept, f"The model {places.model}")
+        if given is not None or kept.provenance.complete:
+            return kept
+        if not _goes_on(kept) or kept.config != make_config(plan.preset, plan.config):
+            words = "was stopped too early to go on from; it begins anew"
+            kept = None
+        else:
+            words = "was stopped before its end; it goes on"
+        yield Progress("the model", 0, 1, said=(f"The fit in {places.model} {words}.",))
     if given is None:
-        run = fit_run(
-            Volume.of(embryo.record),
-            plan.preset,
-            plan.config,
-            plan.device,
-            plan.seed,
-            plan.time_budget,
-        )
-        with contextlib.closing(run):
-            for fit in run:
-                yield Progress(f"fitting: {fit.stage}", fit.step, fit.of, fit=fit)
-        given = run.result()
-        state.fit_seconds = float(given.provenance.seconds or 0.0)
-        state.write()
+        given = yield from _fitted(embryo, plan, kept, places, state)
     given.save(places.model)
     return given
+
+
+def _fitted(
+    embryo: Embryo, plan: Plan, kept: Field | None, places: Places, state: State
+) -> Generator[Progress, None, Field]:
+    """A fit, or the rest of one; its seconds are added to those of earlier tries."""
+    before, begun = state.fit_seconds or 0.0, time.monotonic()
+    budget = plan.time_budget
+    if budget is not None and kept is not None:
+        budget = max(budget - before, LEAST_BUDGET)
+    run = fit_run(
+        Volume.of(embryo.record),
+        plan.preset,
+        plan.config,
+        plan.device,
+        plan.seed,
+        budget,
+        kept,
+    )
+    with contextlib.closing(run):
+        try:
+            for fit in run:
+                stage = f"fitting: {fit.stage}"
+                on = kept is not None or _goes_on(run.field)
+                yield Progress(stage, fit.step, fit.of, fit=fit, goes_on=on)
+        except (KeyboardInterrupt, GeneratorExit):
+            # What an earlier try left to go on from is not replaced by less.
+            if run.field is not None and (kept is None or _goes_on(run.field)):
+                run.field.save(places.model)
+            raise
+        finally:
+            state.fit_seconds = round(before + time.monotonic() - begun, 2)
+            state.write()
+    return run.result()
+
+
+def _goes_on(field: Field | None) -> bool:
+    """Whether a fit can go on from a model: before its motion is decided it would begin anew."""
+    return field is not None and (
+        field.provenance.decided or isinstance(field.method, PublishedMethod)
+    )
 
 
 def carry_of(field: Field, dt: float) -> Carry | None:

@@ -12,6 +12,7 @@ from ..data.grid import Grid
 from ..errors import FormatError, InputError
 from ..io import replacing
 from ..training.normalisation import fingerprint
+from .finer import Finer
 from .guidata.layout import is_embryo
 from .masks import stem
 from .recording import Embryo
@@ -111,12 +112,22 @@ class State:
     ----------
     places : of its files.
     settings : see :func:`settings_of`; what a journey is told by.
+    unseen : whether a time point is done only if it is known what was unseen of its cells.
+
+    Attributes
+    ----------
+    seconds : that each time point took, by number.
+    unseen : share of the border of each cell that nobody saw, by number, where that was asked for.
+    fit_seconds : of all tries at the fit together.
+    slices : the folder they go to, noted before they are written.
     """
 
-    def __init__(self, places: Places, settings: dict[str, Any]) -> None:
-        self._places, self.settings = places, settings
+    def __init__(self, places: Places, settings: dict[str, Any], unseen: bool = False) -> None:
+        self._places, self.settings, self._wants_unseen = places, settings, unseen
         self.seconds: dict[int, float] = {}
+        self.unseen: dict[int, dict[str, float]] = {}
         self.fit_seconds: float | None = None
+        self.slices: str | None = None
         path = places.state
         if not path.exists():
             places.check_free()
@@ -130,19 +141,46 @@ class State:
             )
         self.fit_seconds = kept.get("fit_seconds")
         self.seconds = {int(number): float(s) for number, s in kept["seconds"].items()}
+        self.unseen = {int(number): shares for number, shares in kept.get("unseen", {}).items()}
+        self.slices = kept.get("slices")
 
     def is_done(self, point: TimePoint) -> bool:
         """Whether a time point has been made, and its files are there."""
-        return point.number in self.seconds and self._places.are_there(point)
+        known = not self._wants_unseen or point.number in self.unseen
+        return point.number in self.seconds and known and self._places.are_there(point)
 
-    def done(self, point: TimePoint, seconds: float) -> None:
+    def done(
+        self, point: TimePoint, seconds: float, unseen: Mapping[str, float] | None = None
+    ) -> None:
         """Note that a time point was made."""
         self.seconds[point.number] = round(seconds, 3)
+        if unseen is not None:
+            self.unseen[point.number] = dict(unseen)
+        self.write()
+
+    def check_slices(self, finer: Finer, raw: Path) -> None:
+        """Refuse a folder of slices that is not free, unless this journey has begun to fill it.
+
+        Parameters
+        ----------
+        raw : the folder of the raw slices.
+        """
+        finer.check_apart(raw)
+        if self.slices != str(finer.folder.resolve()):
+            finer.check_free()
+
+    def begin_slices(self, finer: Finer) -> None:
+        """Note where slices go, before anything is there."""
+        self.slices = str(finer.folder.resolve())
         self.write()
 
     def write(self) -> None:
         """Write the file, whole or not at all."""
         note = {**self.settings, "fit_seconds": self.fit_seconds, "seconds": self.seconds}
+        if self.unseen:
+            note["unseen"] = self.unseen
+        if self.slices is not None:
+            note["slices"] = self.slices
         with replacing(self._places.state) as temporary:
             temporary.write_text(json.dumps(note, indent=1), encoding="utf-8")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 from skimage.segmentation import watershed
 
@@ -49,22 +49,32 @@ class Segmentation:
     borders : how high the membrane between two labels is, the smaller first, 0 for outside; 1 is
         usual.
     said : sentences about cells that could not be found.
+    sizes : of the borders, voxels on both sides of them.
     """
 
     labels: Labels
     borders: dict[tuple[int, int], float] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
+    sizes: dict[tuple[int, int], int] = field(default_factory=dict)
 
     @property
     def unseen(self) -> list[tuple[int, int]]:
         """Pairs between which no membrane was seen: their border lies midway between nuclei."""
         return [pair for pair, height in self.borders.items() if height < SEEN]
 
+    def unseen_share(self, label: int) -> float:
+        """How much of a cell's border, towards neighbours and outside, is :attr:`unseen`: 0 to 1;
+        0 too where it has none.
+        """
+        own = [pair for pair in self.borders if label in pair]
+        unseen = sum(self.sizes[pair] for pair in self.unseen if label in pair)
+        return unseen / max(1, sum(self.sizes[pair] for pair in own))
+
 
 def segment(
     frame: NDArray[Any],
     spacing: Triple,
-    nuclei: Mapping[str, Triple],
+    nuclei: Mapping[str, ArrayLike],
     names: Mapping[str, int],
     origin: Triple = (0.0, 0.0, 0.0),
     width: float = WIDTH,
@@ -76,7 +86,7 @@ def segment(
     ----------
     frame : ``(Z, Y, X)``, bright membranes.
     spacing, origin : (z, y, x), um.
-    nuclei : where cells are, name -> (z, y, x), um.
+    nuclei : where cells are, name -> ``(3,)``, (z, y, x) in um.
     names : name -> label, of all of them.
     width : standard deviation of a membrane as it is seen, um.
     confidence : half of the interval in which intensities lie, ``(Z, Y, X)``, as a rendering states
@@ -114,12 +124,14 @@ def segment(
     heights = land.membranes
     if confidence is not None:
         heights = heights - resampled(np.asarray(confidence, np.float32), heights.shape) / land.unit
-    out.borders = {pair: height for pair, (height, _) in _borders(coarse, heights).items()}
+    borders = _borders(coarse, heights)
+    out.borders = {pair: height for pair, (height, _) in borders.items()}
+    out.sizes = {pair: size for pair, (_, size) in borders.items()}
     return out
 
 
 def _within(
-    nuclei: Mapping[str, Triple],
+    nuclei: Mapping[str, ArrayLike],
     shape: tuple[int, ...],
     spacing: Triple,
     origin: Triple,
@@ -127,7 +139,7 @@ def _within(
 ) -> dict[str, NDArray[np.float64]]:
     """Nuclei of the volume, from its first voxel's centre."""
     step = np.asarray(spacing)
-    places = {name: np.asarray(place) - origin for name, place in nuclei.items()}
+    places = {name: np.asarray(place, np.float64) - origin for name, place in nuclei.items()}
     inside = {
         name: bool(((at >= -step / 2) & (at <= (np.asarray(shape) - 0.5) * step)).all())
         for name, at in places.items()

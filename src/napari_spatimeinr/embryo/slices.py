@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -155,6 +155,17 @@ def write_slices(
     SaveError
         If the folder is there already, or a slice cannot be written.
     """
+    for _ in slice_steps(folder, rootname, frames, first):
+        pass
+    return Path(folder)
+
+
+def slice_steps(
+    folder: str | os.PathLike[str], rootname: str, frames: Iterable[NDArray[Any]], first: int = 1
+) -> Iterator[int]:
+    """The same as :func:`write_slices`, frame by frame: yields how many are written. Closed before
+    its end, it leaves nothing.
+    """
     folder = Path(folder)
     if folder.exists():
         raise SaveError(f"{folder} is there already; choose another folder.")
@@ -166,6 +177,7 @@ def write_slices(
             for z, plane in enumerate(frame, 1):
                 name = rootname + TEMPLATES[0].format(t=t, z=z)
                 tifffile.imwrite(partial / name, plane, photometric="minisblack")
+            yield t - first + 1
         partial.rename(folder)
     except OSError as error:
         if isinstance(error, SpatimeINRError):
@@ -173,7 +185,6 @@ def write_slices(
         raise SaveError(f"{folder} cannot be written ({error.strerror or error}).") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return folder
 
 
 def _files(folder: Path) -> list[Path]:

@@ -26,6 +26,8 @@ COLUMNS = (
     "neighbours",
     "contact_um2",
 )
+UNSEEN = "unseen"
+"""The last column, where it is known."""
 
 
 def rows(
@@ -33,6 +35,7 @@ def rows(
     measured: Mapping[int, Measures],
     names: Mapping[int, str],
     times: Mapping[int, float],
+    unseen: Mapping[int, Mapping[str, float]] | None = None,
 ) -> list[dict[str, Any]]:
     """Rows of the tidy table, by time point and label.
 
@@ -42,18 +45,23 @@ def rows(
     measured : by number of the time point.
     names : label -> name.
     times : number -> seconds.
+    unseen : number -> name -> share of the border that nobody saw, where that is known.
     """
-    return [
-        {"embryo": embryo, "time_point": number, "time_s": times[number], **row}
-        for number, measures in sorted(measured.items())
-        for row in measures.named(names)
-    ]
+    shares = unseen or {}
+    out = []
+    for number, measures in sorted(measured.items()):
+        for row in measures.named(names):
+            out.append({"embryo": embryo, "time_point": number, "time_s": times[number], **row})
+            if row["cell"] in shares.get(number, {}):
+                out[-1][UNSEEN] = shares[number][row["cell"]]
+    return out
 
 
 def write_table(path: Path, table: list[dict[str, Any]]) -> None:
     """Write the table as csv, whole or not at all; numbers of six digits."""
+    columns = [*COLUMNS, *([UNSEEN] if any(UNSEEN in row for row in table) else [])]
     with replacing(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
-        lines = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        lines = csv.DictWriter(file, columns, lineterminator="\n")
         lines.writeheader()
         for row in table:
             lines.writerow(

@@ -9,11 +9,12 @@ from .cast import convert_dtype
 from .formats import WRITABLE
 from .names import ending, is_template
 from .reading import describe, read, readable
-from .writing import check_free, clash, destination, present, write
+from .writing import check_free, checked, clash, destination, present, write
 
 __all__ = [
     "WRITABLE",
     "check_free",
+    "checked",
     "clash",
     "convert_dtype",
     "describe",

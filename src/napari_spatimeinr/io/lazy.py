@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data.arrays import IndexedArray
-from ..data.indexing import as_slice
+from ..data.indexing import Ranges, as_slice, within
 from ..errors import FormatError, SpatimeINRError
 from .options import ReadOptions
 
@@ -106,6 +106,8 @@ class LazyArray(IndexedArray):
     """
 
     source: Source | None = None
+    in_a_stream = False
+    """Whether whatever is read takes reading all that lies before it."""
 
     def __init__(self, shape: tuple[int, ...], dtype: Any) -> None:
         self.shape = tuple(int(n) for n in shape)
@@ -129,7 +131,12 @@ class LazyArray(IndexedArray):
             self[...] if self.source is None else (type(self).__name__, *self.source.facts())
         )
 
-    def part(self, ranges: tuple[tuple[int, int], ...]) -> LazyArray:
+    @property
+    def whence(self) -> tuple[Source | None, Ranges | None]:
+        """The file it was read from, if that is known, and the part of it, None for all."""
+        return self.source, None
+
+    def part(self, ranges: Ranges) -> LazyArray:
         """The part inside half-open index ranges, one for each axis; nothing is read."""
         return Part(self, ranges)
 
@@ -154,7 +161,7 @@ class Part(LazyArray):
     ranges : half-open index ranges, one for each axis.
     """
 
-    def __init__(self, array: LazyArray, ranges: tuple[tuple[int, int], ...]) -> None:
+    def __init__(self, array: LazyArray, ranges: Ranges) -> None:
         super().__init__(tuple(b - a for a, b in ranges), array.dtype)
         self._array, self._ranges = array, ranges
 
@@ -171,12 +178,45 @@ class Part(LazyArray):
             return np.asarray, (self[...],)
         return Part, (self._array, self._ranges)
 
+    @property
+    def whence(self) -> tuple[Source | None, Ranges | None]:
+        """The file of the other array, and the part of it that this is."""
+        source, part = self._array.whence
+        return source, within(part, self._ranges)
+
     def is_quick(self, frames: Iterable[int], planes: bool) -> bool:
         """Whether the other array's frames are."""
         return self._array.is_quick([k + self._ranges[0][0] for k in frames], planes)
 
     def __dask_tokenize__(self) -> Any:
         return "Part", self._array.__dask_tokenize__(), self._ranges
+
+
+class Deferred(LazyArray):
+    """A recording that has to be read as a whole, which it is when it is first indexed.
+
+    Parameters
+    ----------
+    source : the file, and how it is read.
+    shape : (T, Z, Y, X).
+    dtype : of the values.
+    """
+
+    def __init__(self, source: Source, shape: tuple[int, ...], dtype: Any) -> None:
+        super().__init__(shape, dtype)
+        self.source: Source = source
+        self._held: Any = None
+        self._reading = threading.Lock()
+
+    def _block(self, ranges: tuple[range, ...]) -> NDArray[Any]:
+        with self._reading:
+            if self._held is None:
+                self._held = _opened(self.source)
+        return np.array(self._held[tuple(as_slice(r) for r in ranges)])
+
+    def is_quick(self, frames: Iterable[int], planes: bool) -> bool:
+        """Once it was read."""
+        return self._held is not None
 
 
 class PlanarArray(LazyArray):
@@ -206,6 +246,7 @@ class ScaledArray(PlanarArray):
     def __init__(self, stored: Any, slope: float, intercept: float) -> None:
         super().__init__(stored.shape, np.float32)
         self._stored, self._slope, self._intercept = stored, slope, intercept
+        self.in_a_stream = getattr(stored, "in_a_stream", False)
 
     def _planes(self, t: int, z: range) -> NDArray[Any]:
         planes = self._stored[t, as_slice(z)]

@@ -15,7 +15,7 @@ class ReadOptions:
     """How to read: what the user said about the file; see :func:`napari_spatimeinr.io.read`.
 
     ``any_channel`` takes the first of several, ``load=False`` promises that no voxel is looked at,
-    and ``part`` says that the file is one time point of a recording.
+    ``glance`` that few are, and ``part`` says that the file is one time point of a recording.
     """
 
     axes: str | None = None
@@ -26,12 +26,37 @@ class ReadOptions:
     any_channel: bool = False
     load: bool = True
     part: bool = False
+    glance: bool = False
 
     def __post_init__(self) -> None:
         if self.spacing is not None:
             object.__setattr__(self, "spacing", _given_spacing(self.spacing))
         if self.units is not None:
             object.__setattr__(self, "units", _given_units(self.units))
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """What the user said, as JSON values; nothing of what they did not say."""
+        values = {
+            "axes": self.axes,
+            "spacing": None if self.spacing is None else list(self.spacing),
+            "units": None if self.units is None else list(self.units),
+            "channel": self.channel,
+            "level": self.level or None,
+        }
+        return {name: value for name, value in values.items() if value is not None}
+
+    @classmethod
+    def of(cls, said: dict[str, Any]) -> ReadOptions:
+        """The options that :attr:`said` tells of."""
+        spacing, units = said.get("spacing"), said.get("units")
+        return cls(
+            said.get("axes"),
+            None if spacing is None else tuple(spacing),
+            None if units is None else tuple(units),
+            said.get("channel"),
+            said.get("level", 0),
+        )
 
     @property
     def given_spacing(self) -> tuple[float | None, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,8 @@ def read(
     A record ``(T, Z, Y, X)``, of which :meth:`.volume.Volume.open` makes a volume. Time and space
     that neither the file nor the caller states have spacing 1.0 and the unit "frame" or "voxel".
     ``metadata`` (JSON values) holds ``source``, ``format``, ``header``, ``affine``, ``channel``,
-    ``channel_index``, ``channels``, ``source_dtype``, ``calibrated_by``, ``stated`` and
-    ``warnings`` (questions to ask the user).
+    ``channel_index``, ``channels``, ``source_dtype``, ``calibrated_by``, ``stated``, ``warnings``
+    (questions to ask the user) and, where something was said, ``read_as``.
 
     Raises
     ------
@@ -59,6 +60,18 @@ def read(
     record = _read(path, how)
     if isinstance(record.data, LazyArray):
         record.data.source = Source.of(Path(record.metadata["source"]), how)
+    if how.said:
+        record.metadata["read_as"] = how.said
+    return record
+
+
+def glanced(path: Path, how: ReadOptions) -> Record:
+    """A recording of which few voxels are looked at, so that none is read as a whole; the errors
+    are those of :func:`read`.
+    """
+    record = _read(path, replace(how, glance=True))
+    if isinstance(record.data, LazyArray):
+        record.data.source = Source.of(path, how)
     return record
 
 

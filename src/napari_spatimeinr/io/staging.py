@@ -177,16 +177,14 @@ def swap_in(path: Path, made: Path, is_kind: Callable[[Path], bool], wait: float
 
     Parameters
     ----------
-    path : the name; a link is followed.
+    path, is_kind : see :func:`building`.
     made : the folder, on the same file system.
-    is_kind : whether an existing folder is of the kind that may be replaced.
     wait : seconds to wait for another writer of the name.
 
     Raises
     ------
     SaveError
-        If another process writes it, something else is in the way, or it cannot be replaced; the
-        folder that was made then stays where it is.
+        If it cannot be replaced, see :func:`building`; what was made then stays where it is.
     """
     with in_a_sentence(path):
         target, partial, old = places(check(followed(path)))

@@ -125,12 +125,15 @@ class StoredArray(NDArrayOperatorsMixin, LazyArray):
         sizes = dict(zip(axes, shape, strict=True))
         super().__init__(tuple(sizes.get(letter, 1) for letter in "TZYX"), dtype)
         self._file, self._offset, self._stored, self._axes, self._channel = (
-            StoredFile(path),
+            self._opened(path),
             offset,
             shape,
             axes,
             channel,
         )
+
+    def _opened(self, path: Path) -> StoredFile:
+        return StoredFile(path)
 
     def __getattr__(self, name: str) -> Any:
         if name not in METHODS:

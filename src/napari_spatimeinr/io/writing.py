@@ -45,16 +45,19 @@ def write(
         If the type is unknown.
     """
     target = Path(path)
-    format = formats.writing(target)
-    if format is None:
-        known = ", ".join(formats.WRITABLE)
-        raise FormatError(f"{target} cannot be written: its ending must be one of {known}.")
-    _check_holds(format, record, stored := stored_dtype(record, dtype))
+    format, stored = checked(record, target, dtype)
     return format.write(record, target, WriteOptions(stored, zarr_version))
 
 
-def _check_holds(format: Format, record: Record, stored: Any) -> None:
-    """Refuse what a format cannot hold."""
+def checked(record: Record, path: Path, dtype: Any = None) -> tuple[Format, Any]:
+    """The format that a recording is written in, and the type of its numbers there, once the format
+    can hold it; see :func:`write` for parameters and errors.
+    """
+    format = formats.writing(path)
+    if format is None:
+        known = ", ".join(formats.WRITABLE)
+        raise FormatError(f"{path} cannot be written: its ending must be one of {known}.")
+    stored = stored_dtype(record, dtype)
     if record.grid.times is not None and not format.holds.uneven_times:
         raise SaveError(
             f"{format.name} cannot hold frames at irregular times; save as OME-TIFF (.ome.tif),"
@@ -62,6 +65,7 @@ def _check_holds(format: Format, record: Record, stored: Any) -> None:
         )
     if f"{stored.kind}{stored.itemsize}" not in format.holds.dtypes:
         raise SaveError(format.refusal.format(name=format.name, dtype=stored))
+    return format, stored
 
 
 def destination(path: Path) -> Path:

@@ -35,6 +35,8 @@ ROUNDS = 30
 """Of a fit that minimises absolute errors, by squares that are weighted again each time."""
 NARROW = 0.02
 """Errors, and variances against the largest one, below this share count alike."""
+LEAST_NOISE = 1e-3
+"""Standard deviation below which noise is not worth removing, normalised intensities."""
 
 Floats = NDArray[np.float64]
 
@@ -98,6 +100,14 @@ def estimate(frames: Frames, seed: int) -> Noise | None:
     at = lines[0][1]
     second, fourth = (float(noise.variance(at).mean()) for noise, _ in lines)
     return lines[0][0] if fourth >= WHITE * second else None
+
+
+def nothing_to_remove(noise: Noise | None) -> str | None:
+    """Why there is no noise that can be told from structure; None where there is some."""
+    if noise is None:
+        return "what differs from voxel to voxel cannot be told from structure"
+    brightest = float(noise.variance(torch.tensor([0.0, 1.0])).amax())
+    return "hardly any noise was found" if brightest < LEAST_NOISE**2 else None
 
 
 def _samples(block: Tensor, weights: tuple[float, ...]) -> list[NDArray[np.float32]]:

@@ -179,6 +179,39 @@ def test_a_layer_with_corrections_is_not_replaced(
     assert not fitted.view.cells.save_table.isEnabled()
 
 
+def test_a_flip_removes_cells_by_the_old_count_and_keeps_corrections(
+    viewer: Any, fitted: Any, click: Any, wait: Wait
+) -> None:
+    for number in (2.0, 3.0):
+        segmented(fitted, click, wait, number)
+    corrected = viewer.layers["Emb1 cells 3"]
+    corrected.data = np.zeros_like(corrected.data)
+    fitted.view.flip.box.click()
+    wait(lambda: not fitted.opened.embryo.raw.z_flip)
+    assert [layer.name for layer in viewer.layers if "cells" in layer.name] == ["Emb1 cells 3"]
+    assert fitted.found.numbers == []
+    assert "Cells of 1 time point" in said(fitted)
+    assert "Emb1 cells 3" in said(fitted)
+
+
+def test_what_was_carried_is_a_correction_too(
+    viewer: Any, fitted: Any, click: Any, wait: Wait
+) -> None:
+    second, third = (segmented(fitted, click, wait, number) for number in (2.0, 3.0))
+    both = sorted(set(np.unique(second.data)) & set(np.unique(third.data)) - {0})
+    second.data = np.where(second.data == both[0], both[-1], second.data)
+    found = np.array(third.data)
+    viewer.layers.selection.active = second
+    click(fitted.view.cells.carry)
+    wait(lambda: not fitted.results.running)
+    kept = np.array(third.data)
+    assert not np.array_equal(kept, found)
+    fitted.view.time.scrubber.setValue(32)
+    click(fitted.view.cells.this_time)
+    assert "has corrections" in said(fitted)
+    assert np.array_equal(third.data, kept)
+
+
 # -- windows -------------------------------------------------------------------------------
 def test_closing_the_window_ends_a_fit_that_runs(
     viewer: Any, opened: Any, click: Any, wait: Wait

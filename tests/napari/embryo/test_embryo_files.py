@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ def test_the_whole_way_in_a_small_window(
     assert opened.stop_button.isEnabled()
     wait(lambda: not opened.fitter.running)
     assert viewer.layers[1].name == "Emb1 [SpatimeINR preview]"
+    segmented(opened, click, wait, 3)  # what is only found is no part of what tells runs apart
     layer = segmented(opened, click, wait, 2.5)
     layer.data = np.where(layer.data == layer.data.max(), 0, layer.data)
     kept = np.array(layer.data[0])
@@ -58,6 +60,8 @@ def test_the_whole_way_in_a_small_window(
     assert folder.numbers == list(range(1, 8))
     # Time point 2.5 is the fourth of the files, and as it was corrected.
     assert np.array_equal(folder.labels[3] > 0, kept > 0)
+    state = json.loads((tmp_path / "out" / "run.json").read_text(encoding="utf-8"))
+    assert [*state["fit"]["corrected"]] == ["2.5"]
     viewer.layers.clear()
     viewer.open(str(tmp_path / "out" / "GUIData"), plugin="napari-spatimeinr")
     cells = viewer.layers["Emb1 cells"]

@@ -96,6 +96,7 @@ class Cells:
     labels : ``(Z, Y, X)`` as they were found, or as they were when a correction was last carried.
     measures : of them.
     said : sentences about cells that could not be found.
+    touched : whether somebody corrected them, here or at another time.
     """
 
     number: float
@@ -103,6 +104,7 @@ class Cells:
     labels: Labels
     measures: Measures
     said: list[str] = field(default_factory=list)
+    touched: bool = False
 
     @property
     def spacing(self) -> tuple[float, float, float]:
@@ -117,7 +119,13 @@ class Cells:
     def corrected(self, labels: NDArray[Any]) -> Cells:
         """The same time with other labels, measured anew."""
         kept = np.array(labels, np.uint16)
-        return replace(self, labels=kept, measures=measure(kept, self.spacing, self.origin))
+        measures = measure(kept, self.spacing, self.origin)
+        touched = self.differs(kept)
+        return replace(self, labels=kept, measures=measures, touched=touched)
+
+    def differs(self, labels: NDArray[Any]) -> bool:
+        """Whether labels are other than what the program found: corrected now, or before."""
+        return self.touched or not np.array_equal(self.labels, labels)
 
 
 def open_work(path: str, **how: Any) -> Callable[[Tick], Opened]:
@@ -149,8 +157,7 @@ def cells_at(opened: Opened, fitted: Field, number: float) -> Cells:
     """
     grid = opened.grid_at(number)
     frame = np.asarray(fitted.on_grid(grid)[0])
-    places = opened.embryo.lineage.positions_at(number, motion_of(opened, fitted))
-    nuclei = {name: (float(z), float(y), float(x)) for name, (z, y, x) in places.items()}
+    nuclei = opened.embryo.lineage.positions_at(number, motion_of(opened, fitted))
     spacing, origin = grid.spacing[1:], grid.origin[1:]
     found = segment(frame, spacing, nuclei, opened.labels, origin)
     measures = measure(found.labels, spacing, origin)
@@ -209,7 +216,7 @@ def folder_work(
     fitted: Field,
     folder: Path,
     time_scale: float,
-    known: Mapping[float, Labels],
+    known: Mapping[float, NDArray[Any]],
 ) -> Callable[[Tick], Outcome]:
     """Find the cells at all times and write all files, as the command ``embryo`` does; stopped, it
     goes on from there the next time.
@@ -219,7 +226,7 @@ def folder_work(
     opened, fitted : the embryo and its fit.
     folder : of all results; made where it is not there.
     time_scale : how many times as many time points.
-    known : cells that were found already, and maybe corrected, by number of the time point.
+    known : cells that somebody corrected, by number of the time point.
     """
     corrected = {number: Corrected(labels, opened.labels) for number, labels in known.items()}
     volumes = folder / "membranes"

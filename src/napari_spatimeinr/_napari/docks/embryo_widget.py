@@ -171,13 +171,13 @@ class EmbryoWidget(Dock):
         self.view.run.show_embryo(opened)
         self.view.flip.show_view(opened.flip)
         self.view.flip_section.set_open(True)
+        self.found.forget()
         self._on_lineage()
         self._show_estimate()
         return f"{opened.embryo.name} is open. Check the flip, then fit."
 
     def _on_lineage(self) -> None:
         self.view.time.set_embryo(self.opened)
-        self.found.forget()
         self._on_point()
 
     def _on_flip(self, on: bool) -> None:
@@ -188,6 +188,7 @@ class EmbryoWidget(Dock):
     def _on_turned(self, opened: Opened) -> None:
         if self.source is not None:
             self.shown.show_lineage(opened)
+            self.found.turn()
             self._on_lineage()
             self._refresh()
 

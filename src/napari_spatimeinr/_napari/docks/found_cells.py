@@ -10,6 +10,7 @@ from qtpy.QtCore import QObject, Signal
 
 from ...embryo import dictionary, table
 from ...embryo.journey import Outcome
+from ...embryo.sentences import listed
 from ...field import Field
 from ..background.cells import Cells, Opened, carry_work, cells_work, folder_work
 from ..background.results import Results
@@ -61,6 +62,28 @@ class FoundCells(QObject):
         self._found = {}
         self.show(self._number)
 
+    def turn(self) -> None:
+        """Slices are counted from the other end now: cells that were found with the old count have
+        wrong names, and go; what somebody corrected stays as layers.
+        """
+        there = self._there()
+        kept = [layer.name for cells, layer in there.values() if cells.differs(layer.data[0])]
+        self.forget()
+        for _, layer in there.values():
+            if layer.name not in kept:
+                self._viewer.layers.remove(layer)
+        gone = len(there) - len(kept)
+        words = []
+        if gone:
+            words.append(
+                f"Cells of {gone} time point{'s' if gone > 1 else ''}, found with slices counted"
+                " from the other end, were removed."
+            )
+        if kept:
+            words.append(f"What was corrected stays, with names by the old count: {listed(kept)}.")
+        if words:
+            self.told.emit(" ".join(words))
+
     def show(self, number: float | None) -> None:
         """Show the numbers of the cells of a time point, and all volumes."""
         self._number = number
@@ -72,7 +95,7 @@ class FoundCells(QObject):
         if opened is None:
             return
         known = self._there().get(number)
-        if known is not None and _is_corrected(*known):
+        if known is not None and known[0].differs(known[1].data[0]):
             self.told.emit(
                 f"'{known[1].name}' has corrections; remove that layer to segment this time anew."
             )
@@ -110,7 +133,12 @@ class FoundCells(QObject):
         folder = self._panel.ask_folder()
         if folder is None:
             return
-        known = {number: np.array(layer.data[0]) for number, (_, layer) in self._there().items()}
+        # What was only found is found again, so that all times are by the same fit.
+        known = {
+            number: np.array(layer.data[0])
+            for number, (cells, layer) in self._there().items()
+            if cells.differs(layer.data[0])
+        }
         scale = float(self._panel.time_scale.value())
         work = folder_work(self._shown.opened, fitted, folder, scale, known)
         self._run(work, "Segmenting all times", _all_words)

@@ -9,9 +9,11 @@ from typing import Any
 from qtpy.QtCore import QObject, Signal
 
 from ...analysis.sentences import labels_sentence, motion_features
-from ...errors import SpatimeINRError
+from ...checkpoint import mend, read_header
+from ...errors import FormatError, SpatimeINRError
 from ...field import Field
 from ...io import destination
+from ...io.linked import frames_of
 from ...volume import Volume
 from ..background.annotations import Annotation
 from ..background.jobs import render_work, save_work
@@ -107,14 +109,34 @@ class Output(QObject):
             self._run(
                 lambda tick: field.save(path, A_MOMENT),
                 f"Saving {path.name}",
-                lambda written: f"Saved {written}.",
+                lambda written: f"Saved {written}. {field.frames_said}".rstrip(),
             )
 
     def open_model(self) -> None:
         """Ask for a model file and open it: the recording as a layer, and its preview."""
         path = self._panel.model_path(save=False)
-        if path is not None:
+        if path is not None and self._has_frames(path):
             self._viewer.open(str(path), plugin="napari-spatimeinr")
+
+    def _has_frames(self, model: Path) -> bool:
+        """Whether the recording is there that a model refers to; asks for it where it is not, and
+        writes the answer into the model.
+        """
+        try:
+            said = read_header(model).get("recording")
+            if said is None:
+                return True
+            try:
+                frames_of(said, model)
+            except FormatError as error:
+                place = self._panel.recording_path(str(error), Path(str(said["absolute"])))
+                if place is None:
+                    raise
+                mend(model, place)
+        except SpatimeINRError as error:
+            self.told.emit(str(error))
+            return False
+        return True
 
     def _is_free(self, path: Path) -> bool:
         """Whether no layer is read from a file; says so if one is."""

@@ -70,7 +70,9 @@ class OutputPanel(QWidget):
             menu.addAction(kind.name, lambda kind=kind: self._ask(kind))
         self.save_as.setMenu(menu)
         self.save_model = _button(
-            "Save model", "Write all that was fitted, frames included, to one file"
+            "Save model",
+            "Write all that was fitted to one file, frames included; above 2 GB it refers to the"
+            " file of the layer instead, if there is one",
         )
         self.load_model = _button("Load model", "Open such a file: the recording and its preview")
         self.confidence = _button(
@@ -136,6 +138,19 @@ class OutputPanel(QWidget):
         if save:
             return self._ask_where("Save model", MODEL)
         text, _ = QFileDialog.getOpenFileName(self, "Load model", self._folder, _filter(MODEL))
+        return Path(text) if text else None
+
+    def recording_path(self, why: str, before: Path) -> Path | None:
+        """Ask where the recording is that lay at ``before``, a file or a folder; None if the user
+        does not know.
+        """
+        if not self._agreed("Load model", f"{why}\n\nChoose where the recording is now?"):
+            return None
+        is_folder = ending(before) in ("", ".zarr", ".ome.zarr")
+        if is_folder:
+            text = QFileDialog.getExistingDirectory(self, f"Where is {before.name}?", self._folder)
+        else:
+            text, _ = QFileDialog.getOpenFileName(self, f"Where is {before.name}?", self._folder)
         return Path(text) if text else None
 
     def where_to(self, nbytes: int, name: str) -> Path | str | None:

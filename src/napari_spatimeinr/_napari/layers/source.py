@@ -122,9 +122,17 @@ def understand(layer: Any, axes: str | None = None) -> Source:
         raise InputError(reason)
     chosen = axes if axes is not None and len(axes) == layer.ndim else candidate_axes(layer)[0]
     placement = Placement.of(layer)
-    metadata = {**dict(layer.metadata.get(SOURCE, {})), "name": str(layer.name)}
+    metadata = {**_file(layer), **dict(layer.metadata.get(SOURCE, {})), "name": str(layer.name)}
     raw = _data(layer)
     return Source(layer, to_volume(raw, chosen, placement, metadata), chosen, placement, raw)
+
+
+def _file(layer: Any) -> dict[str, Any]:
+    """The file a layer was read from, by whatever reader; whether it holds these voxels is looked
+    at where it matters.
+    """
+    path = getattr(layer.source, "path", None)
+    return {"source": path} if isinstance(path, str) and path else {}
 
 
 def _data(layer: Any) -> Any:

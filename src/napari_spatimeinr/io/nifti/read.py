@@ -19,6 +19,7 @@ from ..options import ReadOptions
 from ..sidecar import made_of, times_of
 from ..stored import StoredArray
 from .calibration import plain_fields, stated_by
+from .gzipped import GzippedArray
 from .header import comment_of, dtype_of, header_of, offset_of, scaling_of, shape_of
 
 MAX_DEFLATE = 1100
@@ -55,7 +56,7 @@ def read(path: Path, how: ReadOptions) -> Record:
     axes, shape = match_axes(how.axes, shape) if how.axes else (_default_axes(shape), shape)
     channel, channels = choose_channel(axes, shape, how.channel, how.any_channel)
     slope, intercept = scaling_of(header)
-    data = _stored(where, shape, dtype, offset_of(header, path), axes, channel, how.load)
+    data = _stored(where, shape, dtype, offset_of(header, path), axes, channel, how)
     if (slope, intercept) != (1.0, 0.0):
         data = ScaledArray(data, slope, intercept)
     if data.dtype.kind == "f" and data.dtype.itemsize > 8:
@@ -99,7 +100,7 @@ def _stored(
     offset: int,
     axes: str,
     channel: int,
-    load: bool,
+    how: ReadOptions,
 ) -> Any:
     """One channel as (t, z, y, x); x fastest in the file is C order of the reversed shape."""
     needed = math.prod(shape) * dtype.itemsize
@@ -118,10 +119,12 @@ def _stored(
         raise FormatError(
             f"{what}, more than a file of {there} bytes can hold; copy or export it again."
         )
+    if how.glance:
+        return GzippedArray(path, dtype, offset, shape, axes, channel)
     try:
         with gzip.open(path, "rb") as file:
             skipped = _skip(file, offset)
-            if load:
+            if how.load:
                 data = np.empty(shape, dtype=dtype)
                 got = _fill(file, data.reshape(-1).view(np.uint8).data)
             else:

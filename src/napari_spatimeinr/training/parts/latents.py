@@ -22,7 +22,7 @@ from ...model.latents import Latents as Module
 from ..compiling import until_compiled
 from ..gate import masked_errors
 from ..job import FitProgress, Job, Steps
-from ..noise import NONE, Noise, estimate
+from ..noise import NONE, Noise, estimate, nothing_to_remove
 from ..stage import Cost, Stage, Verdict
 from . import thinned
 from .latents_fit import train
@@ -43,8 +43,6 @@ ALONE_MARGIN_DB = 0.1
 BLUR_SHARE = 0.9
 """Share of what the best blur brings, in dB, that it must bring as well: instead of it there is no
 blur, but the frame with all of its noise."""
-LEAST_NOISE = 1e-3
-"""Standard deviation below which noise is not worth removing, normalised intensities."""
 
 
 class Latents(LatentsPart, Stage):
@@ -101,7 +99,7 @@ class Latents(LatentsPart, Stage):
         noise = found or NONE
         if found is not None:
             job.provenance.noise = _told(found, job)
-        why = _nothing_to_remove(found)
+        why = nothing_to_remove(found)
         if gate and why is not None:
             job.schedule.finish(self.name)
             return Verdict(kept=False, reason=why)
@@ -166,14 +164,6 @@ def new_latents(job: Job) -> None:
 def _refused(job: Job, why: str) -> Verdict:
     job.network = job.network.without_latents()
     return Verdict(kept=False, reason=why)
-
-
-def _nothing_to_remove(noise: Noise | None) -> str | None:
-    """Why there is no noise that can be removed from single frames; None where there is some."""
-    if noise is None:
-        return "what differs from voxel to voxel cannot be told from structure"
-    brightest = float(noise.variance(torch.tensor([0.0, 1.0])).amax())
-    return "hardly any noise was found" if brightest < LEAST_NOISE**2 else None
 
 
 def _told(noise: Noise, job: Job) -> NoiseFacts:
