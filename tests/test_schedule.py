@@ -49,6 +49,14 @@ def test_the_first_steps_do_not_overthrow_what_is_expected() -> None:
     assert s.left() == pytest.approx((100 - FEW + 1) * 0.1)
 
 
+def test_steps_that_set_up_are_not_taken_for_the_pace() -> None:
+    s = schedule(latents=100, planes=20)
+    s.expected = {"latents": 0.1, "planes": 0.2}
+    ticks(s, "latents", FEW, 20.0)
+    ticks(s, "latents", FEW, 0.2)
+    assert s.left() == pytest.approx((100 - 2 * FEW) * 0.2 + 20 * 0.4)
+
+
 def test_steps_that_wait_for_a_hold_out_are_likely_until_it_is_over() -> None:
     s = schedule(latents=100)
     s.sure = {"latents": 60}

@@ -30,8 +30,8 @@ LIKELY = 0.65
 """How likely steps are that wait for what a hold-out says."""
 MOST_BETWEEN = 1.5
 """All that passes is at most so many times what steps take, where little is known."""
-FEW = 3
-"""Steps of a kind after which their own mean is trusted."""
+FEW = 5
+"""First steps of a kind, which set up and are slower; the mean of as many more is trusted."""
 
 
 @dataclass
@@ -41,6 +41,7 @@ class Schedule:
     began : ``time.monotonic()`` at the start.
     budget : seconds for the whole fit, None for no limit.
     planned, done, spent : steps by kind, and the seconds that those done took together.
+    begun : the seconds of the first few of them.
     sure : the steps of a kind that are done whatever a hold-out says; all of them by default.
     expected : seconds of a step by kind, before any was done.
     later : the kinds of steps that are planned after what is learned along time, in their order.
@@ -51,6 +52,7 @@ class Schedule:
     planned: dict[str, int] = field(default_factory=dict)
     done: dict[str, int] = field(default_factory=dict)
     spent: dict[str, float] = field(default_factory=dict)
+    begun: dict[str, float] = field(default_factory=dict)
     sure: dict[str, int] = field(default_factory=dict)
     expected: dict[str, float] = field(default_factory=dict)
     later: tuple[str, ...] = ()
@@ -77,6 +79,8 @@ class Schedule:
             self.first = self.elapsed() - step_seconds
         self.done[kind] = self.done.get(kind, 0) + 1
         self.spent[kind] = self.spent.get(kind, 0.0) + step_seconds
+        if self.done[kind] <= FEW:
+            self.begun[kind] = self.spent[kind]
 
     def finish(self, kind: str, left: int = 0) -> None:
         """No more than ``left`` steps of a kind will be done."""
@@ -106,17 +110,27 @@ class Schedule:
     def _pace(self, kind: str) -> float:
         """Seconds of a step."""
         done, expected = self.done.get(kind, 0), self.expected.get(kind)
-        if done >= FEW or (done and expected is None):
-            return self.spent[kind] / done
-        if expected is None:
-            return sum(self.spent.values()) / self.steps
-        return expected * self._against_expected()
+        settled = self._settled(kind)
+        if settled is not None:
+            return settled
+        if expected is not None:
+            return expected * self._against_expected()
+        return self.spent[kind] / done if done else sum(self.spent.values()) / self.steps
+
+    def _settled(self, kind: str) -> float | None:
+        """Seconds of a step but the first few; None before there are enough others."""
+        others = self.done.get(kind, 0) - FEW
+        return (self.spent[kind] - self.begun[kind]) / others if others >= FEW else None
 
     def _against_expected(self) -> float:
-        """What steps took so far, as a share of what was expected of them."""
-        known = [k for k, n in self.done.items() if n >= FEW and self.expected.get(k)]
-        expected = sum(self.done[k] * self.expected[k] for k in known)
-        return sum(self.spent[k] for k in known) / expected if expected else 1.0
+        """What steps take, as a share of what was expected of those that were done so far."""
+        known = [
+            (self.done[kind], seconds, self.expected[kind])
+            for kind in self.done
+            if (seconds := self._settled(kind)) is not None and self.expected.get(kind)
+        ]
+        expected = sum(done * each for done, _, each in known)
+        return sum(done * seconds for done, seconds, _ in known) / expected if expected else 1.0
 
     def _between(self) -> float:
         """All that has passed as a multiple of what steps took: reading, scoring and drawing are
