@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from typing import Self
 
+from ..compute.memory import give_back
 from ..errors import FitError
 from ..field import Field
 from .job import FitProgress
@@ -62,6 +63,7 @@ class FitRun(Iterator[FitProgress]):
             # A generator that was closed, or that raised an error before, returns nothing.
             if end.value is not None:
                 self._field, self._complete = end.value, True
+            give_back()
             raise StopIteration from None
         if state.field is not None:
             self._field = state.field
@@ -79,6 +81,7 @@ class FitRun(Iterator[FitProgress]):
     def close(self) -> None:
         """Let go of what is being trained; :attr:`field` stays, going on is no longer possible."""
         self._steps.close()
+        give_back()
 
     def result(self) -> Field:
         """What was learned: the final Field, or of a run that ended early its latest snapshot.
