@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
-from commands import Done, command, environment, here, refused, run
+from commands import Done, command, environment, here, interrupted, refused, run
 from napari_spatimeinr import load
 from napari_spatimeinr.embryo.phantom import embryo_phantom
 
@@ -102,29 +101,11 @@ def test_ctrl_c_during_the_fit_keeps_it_and_the_same_command_goes_on(raw: Path) 
         *("--set", "gate=false", "--time-budget", 20),
     )
     arguments = asked(raw, *long, "--json")
-    process = subprocess.Popen(
-        command(*arguments),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment(),
-    )
-    assert process.stderr is not None
-    said = ""
-    try:
-        while "latents:" not in said:
-            line = process.stderr.readline()
-            assert line, f"ended before it could be interrupted: {said}"
-            said += line
-        time.sleep(1.5)  # for a snapshot, which is taken every half second
-        process.send_signal(signal.SIGINT)
-        _, rest = process.communicate(timeout=60)
-    finally:
-        process.kill()
-        process.wait(20)
-    assert process.returncode == 130, said + rest
-    assert "Traceback" not in rest
-    last = rest.splitlines()[-1]
+    # The pause is for a snapshot, which is taken every half second.
+    stopped, _ = interrupted(*arguments, until="latents:", pause=1.5)
+    assert stopped.code == 130, stopped.err
+    assert "Traceback" not in stopped.err
+    last = stopped.lines[-1]
     assert "what the fit has learned is kept, and it goes on from there" in last
     kept = load(out_of(raw) / "Emb1.spatimeinr")
     assert not kept.provenance.complete

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
 
-from commands import Done, Fitted, command, environment, here
+from commands import Fitted, here, interrupted
 from fits import QUICK
 from napari_spatimeinr import Volume, load
 
@@ -111,34 +107,6 @@ def test_fit_says_what_the_file_leaves_open(recording: Volume, tmp_path: Path) -
     told = [line for line in done.lines if line.startswith("warning: ")]
     assert any("frames and voxels" in line and "open.tif" in line for line in told)
     assert any("1 of 6144 voxels are not finite" in line for line in told)
-
-
-def interrupted(*arguments: object, until: str, wait: float = 120) -> tuple[Done, float]:
-    """Press Ctrl-C once a line of standard error holds ``until``; what came out, and the seconds it
-    took to end.
-    """
-    process = subprocess.Popen(
-        command(*arguments),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment(),
-    )
-    assert process.stderr is not None
-    said = ""
-    try:
-        begun = time.monotonic()
-        while until not in said and time.monotonic() - begun < wait:
-            line = process.stderr.readline()
-            assert line, f"ended before it could be interrupted: {said}"
-            said += line
-        pressed = time.monotonic()
-        os.kill(process.pid, signal.SIGINT)
-        out, err = process.communicate(timeout=60)
-    finally:
-        process.kill()
-        process.communicate()
-    return Done(process.returncode, out, said + err), time.monotonic() - pressed
 
 
 @pytest.mark.slow

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,6 +51,37 @@ def run(*arguments: object, cwd: Path | None = None) -> Done:
         command(*arguments), capture_output=True, text=True, timeout=200, cwd=cwd, env=environment()
     )
     return Done(done.returncode, done.stdout, done.stderr)
+
+
+def interrupted(
+    *arguments: object, until: str, wait: float = 120, pause: float = 0
+) -> tuple[Done, float]:
+    """Press Ctrl-C ``pause`` seconds after a line of standard error holds ``until``; what came out,
+    and the seconds it took to end.
+    """
+    process = subprocess.Popen(
+        command(*arguments),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(),
+    )
+    assert process.stderr is not None
+    said = ""
+    try:
+        begun = time.monotonic()
+        while until not in said and time.monotonic() - begun < wait:
+            line = process.stderr.readline()
+            assert line, f"ended before it could be interrupted: {said}"
+            said += line
+        time.sleep(pause)
+        pressed = time.monotonic()
+        os.kill(process.pid, signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.communicate()
+    return Done(process.returncode, out, said + err), time.monotonic() - pressed
 
 
 def here(*arguments: object) -> Done:

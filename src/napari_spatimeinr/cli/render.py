@@ -19,6 +19,7 @@ from .output import Output, guarded
 if TYPE_CHECKING:
     from ..field import Field
     from ..render.array import RenderedArray
+    from ..volume import Volume
 
 commands = typer.Typer()
 
@@ -132,8 +133,6 @@ def render(
     debug: options.Debug = False,
 ) -> None:
     """Render a model at other times and voxel sizes."""
-    from .. import io
-
     output = Output(as_json, quiet)
     grid = options.scales(time_scale, scale, scale_z, scale_yx, voxel, isotropic, dt, times, roi)
     options.dtype(dtype)
@@ -141,15 +140,10 @@ def render(
     options.device(device)
     beside = {"--confidence": confidence, "--trust": trust}
     in_parts = parts.asked(part, plan, chunk, shard, target, beside)
-    check = parts.writable if in_parts else options.writable
-    check(target, model)
-    _check_beside(beside, target, model)
     if gap_where_untrusted and quantity != "intensity":
         raise InputError("--gap-where-untrusted is for intensities; leave out --quantity.")
-    from ..fitting import load
-
-    field = load(model, device, source)
-    _check_kept(field, check, target, *beside.values())
+    check = parts.writable if in_parts else options.writable
+    field = _opened(model, device, source, target, beside, check)
     begun = time.monotonic()
     what = "trusted" if gap_where_untrusted else quantity
     lazy = field.lazy(**grid, keep_acquired=keep_acquired, dtype=dtype, what=what, level=level)
@@ -157,17 +151,36 @@ def render(
         parts.run(output, context, in_parts, field, lazy, target, zarr_version)
         return
     others = _others(field, beside, grid, level)
-    with output.progress() as progress:
-        volume = field.wrap(watched(lazy, partial(progress.show, "rendering")), lazy)
-        io.write(volume, target, zarr_version=zarr_version)
+    volume = _written(output, field, lazy, target, "rendering", zarr_version)
     seconds = time.monotonic() - begun
     for path, array, words in others:
-        _write(output, field, array, path, words)
+        _written(output, field, array, path, words.split(",")[0])
+        output.say(f"{path}: {words}")
     output.say(f"{target}: {size(volume)} in {seconds:.1f} s")
     said = _told(output, field, quantity)
     speed = volume.grid.voxels / max(seconds, 1e-9)
     said |= {"output": str(target), "shape": volume.shape, "spacing": volume.spacing}
     output.result(said | {"seconds": seconds, "voxels_per_second": speed})
+
+
+def _opened(
+    model: Path,
+    device: str,
+    source: Path | None,
+    target: Path,
+    beside: dict[str, Path | None],
+    check: Callable[..., Any],
+) -> Field:
+    """The model, once nothing is to be written to it, to its recording, or twice to one file."""
+    from ..fitting import load
+
+    check(target, model)
+    _check_beside(beside, target, model)
+    field = load(model, device, source)
+    for path in (target, *beside.values()):
+        if path is not None and field.recording is not None:
+            check(path, field.recording)
+    return field
 
 
 def _others(
@@ -195,13 +208,6 @@ def _told(output: Output, field: Field, quantity: str) -> dict[str, Any]:
     return {"quantity": quantity, "labels": motion_names(field.provenance)}
 
 
-def _check_kept(field: Field, check: Callable[..., Any], *targets: Path | None) -> None:
-    """Refuse to write to the recording that the model refers to."""
-    for path in targets:
-        if path is not None and field.recording is not None:
-            check(path, field.recording)
-
-
 def _check_beside(beside: dict[str, Path | None], target: Path, model: Path) -> None:
     """Refuse files that may not be written, or are one."""
     from .. import io
@@ -217,11 +223,18 @@ def _check_beside(beside: dict[str, Path | None], target: Path, model: Path) -> 
         taken[option] = path
 
 
-def _write(output: Output, field: Field, array: RenderedArray, target: Path, words: str) -> None:
-    """Another quantity into a file of its own."""
+def _written(
+    output: Output,
+    field: Field,
+    array: RenderedArray,
+    target: Path,
+    stage: str,
+    zarr_version: str = "0.4",
+) -> Volume:
+    """A rendering, as it lies in its file now."""
     from .. import io
 
     with output.progress() as progress:
-        shown = watched(array, partial(progress.show, words.split(",")[0]))
-        io.write(field.wrap(shown, array), target)
-    output.say(f"{target}: {words}")
+        volume = field.wrap(watched(array, partial(progress.show, stage)), array)
+        io.write(volume, target, zarr_version=zarr_version)
+    return volume
